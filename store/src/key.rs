@@ -1,0 +1,94 @@
+//! Keys of rows, and their text form in the key space.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+use wire::Nai;
+
+/// Names a row within its table.
+///
+/// `path` and `from_path` are a pair: the text below `/mip4/<table>/`, its
+/// parts separated by `/`. The order of keys is [`Ord`], not that of the text.
+pub trait Key: Clone + fmt::Debug + Ord + Send + Sync + 'static {
+    fn path(&self) -> String;
+    fn from_path(path: &str) -> Option<Self>;
+}
+
+/// Who a row is about: a mobile node or a peer, by address or by NAI.
+///
+/// Per-node rows are named by NAI whenever the request carried one, because
+/// home addresses need not be unique (a declared reading).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    Address(Ipv4Addr),
+    Nai(Nai),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Nai(nai) => nai.fmt(f),
+        }
+    }
+}
+
+impl Identity {
+    /// `address=10.0.0.1` or `nai=user%2Fx@example.com`.
+    pub(crate) fn segment(&self) -> String {
+        match self {
+            Self::Address(address) => format!("address={address}"),
+            Self::Nai(nai) => format!("nai={}", escape(nai.as_str())),
+        }
+    }
+
+    pub(crate) fn from_segment(segment: &str) -> Option<Self> {
+        match segment.split_once('=')? {
+            ("address", text) => text.parse().ok().map(Self::Address),
+            ("nai", text) => Nai::new(&unescape(text)?).ok().map(Self::Nai),
+            _ => None,
+        }
+    }
+}
+
+/// Makes `text` one segment of a path: everything but letters, digits and `@._+-` is percent-encoded.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if octet.is_ascii_alphanumeric() || b"@._+-".contains(&octet) {
+            escaped.push(char::from(octet));
+        } else {
+            escaped.push_str(&format!("%{octet:02X}"));
+        }
+    }
+    escaped
+}
+
+/// Undoes [`escape`]; `None` if that cannot have made `segment`.
+pub(crate) fn unescape(segment: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first == b'%' {
+            let (digits, tail) = rest.split_at_checked(2)?;
+            octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            octets.push(*first);
+        }
+    }
+    String::from_utf8(octets).ok()
+}
+
+impl Key for String {
+    fn path(&self) -> String {
+        escape(self)
+    }
+
+    fn from_path(path: &str) -> Option<Self> {
+        unescape(path)
+    }
+}

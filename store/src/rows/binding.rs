@@ -1,0 +1,118 @@
+//! `bindings`: the mobility binding list of every home agent (RFC 5944 §3.8.1).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use serde::{Deserialize, Serialize};
+use wire::{Flags, Identification, Lifetime, Nai, Spi};
+
+use super::Unknown;
+use crate::key::{escape, unescape};
+use crate::{Identity, Key, Row, Table, UtcTime};
+
+/// One mobility binding, with all that a restarted home agent needs to act on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    pub home_agent: Ipv4Addr,
+    pub home_address: Ipv4Addr,
+    pub care_of_address: Ipv4Addr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nai: Option<Nai>,
+    /// The instance that owns it.
+    pub instance: String,
+    /// Where the last request came from (RFC 6098 §4 sends there).
+    pub source: SocketAddrV4,
+    /// Where it arrived.
+    pub local: SocketAddrV4,
+    /// The foreign agent it came through; `None` if the node registered directly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_agent: Option<Ipv4Addr>,
+    /// Flags of the request, as they were on the wire.
+    pub flags: Flags,
+    /// The SPI of the Mobile-Home association that authenticated it.
+    pub spi: Spi,
+    pub identification: Identification,
+    pub lifetime_granted: Lifetime,
+    /// When the binding came to be; renewals keep it.
+    pub created_at: UtcTime,
+    /// When the last request was granted.
+    pub registered_at: UtcTime,
+    /// `None` if it never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UtcTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationSupport>,
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// What both sides said in their Revocation Support Extensions (RFC 3543 §3.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RevocationSupport {
+    pub peer_inform: bool,
+    pub own_inform: bool,
+    pub peer_timestamp: u32,
+    pub own_timestamp: u32,
+}
+
+impl Binding {
+    /// What per-node rows are named by: the NAI if there is one.
+    pub fn identity(&self) -> Identity {
+        match &self.nai {
+            Some(nai) => Identity::Nai(nai.clone()),
+            None => Identity::Address(self.home_address),
+        }
+    }
+
+    /// Whole seconds left at `now`, which is on the owner's clock; `None` for ever.
+    pub fn remaining_seconds(&self, now: UtcTime) -> Option<u64> {
+        self.expires_at.map(|at| at.since(now).as_secs())
+    }
+}
+
+/// Names a binding. Home addresses need not be unique, so the NAI is part of it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct BindingKey {
+    pub home_agent: Ipv4Addr,
+    pub home_address: Ipv4Addr,
+    pub care_of_address: Ipv4Addr,
+    pub nai: Option<Nai>,
+}
+
+impl Key for BindingKey {
+    fn path(&self) -> String {
+        let nai = match &self.nai {
+            None => "-".to_owned(),
+            Some(nai) if nai.as_str() == "-" => "%2D".to_owned(),
+            Some(nai) => escape(nai.as_str()),
+        };
+        format!("{}/{}/{}/{nai}", self.home_agent, self.home_address, self.care_of_address)
+    }
+
+    fn from_path(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let key = Self {
+            home_agent: parts.next()?.parse().ok()?,
+            home_address: parts.next()?.parse().ok()?,
+            care_of_address: parts.next()?.parse().ok()?,
+            nai: match parts.next()? {
+                "-" => None,
+                text => Some(Nai::new(&unescape(text)?).ok()?),
+            },
+        };
+        parts.next().is_none().then_some(key)
+    }
+}
+
+impl Row for Binding {
+    type Key = BindingKey;
+    const TABLE: Table = Table::Bindings;
+
+    fn key(&self) -> BindingKey {
+        BindingKey {
+            home_agent: self.home_agent,
+            home_address: self.home_address,
+            care_of_address: self.care_of_address,
+            nai: self.nai.clone(),
+        }
+    }
+}

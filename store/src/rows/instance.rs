@@ -1,0 +1,81 @@
+//! `instances`: one row a daemon process.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Unknown;
+use crate::{Row, Table, UtcTime};
+
+/// A daemon, kept alive by its heartbeat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Unique in the store; configured, or `hostname` plus the roles.
+    pub name: String,
+    pub roles: Vec<Role>,
+    /// The addresses its agents serve on.
+    pub addresses: Vec<Ipv4Addr>,
+    pub version: String,
+    pub process_id: u32,
+    pub started_at: UtcTime,
+    /// Written every second; stale after three were missed (DESIGN: Time).
+    pub heartbeat_at: UtcTime,
+    /// How far its wall clock was stepped since it started, in milliseconds.
+    /// Readers subtract it when they compare its instants with their clock.
+    pub clock_step: i64,
+    pub state: InstanceState,
+    /// The configuration revision it acts on.
+    pub applied_revision: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_error: Option<String>,
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    HomeAgent,
+    ForeignAgent,
+    MobileNode,
+    Snmp,
+    Store,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    Starting,
+    Serving,
+    Draining,
+    Gone,
+}
+
+impl Row for Instance {
+    type Key = String;
+    const TABLE: Table = Table::Instances;
+
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Role {
+    pub const ALL: [Self; 5] =
+        [Self::HomeAgent, Self::ForeignAgent, Self::MobileNode, Self::Snmp, Self::Store];
+
+    /// Its word in keys, files and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HomeAgent => "home-agent",
+            Self::ForeignAgent => "foreign-agent",
+            Self::MobileNode => "mobile-node",
+            Self::Snmp => "snmp",
+            Self::Store => "store",
+        }
+    }
+
+    pub(crate) fn from_str(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}

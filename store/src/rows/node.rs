@@ -1,0 +1,59 @@
+//! `nodes`: what a home agent remembers of a mobile node beyond its bindings.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+use wire::{Identification, Spi};
+
+use super::Unknown;
+use crate::{Identity, Key, Row, Table, UtcTime};
+
+/// Replay state and identity of a mobile node.
+///
+/// It outlives the binding: §5.7.1 compares with all previously accepted
+/// Identifications, also after a deregistration or a restart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    pub home_agent: Ipv4Addr,
+    pub identity: Identity,
+    /// The home address it used last.
+    pub home_address: Ipv4Addr,
+    pub last_identification: Identification,
+    /// The nonce it has to use next, in the nonce style (§5.7.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<u32>,
+    pub last_spi: Spi,
+    pub last_accepted_at: UtcTime,
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// Names a per-node row of a home agent.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct NodeKey {
+    pub home_agent: Ipv4Addr,
+    pub identity: Identity,
+}
+
+impl Key for NodeKey {
+    fn path(&self) -> String {
+        format!("{}/{}", self.home_agent, self.identity.segment())
+    }
+
+    fn from_path(path: &str) -> Option<Self> {
+        let (home_agent, identity) = path.split_once('/')?;
+        Some(Self {
+            home_agent: home_agent.parse().ok()?,
+            identity: Identity::from_segment(identity)?,
+        })
+    }
+}
+
+impl Row for Node {
+    type Key = NodeKey;
+    const TABLE: Table = Table::Nodes;
+
+    fn key(&self) -> NodeKey {
+        NodeKey { home_agent: self.home_agent, identity: self.identity.clone() }
+    }
+}

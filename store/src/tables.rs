@@ -1,0 +1,259 @@
+//! All tables in memory, at one revision.
+
+use std::fmt;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Association, Batch, Binding, Change, Counters, Expect, Instance, Key, Node, NodeCounters,
+};
+
+/// Counts commits; every commit has one of its own.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A type of row. Implemented in `rows/`, tied to its table by `tables!`.
+pub trait Row: TableOf + Clone + fmt::Debug + Serialize + DeserializeOwned {
+    type Key: Key;
+    const TABLE: Table;
+
+    fn key(&self) -> Self::Key;
+}
+
+/// A row with what the store knows about it.
+#[derive(Clone, Debug)]
+pub struct Entry<R> {
+    pub row: Arc<R>,
+    /// When it came to be.
+    pub created: Revision,
+    /// When it was changed last.
+    pub modified: Revision,
+    /// How many times it was written since it came to be.
+    pub version: u64,
+}
+
+/// One table: rows in the order of their keys. A clone costs nothing.
+#[derive(Clone, Debug)]
+pub struct Rows<R: Row> {
+    map: OrdMap<R::Key, Entry<R>>,
+}
+
+impl<R: Row> Default for Rows<R> {
+    fn default() -> Self {
+        Self { map: OrdMap::new() }
+    }
+}
+
+impl<R: Row> Rows<R> {
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    pub fn get(&self, key: &R::Key) -> Option<&Arc<R>> {
+        self.entry(key).map(|entry| &entry.row)
+    }
+
+    pub fn entry(&self, key: &R::Key) -> Option<&Entry<R>> {
+        self.map.get(key)
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<R>> {
+        self.map.values().map(|entry| &entry.row)
+    }
+
+    pub fn range(
+        &self,
+        keys: impl RangeBounds<R::Key>,
+    ) -> impl DoubleEndedIterator<Item = (&R::Key, &Entry<R>)> {
+        self.map.range(keys)
+    }
+
+    fn put(&mut self, row: Arc<R>, at: Revision) {
+        let key = row.key();
+        let (created, version) = match self.map.get(&key) {
+            Some(old) => (old.created, old.version + 1),
+            None => (at, 1),
+        };
+        self.map.insert(key, Entry { row, created, modified: at, version });
+    }
+}
+
+mod sealed {
+    /// Ties a row type to its field of `Tables`; implemented by `tables!` alone.
+    pub trait TableOf: Send + Sync + Sized + 'static {
+        fn rows(tables: &super::Tables) -> &super::Rows<Self>
+        where
+            Self: super::Row;
+        fn into_any(row: std::sync::Arc<Self>) -> super::AnyRow;
+        fn any_key(key: <Self as super::Row>::Key) -> super::AnyKey
+        where
+            Self: super::Row;
+    }
+}
+pub(crate) use sealed::TableOf;
+
+macro_rules! tables {
+    ($($row:ident $table:ident $field:ident;)*) => {
+        /// The tables of the key space.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Table { $($table,)* }
+
+        impl Table {
+            pub const ALL: &[Self] = &[$(Self::$table,)*];
+
+            /// Its word in `/mip4/<table>/`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$table => stringify!($field),)* }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|table| table.name() == name)
+            }
+        }
+
+        /// A row of any table.
+        #[derive(Clone, Debug)]
+        pub enum AnyRow { $($row(Arc<$row>),)* }
+
+        impl AnyRow {
+            pub fn table(&self) -> Table {
+                match self { $(Self::$row(_) => Table::$table,)* }
+            }
+
+            pub fn key(&self) -> AnyKey {
+                match self { $(Self::$row(row) => AnyKey::$row(row.key()),)* }
+            }
+
+            /// Its stored form: JSON, which describes itself.
+            pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+                match self { $(Self::$row(row) => serde_json::to_vec(row),)* }
+            }
+
+            /// Reads the stored form of a row of `table`.
+            pub fn decode(table: Table, octets: &[u8]) -> Result<Self, serde_json::Error> {
+                Ok(match table {
+                    $(Table::$table => Self::$row(Arc::new(serde_json::from_slice(octets)?)),)*
+                })
+            }
+        }
+
+        /// A key of any table.
+        #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum AnyKey { $($row(<$row as Row>::Key),)* }
+
+        impl AnyKey {
+            pub fn table(&self) -> Table {
+                match self { $(Self::$row(_) => Table::$table,)* }
+            }
+
+            /// The whole key as text: `/mip4/<table>/<key>`.
+            pub fn path(&self) -> String {
+                let key = match self { $(Self::$row(key) => key.path(),)* };
+                format!("/mip4/{}/{key}", self.table().name())
+            }
+
+            /// Undoes [`Self::path`].
+            pub fn from_path(path: &str) -> Option<Self> {
+                let (table, key) = path.strip_prefix("/mip4/")?.split_once('/')?;
+                Some(match Table::from_name(table)? {
+                    $(Table::$table => Self::$row(Key::from_path(key)?),)*
+                })
+            }
+        }
+
+        /// All tables. A clone costs nothing and never changes: the tables are persistent maps.
+        #[derive(Clone, Debug, Default)]
+        pub struct Tables { $($field: Rows<$row>,)* }
+
+        impl Tables {
+            /// When the row was changed last, if it is there.
+            pub fn modified(&self, key: &AnyKey) -> Option<Revision> {
+                match key {
+                    $(AnyKey::$row(key) => self.$field.entry(key).map(|entry| entry.modified),)*
+                }
+            }
+
+            /// Makes the changes of `batch`, whose compares must have been checked with [`Self::refuses`].
+            pub fn apply(&mut self, batch: &Batch, at: Revision) {
+                for change in &batch.changes {
+                    match change {
+                        $(Change::Put(AnyRow::$row(row)) => self.$field.put(Arc::clone(row), at),)*
+                        $(Change::Delete(AnyKey::$row(key)) => { self.$field.map.remove(key); })*
+                    }
+                }
+            }
+        }
+
+        $(impl TableOf for $row {
+            fn rows(tables: &Tables) -> &Rows<Self> {
+                &tables.$field
+            }
+
+            fn into_any(row: Arc<Self>) -> AnyRow {
+                AnyRow::$row(row)
+            }
+
+            fn any_key(key: <Self as Row>::Key) -> AnyKey {
+                AnyKey::$row(key)
+            }
+        })*
+    };
+}
+
+tables! {
+    Instance Instances instances;
+    Binding Bindings bindings;
+    Node Nodes nodes;
+    Association Associations associations;
+    NodeCounters NodeCounters node_counters;
+    Counters Counters counters;
+}
+
+impl Tables {
+    /// The rows of one table: `tables.rows::<Binding>()`.
+    pub fn rows<R: Row>(&self) -> &Rows<R> {
+        R::rows(self)
+    }
+
+    /// The first compare of `batch` that does not hold.
+    pub fn refuses<'b>(&self, batch: &'b Batch) -> Option<&'b crate::Compare> {
+        batch.compares.iter().find(|compare| {
+            let modified = self.modified(&compare.key);
+            match compare.expect {
+                Expect::Absent => modified.is_some(),
+                Expect::Present => modified.is_none(),
+                Expect::Modified(revision) => modified != Some(revision),
+            }
+        })
+    }
+}
+
+/// The tables at one revision; readers keep it as long as they like.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub revision: Revision,
+    pub tables: Tables,
+}
+
+impl Snapshot {
+    pub fn rows<R: Row>(&self) -> &Rows<R> {
+        self.tables.rows()
+    }
+}
