@@ -1,6 +1,7 @@
 //! Keys of rows, and their text form in the key space.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,8 @@ pub(crate) fn escape(text: &str) -> String {
         if octet.is_ascii_alphanumeric() || b"@._+-".contains(&octet) {
             escaped.push(char::from(octet));
         } else {
-            escaped.push_str(&format!("%{octet:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{octet:02X}");
         }
     }
     escaped
