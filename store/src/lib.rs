@@ -18,3 +18,5 @@ pub use rows::{
 };
 pub use tables::{AnyKey, AnyRow, Entry, Revision, Row, Rows, Snapshot, Table, Tables};
 pub use time::{Now, Time, UtcTime};
+/// What rows are made of, for those who only use the store.
+pub use wire;

@@ -63,10 +63,25 @@ impl Row for Counters {
     }
 }
 
-/// A counter, named and spelt as its object in MIP-MIB; below them those that only our MIB shows.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Counter {
+macro_rules! counters {
+    ($($counter:ident,)*) => {
+        /// A counter, named and spelt as its object in MIP-MIB; below them those that only our MIB shows.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub enum Counter { $($counter,)* }
+
+        impl Counter {
+            pub const ALL: &[Self] = &[$(Self::$counter,)*];
+
+            /// Its name with a capital; see [`Self::descriptor`].
+            const fn identifier(self) -> &'static str {
+                match self { $(Self::$counter => stringify!($counter),)* }
+            }
+        }
+    };
+}
+
+counters! {
     MipSecTotalViolations,
     MnSolicitationsSent,
     MnAdvertisementsReceived,
@@ -157,4 +172,51 @@ pub enum Counter {
     DatagramsUnexpected,
     DatagramsRateLimited,
     SendErrors,
+}
+
+impl Counter {
+    /// The descriptor of its object: `haIDMismatch`.
+    pub fn descriptor(self) -> String {
+        let identifier = self.identifier();
+        let (first, rest) = identifier.split_at(1);
+        first.to_ascii_lowercase() + rest
+    }
+
+    /// Whether an agent in `role` keeps it. Mobility agents also count datagrams and violations.
+    pub fn belongs_to(self, role: Role) -> bool {
+        let own = match role {
+            Role::HomeAgent => "Ha",
+            Role::ForeignAgent => "Fa",
+            Role::MobileNode => "Mn",
+            Role::Snmp | Role::Store => return false,
+        };
+        let identifier = self.identifier();
+        let shared = identifier.starts_with("Mip")
+            || identifier.starts_with("Datagrams")
+            || self == Self::SendErrors
+            || (identifier.starts_with("Ma") && role != Role::MobileNode);
+        shared || identifier.starts_with(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counter, Role};
+
+    #[test]
+    fn a_descriptor_is_the_stored_name() {
+        for &counter in Counter::ALL {
+            let stored = serde_json::to_value(counter).unwrap();
+            assert_eq!(stored, counter.descriptor());
+        }
+    }
+
+    #[test]
+    fn each_counter_belongs_to_some_role() {
+        for &counter in Counter::ALL {
+            assert!(Role::ALL.into_iter().any(|role| counter.belongs_to(role)), "{counter:?}");
+        }
+        assert!(!Counter::FaMnTooDistant.belongs_to(Role::HomeAgent));
+        assert!(!Counter::MaAdvertisementsSent.belongs_to(Role::MobileNode));
+    }
 }
