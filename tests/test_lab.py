@@ -30,11 +30,8 @@ def table(lines, pattern):
 def test_walk_and_shell_agree_field_by_field(lab):
     running = lab(nodes=20)
     assert "20" in running.ready
-    walked = table(
-    walked = table(
-        running.snmp("snmpwalk", "MIP-MIB::haMobilityBindingTable", options=("-OQUes",)),
-        r"(\w+)\.(\S+) = ?(.*)",
-    )
+    lines = running.snmp("snmpwalk", "MIP-MIB::haMobilityBindingTable", options=("-OQUes",))
+    walked = table(lines, r"(\w+)\.(\S+) = ?(.*)")
     shown = {f"{row['home_address']}.{row['care_of_address']}": row for row in running.rows("show", "bindings")}
     assert len(walked) == 20 and walked.keys() == shown.keys()
     for index, cells in walked.items():
