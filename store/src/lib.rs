@@ -4,10 +4,15 @@
 //! it in memory at one revision, and the engines make it durable and shared.
 
 mod batch;
+mod engine;
 mod key;
+mod memory;
+mod published;
 mod rows;
+mod store;
 mod tables;
 mod time;
+mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use key::{Identity, Key};
@@ -16,7 +21,11 @@ pub use rows::{
     Instance, InstanceState, Node, NodeCounters, NodeKey, Origin, ReplayProtection,
     RevocationSupport, Role, StorageType, Unknown,
 };
+pub use store::{
+    CommitError, Disk, EtcdOptions, Health, OpenError, OpenOptions, Store, StoreUrl, StoreUrlError,
+};
 pub use tables::{AnyKey, AnyRow, Entry, Revision, Row, Rows, Snapshot, Table, Tables};
 pub use time::{Now, Time, UtcTime};
+pub use watch::{Event, Stamp, WatchEvent, WatchStream};
 /// What rows are made of, for those who only use the store.
 pub use wire;

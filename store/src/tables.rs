@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Association, Batch, Binding, Change, Counters, Expect, Instance, Key, Node, NodeCounters,
+    Association, Batch, Binding, Change, Counters, Event, Expect, Instance, Key, Node,
+    NodeCounters, Stamp,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -18,6 +19,14 @@ use crate::{
 )]
 #[serde(transparent)]
 pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision of the commit after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +52,12 @@ pub struct Entry<R> {
     pub modified: Revision,
     /// How many times it was written since it came to be.
     pub version: u64,
+}
+
+impl<R> Entry<R> {
+    pub fn stamp(&self) -> Stamp {
+        Stamp { created: self.created, modified: self.modified, version: self.version }
+    }
 }
 
 /// One table: rows in the order of their keys. A clone costs nothing.
@@ -85,13 +100,24 @@ impl<R: Row> Rows<R> {
         self.map.range(keys)
     }
 
-    fn put(&mut self, row: Arc<R>, at: Revision) {
+    fn put(&mut self, row: Arc<R>, at: Revision) -> Stamp {
         let key = row.key();
         let (created, version) = match self.map.get(&key) {
             Some(old) => (old.created, old.version + 1),
             None => (at, 1),
         };
-        self.map.insert(key, Entry { row, created, modified: at, version });
+        let stamp = Stamp { created, modified: at, version };
+        self.restore(key, row, stamp);
+        stamp
+    }
+
+    fn restore(&mut self, key: R::Key, row: Arc<R>, stamp: Stamp) {
+        let Stamp { created, modified, version } = stamp;
+        self.map.insert(key, Entry { row, created, modified, version });
+    }
+
+    fn delete(&mut self, key: &R::Key) -> bool {
+        self.map.remove(key).is_some()
     }
 }
 
@@ -190,14 +216,58 @@ macro_rules! tables {
                 }
             }
 
-            /// Makes the changes of `batch`, whose compares must have been checked with [`Self::refuses`].
-            pub fn apply(&mut self, batch: &Batch, at: Revision) {
+            /// The row as the store has it.
+            pub fn find(&self, key: &AnyKey) -> Option<(AnyRow, Stamp)> {
+                match key {
+                    $(AnyKey::$row(key) => self.$field.entry(key).map(|entry| {
+                        (AnyRow::$row(Arc::clone(&entry.row)), entry.stamp())
+                    }),)*
+                }
+            }
+
+            /// All rows of `table`, in the order of their keys.
+            pub fn all(&self, table: Table) -> Box<dyn Iterator<Item = (AnyRow, Stamp)> + '_> {
+                match table {
+                    $(Table::$table => Box::new(self.$field.map.values().map(|entry| {
+                        (AnyRow::$row(Arc::clone(&entry.row)), entry.stamp())
+                    })),)*
+                }
+            }
+
+            /// Makes the changes of `batch`, whose compares must have been checked with
+            /// [`Self::refuses`], and tells which of them had an effect.
+            pub fn apply(&mut self, batch: &Batch, at: Revision) -> Event {
+                let mut changes = Vec::with_capacity(batch.changes.len());
+                let mut stamps = Vec::with_capacity(batch.changes.len());
                 for change in &batch.changes {
-                    match change {
-                        $(Change::Put(AnyRow::$row(row)) => self.$field.put(Arc::clone(row), at),)*
-                        $(Change::Delete(AnyKey::$row(key)) => { self.$field.map.remove(key); })*
+                    let stamp = match change {
+                        $(Change::Put(AnyRow::$row(row)) => {
+                            Some(self.$field.put(Arc::clone(row), at))
+                        })*
+                        $(Change::Delete(AnyKey::$row(key)) => {
+                            self.$field.delete(key).then(Stamp::default)
+                        })*
+                    };
+                    if let Some(stamp) = stamp {
+                        changes.push(change.clone());
+                        stamps.push(stamp);
                     }
                 }
+                Event { revision: at, changes: changes.into(), stamps: stamps.into() }
+            }
+
+            #[expect(dead_code, reason = "for engines that load from elsewhere")]
+            /// Puts a row back as it was, with what was known of it.
+            pub(crate) fn restore(&mut self, row: AnyRow, stamp: Stamp) {
+                match row {
+                    $(AnyRow::$row(row) => self.$field.restore(row.key(), row, stamp),)*
+                }
+            }
+
+            #[expect(dead_code, reason = "for engines that load from elsewhere")]
+            /// Removes a row; tells whether there was one.
+            pub(crate) fn remove(&mut self, key: &AnyKey) -> bool {
+                match key { $(AnyKey::$row(key) => self.$field.delete(key),)* }
             }
         }
 

@@ -1,0 +1,53 @@
+//! What every engine does behind a [`Store`](crate::Store).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::published::Published;
+use crate::{Batch, CommitError, Health, Revision, Snapshot, WatchStream};
+
+/// A future that an engine hands out.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One way to keep the tables: in memory, in files, or somewhere else behind a socket.
+///
+/// Reads never reach it: every engine publishes what is visible, and the
+/// provided methods serve from that.
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// Where this engine puts each snapshot once it may be seen.
+    fn published(&self) -> &Arc<Published>;
+
+    /// Starts a commit at once, before the future is polled; see [`Store::commit`](crate::Store::commit).
+    fn commit(&self, batch: Batch) -> Boxed<'static, Result<Revision, CommitError>>;
+
+    /// Opens a sealed secret.
+    fn secret(&self, path: &str) -> Boxed<'_, Result<Option<Zeroizing<Vec<u8>>>, CommitError>>;
+
+    /// Seals and keeps a secret; `None` forgets it. Durable.
+    fn put_secret(
+        &self,
+        path: &str,
+        octets: Option<Zeroizing<Vec<u8>>>,
+    ) -> Boxed<'_, Result<Revision, CommitError>>;
+
+    fn health(&self) -> Health;
+
+    /// Flushes what is queued and lets go of files and sockets; later commits fail.
+    fn close(&self) -> Boxed<'_, ()>;
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.published().snapshot()
+    }
+
+    fn revisions(&self) -> watch::Receiver<Revision> {
+        self.published().revisions()
+    }
+
+    fn watch(&self, from: Option<Revision>) -> WatchStream {
+        self.published().watch(from)
+    }
+}

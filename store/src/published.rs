@@ -1,0 +1,145 @@
+//! The newest visible snapshot, and a bounded history of how it came to be.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::{Event, Revision, Snapshot, WatchStream};
+
+/// How many changes are kept for watches that resume; a mirror that is further
+/// behind loads everything, which costs less than replaying more than this.
+const HISTORY_CHANGES_MAX: usize = 100_000;
+
+/// What an engine shows to its readers. Nothing is shown before it is durable.
+#[derive(Debug)]
+pub(crate) struct Published {
+    current: RwLock<Arc<Snapshot>>,
+    history: Mutex<History>,
+    revision: watch::Sender<Revision>,
+}
+
+#[derive(Debug)]
+struct History {
+    events: VecDeque<Event>,
+    changes: usize,
+    /// Everything at or before this revision is forgotten.
+    compacted: Revision,
+}
+
+/// What a watcher finds in the history.
+pub(crate) enum Lookup {
+    Found(Event),
+    NotYet,
+    Compacted(Revision),
+}
+
+impl Published {
+    /// Starts with `snapshot` and no history.
+    pub(crate) fn new(snapshot: Snapshot) -> Arc<Self> {
+        let revision = snapshot.revision;
+        Arc::new(Self {
+            current: RwLock::new(Arc::new(snapshot)),
+            history: Mutex::new(History {
+                events: VecDeque::new(),
+                changes: 0,
+                compacted: revision,
+            }),
+            revision: watch::Sender::new(revision),
+        })
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn revisions(&self) -> watch::Receiver<Revision> {
+        self.revision.subscribe()
+    }
+
+    /// Shows `snapshot`, which the `events` lead to from the one before.
+    pub(crate) fn publish(&self, snapshot: Snapshot, events: impl IntoIterator<Item = Event>) {
+        {
+            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in events {
+                history.push(event);
+            }
+        }
+        self.show(snapshot);
+    }
+
+    #[expect(dead_code, reason = "for engines that load from elsewhere")]
+    /// Shows `snapshot` though the way to it is unknown: watches end with
+    /// [`WatchEvent::Compacted`](crate::WatchEvent::Compacted).
+    pub(crate) fn reset(&self, snapshot: Snapshot) {
+        {
+            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            history.events.clear();
+            history.changes = 0;
+            history.compacted = snapshot.revision;
+        }
+        self.show(snapshot);
+    }
+
+    /// Forgets the history up to and including `revision`.
+    pub(crate) fn compact(&self, revision: Revision) {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).forget(revision);
+    }
+
+    /// The last revision that watches cannot start from.
+    pub(crate) fn compacted(&self) -> Revision {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).compacted
+    }
+
+    /// Follows all changes, from the one at `from` on; from the next one if `None`.
+    pub(crate) fn watch(self: &Arc<Self>, from: Option<Revision>) -> WatchStream {
+        let revisions = self.revisions();
+        let from = from.unwrap_or_else(|| self.snapshot().revision.next());
+        WatchStream::new(Arc::clone(self), revisions, from)
+    }
+
+    /// The first event at `from` or later.
+    pub(crate) fn event(&self, from: Revision) -> Lookup {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if from <= history.compacted {
+            return Lookup::Compacted(history.compacted);
+        }
+        let at = history.events.partition_point(|event| event.revision < from);
+        history.events.get(at).cloned().map_or(Lookup::NotYet, Lookup::Found)
+    }
+
+    fn show(&self, snapshot: Snapshot) {
+        let revision = snapshot.revision;
+        let next = Arc::new(snapshot);
+        let last = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, next)
+        };
+        self.revision.send_replace(revision);
+        // Freeing what only the old snapshot held takes time; readers need not wait for it.
+        drop(last);
+    }
+}
+
+impl History {
+    fn push(&mut self, event: Event) {
+        self.changes += event.changes.len().max(1);
+        self.events.push_back(event);
+        while self.changes > HISTORY_CHANGES_MAX {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(event) = self.events.pop_front() {
+            self.changes -= event.changes.len().max(1);
+            self.compacted = event.revision;
+        }
+    }
+
+    fn forget(&mut self, revision: Revision) {
+        while self.events.front().is_some_and(|event| event.revision <= revision) {
+            self.pop();
+        }
+    }
+}
