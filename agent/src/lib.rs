@@ -1,11 +1,20 @@
 //! The SNMP side: what managers see of the store, and the engine that answers them.
 
+mod ber;
+pub mod engine;
+mod message;
 pub mod mib;
 mod oid;
+mod row_status;
+mod security;
 mod table;
+pub mod vacm;
 mod value;
 
+pub use engine::{Action, Community, Engine, EngineConfig};
 pub use mib::{Context, GetResult, LocalFacts, Registry, Walk};
 pub use oid::Oid;
+pub use row_status::{RowStatus, StorageType};
+pub use security::{Name, SecurityLevel, SecurityModel};
 pub use table::Table;
 pub use value::{Octets, Value};

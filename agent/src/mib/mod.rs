@@ -8,9 +8,15 @@ mod registry;
 use store::{Now, Snapshot, Time};
 
 use crate::Value;
+use crate::engine::EngineFacts;
 
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub use registry::{Registry, Walk};
+
+/// Every object of the modules, but those that the engine has of itself.
+pub fn registry() -> Registry {
+    Registry::new()
+}
 
 /// What a request is answered from: one moment, one snapshot of all tables.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,7 @@ pub struct LocalFacts {
     pub contact: String,
     pub name: String,
     pub location: String,
+    pub engine: EngineFacts,
 }
 
 /// The answer to GET for one name.

@@ -1,0 +1,79 @@
+//! SNMPv1 and SNMPv2c: the community-based security model (RFC 3584 §5.2).
+
+use std::net::SocketAddr;
+
+use store::{Now, Snapshot};
+
+use crate::ber::Malformed;
+use crate::message::{CommunityMessage, Pdu, PduType, Version};
+use crate::security::{SecurityLevel, SecurityModel};
+use crate::vacm::Asker;
+
+use super::Engine;
+use super::counters::count;
+use super::respond::{Envelope, Request};
+
+impl Engine {
+    /// Answers a message of SNMPv1 or SNMPv2c; `None` is silence.
+    pub(super) fn handle_community(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        _peer: SocketAddr,
+        version: Version,
+        datagram: &[u8],
+    ) -> Result<Option<Vec<u8>>, Malformed> {
+        let message = CommunityMessage::parse(datagram)?;
+        // Every community is compared, so that the time does not tell which one is near.
+        let mut matching = None;
+        for community in &self.communities {
+            if community.is(message.community) {
+                matching = Some(community);
+            }
+        }
+        let Some(community) = matching else {
+            count(&mut self.local.engine.counters.in_bad_community_names);
+            return Ok(None);
+        };
+        let (security_name, context) = (community.security_name.clone(), community.context.clone());
+        if self.is_for_nobody(PduType::peek(message.pdu)?, version)? {
+            return Ok(None);
+        }
+        let pdu = Pdu::parse(message.pdu)?;
+        let model = match version {
+            Version::V1 => SecurityModel::SNMPV1,
+            _ => SecurityModel::SNMPV2C,
+        };
+        let asker = Asker {
+            model,
+            security_name: security_name.octets(),
+            level: SecurityLevel::NoAuthNoPriv,
+            context: context.octets(),
+        };
+        let envelope = Envelope::Community { version, community: message.community };
+        let request =
+            Request { pdu: &pdu, asker, version, envelope, size_max: self.message_size_max };
+        Ok(self.respond(now, snapshot, &request))
+    }
+
+    /// Whether no application here takes this type of PDU: responses, reports
+    /// and notifications are not answered, whoever sent them.
+    fn is_for_nobody(&mut self, pdu_type: PduType, version: Version) -> Result<bool, Malformed> {
+        let counters = &mut self.local.engine.counters;
+        match pdu_type {
+            PduType::Get | PduType::GetNext | PduType::Set => return Ok(false),
+            PduType::GetBulk if version != Version::V1 => return Ok(false),
+            // SNMPv1 has none of these (RFC 1157 §4.1).
+            PduType::GetBulk | PduType::Inform | PduType::Trap | PduType::Report
+                if version == Version::V1 =>
+            {
+                return Err(Malformed);
+            }
+            PduType::Response => count(&mut counters.in_get_responses),
+            PduType::TrapV1 | PduType::Trap => count(&mut counters.in_traps),
+            PduType::GetBulk | PduType::Inform | PduType::Report => {}
+        }
+        count(&mut counters.unknown_pdu_handlers);
+        Ok(true)
+    }
+}

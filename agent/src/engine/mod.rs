@@ -1,0 +1,96 @@
+//! The SNMP engine (RFC 3411 §3.1): dispatcher, message processing, security,
+//! access control and the command responder.
+//!
+//! It owns no socket and no clock: a driver hands it datagrams with the moment
+//! and the snapshot to answer from, and does what the [`Action`]s say.
+
+use std::net::SocketAddr;
+
+use store::{Now, Snapshot};
+
+use crate::ber::{Malformed, Writer};
+use crate::message::Version;
+use crate::mib::{LocalFacts, Registry};
+
+mod community;
+mod config;
+mod counters;
+mod error_status;
+mod facts;
+mod objects;
+mod read;
+mod respond;
+
+pub use config::{Community, EngineConfig};
+pub use counters::Counters;
+pub use error_status::ErrorStatus;
+pub use facts::EngineFacts;
+
+use counters::count;
+
+/// What the driver must do, in order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Send this to the peer, from the address that it asked.
+    Reply(Vec<u8>),
+}
+
+/// The SNMP engine of one process.
+pub struct Engine {
+    registry: Registry,
+    local: LocalFacts,
+    communities: Vec<Community>,
+    message_size_max: usize,
+    writer: Writer,
+}
+
+impl Engine {
+    /// An engine that answers for every object there is.
+    pub fn new(config: EngineConfig) -> Self {
+        Self::with_registry(config, crate::mib::registry())
+    }
+
+    /// An engine that answers for the given objects and for its own.
+    pub fn with_registry(config: EngineConfig, mut registry: Registry) -> Self {
+        objects::add_objects(&mut registry);
+        let EngineConfig { mut local, message_size_max, communities, vacm } = config;
+        local.engine.vacm = vacm;
+        Self { registry, local, communities, message_size_max, writer: Writer::default() }
+    }
+
+    /// What the engine has counted.
+    pub fn counters(&self) -> &Counters {
+        &self.local.engine.counters
+    }
+
+    /// Takes one datagram (RFC 3412 §4.2.1); all of its answer is from `snapshot`.
+    pub fn handle(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        peer: SocketAddr,
+        datagram: &[u8],
+    ) -> Vec<Action> {
+        count(&mut self.local.engine.counters.in_pkts);
+        let handled = match Version::peek(datagram) {
+            Ok(version @ (Version::V1 | Version::V2c)) => {
+                self.handle_community(now, snapshot, peer, version, datagram)
+            }
+            Ok(Version::V3 | Version::Other) => {
+                count(&mut self.local.engine.counters.in_bad_versions);
+                Ok(None)
+            }
+            Err(malformed) => Err(malformed),
+        };
+        match handled {
+            Ok(reply) => reply.map(Action::Reply).into_iter().collect(),
+            Err(Malformed) => {
+                count(&mut self.local.engine.counters.in_asn_parse_errs);
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

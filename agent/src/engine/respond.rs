@@ -1,0 +1,186 @@
+//! The command responder (RFC 3413 §3.2): from a request to a response that fits.
+
+use store::{Now, Snapshot};
+
+use crate::ber::{Reader, Writer, tag};
+use crate::message::{Pdu, PduType, Version};
+use crate::mib::Context;
+use crate::vacm::{AccessDenied, Asker, ViewType};
+
+use super::counters::{add, count};
+use super::read::Reading;
+use super::{Counters, Engine, ErrorStatus};
+
+/// One request, with what message processing and security found out about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) pdu: &'a Pdu<'a>,
+    pub(super) asker: Asker<'a>,
+    pub(super) version: Version,
+    pub(super) envelope: Envelope<'a>,
+    /// The largest response that both sides can bear.
+    pub(super) size_max: usize,
+}
+
+/// What a response is put into.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Envelope<'a> {
+    Community { version: Version, community: &'a [u8] },
+}
+
+impl Envelope<'_> {
+    /// No fewer octets than what surrounds the variable bindings.
+    fn overhead(&self) -> usize {
+        // Headers of message, PDU and list, 5 each; three integers of 6, the version, a string's header.
+        let pdu = 5 + 5 + 5 + 3 * 6 + 3 + 5;
+        match self {
+            Self::Community { community, .. } => pdu + community.len(),
+        }
+    }
+
+    fn seal(&self, writer: &mut Writer) {
+        match self {
+            Self::Community { version, community } => {
+                writer.prepend_octet_string(community);
+                writer.prepend_integer(version.number());
+                writer.wrap(tag::SEQUENCE, 0);
+            }
+        }
+    }
+}
+
+/// What a request failed with: the status and the number of the variable, or 0.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Failure {
+    pub(super) status: ErrorStatus,
+    pub(super) index: usize,
+}
+
+impl Engine {
+    /// Answers one request from one snapshot; `None` if no answer fits.
+    pub(super) fn respond(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        request: &Request<'_>,
+    ) -> Option<Vec<u8>> {
+        count_request(&mut self.local.engine.counters, request.pdu.kind);
+        self.writer.clear();
+        let failure = match self.perform(now, snapshot, request) {
+            Ok(variables) => {
+                add(&mut self.local.engine.counters.in_total_req_vars, variables);
+                None
+            }
+            Err(Refusal::Failed(failure)) => Some(failure),
+            Err(Refusal::UnknownContext) => {
+                count(&mut self.local.engine.counters.unknown_contexts);
+                return None;
+            }
+        };
+        self.reply(request, failure)
+    }
+
+    /// Does what is asked; leaves the variable bindings of the response in the writer.
+    fn perform(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        request: &Request<'_>,
+    ) -> Result<usize, Refusal> {
+        let wanted = match request.pdu.kind {
+            PduType::Set => ViewType::Write,
+            _ => ViewType::Read,
+        };
+        let view = match self.local.engine.vacm.view(request.asker, wanted) {
+            Ok(view) => view,
+            Err(AccessDenied::NoSuchContext) => return Err(Refusal::UnknownContext),
+            // RFC 3413 §3.2 (5): no variable is to blame.
+            Err(_) => {
+                if request.version != Version::V3 && wanted == ViewType::Write {
+                    count(&mut self.local.engine.counters.in_bad_community_uses);
+                }
+                let status = ErrorStatus::AuthorizationError;
+                return Err(Refusal::Failed(Failure { status, index: 0 }));
+            }
+        };
+        let context = Context { now, snapshot, local: &self.local };
+        let overhead = request.envelope.overhead();
+        let room = request.size_max.saturating_sub(overhead);
+        let mut reading = Reading::new(&self.registry, context, view, &mut self.writer, room);
+        let v1 = request.version == Version::V1;
+        let done = match request.pdu.kind {
+            PduType::Get => reading.get(request.pdu, v1),
+            PduType::GetNext => reading.get_next(request.pdu, v1),
+            PduType::GetBulk => reading.get_bulk(request.pdu),
+            _ => Err(Failure { status: ErrorStatus::NotWritable, index: 1 }),
+        };
+        done.map_err(Refusal::Failed)
+    }
+
+    /// Makes the response; something shorter if it does not fit.
+    fn reply(&mut self, request: &Request<'_>, failure: Option<Failure>) -> Option<Vec<u8>> {
+        let failure = failure.unwrap_or_default();
+        if failure.status != ErrorStatus::NoError {
+            self.echo(request, failure.status);
+        }
+        let fits = self.seal(request, failure) <= request.size_max;
+        let too_big = Failure { status: ErrorStatus::TooBig, index: 0 };
+        let fits = fits || {
+            self.echo(request, ErrorStatus::TooBig);
+            self.seal(request, too_big) <= request.size_max
+        };
+        let counters = &mut self.local.engine.counters;
+        if !fits {
+            count(&mut counters.silent_drops);
+            return None;
+        }
+        count(&mut counters.out_pkts);
+        count(&mut counters.out_get_responses);
+        Some(self.writer.octets().to_vec())
+    }
+
+    /// Fills the writer with the variable bindings of an error response.
+    ///
+    /// They are those of the request, but none with `tooBig` (RFC 3416 §4.2.1;
+    /// SNMPv1 has them there too, RFC 1157 §4.1.2).
+    fn echo(&mut self, request: &Request<'_>, status: ErrorStatus) {
+        self.writer.clear();
+        if status == ErrorStatus::TooBig && request.version != Version::V1 {
+            return;
+        }
+        let list = Reader::new(&request.pdu.list).tlv().map(|list| list.content);
+        self.writer.append(list.unwrap_or_default());
+    }
+
+    /// Puts the headers around the variable bindings; returns the size.
+    fn seal(&mut self, request: &Request<'_>, failure: Failure) -> usize {
+        let status = match request.version {
+            Version::V1 => failure.status.in_v1(),
+            _ => failure.status,
+        };
+        status.count_out(&mut self.local.engine.counters);
+        let writer = &mut self.writer;
+        writer.wrap(tag::SEQUENCE, 0);
+        writer.prepend_integer(i32::try_from(failure.index).unwrap_or(i32::MAX));
+        writer.prepend_integer(status.number());
+        writer.prepend_integer(request.pdu.request_id);
+        writer.wrap(PduType::Response.tag(), 0);
+        request.envelope.seal(writer);
+        writer.len()
+    }
+}
+
+/// Why a request is not answered with what it asked for.
+enum Refusal {
+    Failed(Failure),
+    UnknownContext,
+}
+
+fn count_request(counters: &mut Counters, pdu_type: PduType) {
+    match pdu_type {
+        PduType::Get => count(&mut counters.in_get_requests),
+        PduType::GetNext => count(&mut counters.in_get_nexts),
+        PduType::Set => count(&mut counters.in_set_requests),
+        _ => {}
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine, asked as managers ask it.
+
+mod read;
+mod silence;
+mod v1;
+mod world;
