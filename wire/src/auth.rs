@@ -40,6 +40,15 @@ impl AuthenticationAlgorithm {
         }
     }
 
+    /// The Length of an authentication extension: that of the Authenticator and of the SPI.
+    pub(crate) const fn extension_len(self) -> u8 {
+        match self {
+            Self::HmacMd5 | Self::KeyedMd5 => 20,
+            Self::HmacSha1 => 24,
+            Self::HmacSha256 => 36,
+        }
+    }
+
     /// The name in configuration files and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
@@ -184,12 +193,7 @@ pub fn append_authentication(
     algorithm: AuthenticationAlgorithm,
     key: &SecretKey,
 ) {
-    let length = match algorithm {
-        AuthenticationAlgorithm::HmacMd5 | AuthenticationAlgorithm::KeyedMd5 => 20,
-        AuthenticationAlgorithm::HmacSha1 => 24,
-        AuthenticationAlgorithm::HmacSha256 => 36,
-    };
-    message.extend([kind, length]);
+    message.extend([kind, algorithm.extension_len()]);
     append_spi_and_authenticator(message, spi, algorithm, key);
 }
 

@@ -37,7 +37,7 @@ pub enum ParseError {
     Nai(#[source] NaiError),
     /// Text that is not UTF-8.
     #[error("extension type {0} holds text that is not UTF-8")]
-    Text(u8),
+    ExtensionText(u8),
     /// The checksum of an ICMP message is wrong (RFC 1256 §3).
     #[error("checksum {0:#06x} where all ones were due")]
     Checksum(u16),
@@ -56,7 +56,7 @@ impl ParseError {
             Self::ExtensionSubtype { .. } => "extension-subtype",
             Self::UnexpectedExtension { .. } => "unexpected-extension",
             Self::Nai(_) => "nai",
-            Self::Text(_) => "text",
+            Self::ExtensionText(_) => "extension-text",
             Self::Checksum(_) => "checksum",
         }
     }

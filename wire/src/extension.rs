@@ -125,6 +125,16 @@ impl Extension<'_> {
         }
     }
 
+    /// Checks that a reader knows the sub-type.
+    pub(crate) fn expect_subtype(&self, want: u8) -> Result<(), ParseError> {
+        if self.subtype == Some(want) { Ok(()) } else { Err(self.subtype_error()) }
+    }
+
+    /// The error of a reader that does not know the sub-type.
+    pub(crate) fn subtype_error(&self) -> ParseError {
+        ParseError::ExtensionSubtype { kind: self.kind, subtype: self.subtype.unwrap_or_default() }
+    }
+
     /// The error of a reader that cannot use data of this length.
     pub(crate) fn length_error(&self) -> ParseError {
         ParseError::ExtensionLength { kind: self.kind, length: self.body.len() }
@@ -154,7 +164,12 @@ impl<'a> Extensions<'a> {
     fn read(kind: u8, cursor: &mut Cursor<'a>) -> Result<(Option<u8>, &'a [u8]), ParseError> {
         match layout(kind).ok_or(ParseError::UnskippableExtension(kind))? {
             Layout::Simple => {
-                let length = cursor.u8()?;
+                let length = match (kind, cursor.u8()?) {
+                    // RFC 4857 §9.3 prints a Length of 2 beside a figure with ten octets of data,
+                    // so both occur; in either case ten follow.
+                    (extension_type::REPLAY_PROTECTION_STYLE, 2) => 10,
+                    (_, length) => length,
+                };
                 Ok((None, cursor.take(length.into())?))
             }
             Layout::Short => {

@@ -2,7 +2,9 @@
 
 use crate::auth::Authentication;
 use crate::extension::{Extension, Extensions, extension_type, extensions_from};
+use crate::generalized::GeneralizedAuthentication;
 use crate::message::extensions_offset;
+use crate::vendor::VendorExtension;
 use crate::{Nai, ParseError};
 
 /// What the extensions of a control message say, and who vouches for them.
@@ -73,6 +75,25 @@ impl<'a> RegistrationExtensions<'a> {
         extensions_from(self.message, start).flatten()
     }
 
+    /// The first Generalized Authentication Extension of a sub-type (RFC 4721 §5).
+    pub fn generalized(&self, subtype: u8) -> Option<Authentication<'a>> {
+        self.all()
+            .flatten()
+            .filter_map(|extension| GeneralizedAuthentication::parse(self.message, &extension).ok())
+            .find(|found| found.subtype == subtype)
+            .map(|found| found.authentication)
+    }
+
+    /// The vendor extensions that the Mobile-Home Authentication Extension covers.
+    pub fn vendors_before(&self) -> impl Iterator<Item = VendorExtension<'a>> + use<'a> {
+        self.before_mobile_home().filter_map(|extension| VendorExtension::parse(&extension).ok())
+    }
+
+    /// The vendor extensions behind the Mobile-Home Authentication Extension.
+    pub fn vendors_after(&self) -> impl Iterator<Item = VendorExtension<'a>> + use<'a> {
+        self.after_mobile_home().filter_map(|extension| VendorExtension::parse(&extension).ok())
+    }
+
     /// The first extension of a type.
     pub fn first(&self, kind: u8) -> Option<Extension<'a>> {
         self.all().flatten().find(|extension| extension.kind == kind)
@@ -106,6 +127,12 @@ impl<'a> RegistrationExtensions<'a> {
             }
             extension_type::FOREIGN_HOME_AUTHENTICATION => {
                 put_first(&mut self.foreign_home, Authentication::parse(self.message, extension)?)
+            }
+            extension_type::GENERALIZED_AUTHENTICATION => {
+                GeneralizedAuthentication::parse(self.message, extension).map(|_| true)?
+            }
+            extension_type::CRITICAL_VENDOR_SPECIFIC => {
+                VendorExtension::parse(extension).map(|_| true)?
             }
             _ if extension.is_known() || extension.is_skippable() => true,
             _ => return Err(ParseError::UnskippableExtension(kind)),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AuthenticationAlgorithm, Code, Identification, Lifetime, RegistrationReply, SecretKey, Spi,
-    append_authentication, verify,
+    append_authentication, append_generalized_authentication, verify,
 };
 
 const HMAC: AuthenticationAlgorithm = AuthenticationAlgorithm::HmacMd5;
@@ -132,6 +132,36 @@ fn malformed_parts_are_errors() {
     assert_eq!(with(&[32, 5, 1, 2, 3]), "extension-truncated");
     assert_eq!(RegistrationExtensions::parse(&[]).unwrap_err().reason(), "truncated");
     assert_eq!(RegistrationExtensions::parse(&[2; 40]).unwrap_err().reason(), "unknown-message");
+}
+
+#[test]
+fn vendors_and_generalized_authentication() {
+    let mut message = reply();
+    let vendor =
+        |critical, vendor_type| VendorExtension { critical, vendor: 9, vendor_type, value: b"v" };
+    vendor(true, 1).emit(&mut message).unwrap();
+    vendor(false, 2).emit(&mut message).unwrap();
+    authenticate(&mut message, 32);
+    vendor(false, 3).emit(&mut message).unwrap();
+    message.extend([134, 1, 0]);
+    for subtype in [1, 3] {
+        let spi = Spi(300 + u32::from(subtype));
+        append_generalized_authentication(&mut message, subtype, spi, HMAC, &key());
+    }
+    let found = RegistrationExtensions::parse(&message).unwrap();
+    let before: Vec<_> = found.vendors_before().collect();
+    assert_eq!(before, [vendor(true, 1), vendor(false, 2)]);
+    // The Normal one that is too short is skippable, so it is skipped.
+    assert_eq!(found.vendors_after().collect::<Vec<_>>(), [vendor(false, 3)]);
+    let gateway = found.generalized(3).unwrap();
+    assert_eq!(gateway.spi, Spi(303));
+    assert!(verify(&gateway, HMAC, &key()));
+    assert_eq!(found.generalized(2), None);
+    message.extend([38, 0, 0, 5, 0, 0, 0, 9, 0]);
+    assert_eq!(
+        RegistrationExtensions::parse(&message).unwrap_err(),
+        ParseError::ExtensionLength { kind: 38, length: 5 }
+    );
 }
 
 proptest! {
