@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Mobile IPv4 without a clock and without a socket: home agent and mobile node.
+//!
+//! A machine takes datagrams and the time as arguments and returns [`Output`]:
+//! rows to commit, and what to do once they are durable. Drivers in `daemons`
+//! own sockets, clocks, randomness and the store.
+
+mod action;
+mod association;
+mod clock;
+mod extensions;
+mod home_agent;
+mod mobile_node;
+mod random;
+mod tally;
+
+pub use action::{Action, CommitId, Encapsulation, Output, Received, Service};
+pub use association::SecurityAssociation;
+pub use home_agent::{
+    Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel, Violation,
+};
+pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState};
+
+/// The UDP port of registration messages (RFC 5944 §3.3).
+pub const PORT: u16 = 434;

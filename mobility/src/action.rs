@@ -1,0 +1,131 @@
+//! What goes into a machine and what comes out of it.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use store::{Batch, Binding};
+use wire::{Code, Flags, Lifetime, Nai};
+
+/// A datagram as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    pub octets: &'a [u8],
+    pub source: SocketAddrV4,
+    /// Where it was sent to: an address of ours, or a broadcast address.
+    pub local: SocketAddrV4,
+    /// The IP time to live, if the driver can tell.
+    pub ttl: Option<u8>,
+}
+
+impl<'a> Received<'a> {
+    pub const fn new(octets: &'a [u8], source: SocketAddrV4, local: SocketAddrV4) -> Self {
+        Self { octets, source, local, ttl: None }
+    }
+}
+
+/// Names one [`Output`] whose batch is on its way to the store.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct CommitId(pub u64);
+
+/// What a machine wants done.
+///
+/// An empty batch: do the actions at once. Otherwise commit it, tell the
+/// machine that made it (`on_committed` or `on_commit_failed`), and do the
+/// actions only if it was committed. Batches go to the store in the order in
+/// which they were made; several may be on their way.
+#[derive(Debug, Default)]
+pub struct Output {
+    pub id: CommitId,
+    pub batch: Batch,
+    pub actions: Vec<Action>,
+}
+
+impl Output {
+    /// Actions that wait for nothing.
+    pub(crate) fn at_once(actions: Vec<Action>) -> Self {
+        Self { actions, ..Self::default() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.actions.is_empty()
+    }
+}
+
+/// One thing for the driver to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Sends a datagram.
+    Send { from: SocketAddrV4, to: SocketAddrV4, octets: Vec<u8> },
+    /// Starts forwarding for a binding, or changes how it is done.
+    StartService(Service),
+    /// Stops forwarding for a binding.
+    StopService(Service),
+    /// The mobile node is registered, or has renewed.
+    Registered {
+        home_address: Ipv4Addr,
+        home_agent: Ipv4Addr,
+        care_of_address: Ipv4Addr,
+        lifetime: Lifetime,
+        code: Code,
+    },
+    /// The mobile node was refused; it tries again by itself unless it says [`Action::GaveUp`].
+    Denied { code: Code },
+    /// The mobile node has no registration any more, at its own wish.
+    Deregistered { home_address: Ipv4Addr },
+    /// The lifetime of the mobile node's registration ended before it could be renewed.
+    Expired { home_address: Ipv4Addr },
+    /// Nobody answered as often as the mobile node was told to try.
+    GaveUp,
+}
+
+/// All that a tunnel to a care-of address needs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Service {
+    pub home_agent: Ipv4Addr,
+    pub home_address: Ipv4Addr,
+    pub care_of_address: Ipv4Addr,
+    pub nai: Option<Nai>,
+    /// The foreign agent that decapsulates; `None` if the mobile node does it.
+    pub foreign_agent: Option<Ipv4Addr>,
+    pub encapsulation: Encapsulation,
+    pub reverse_tunnel: bool,
+    pub broadcast_datagrams: bool,
+    /// The `D` bit: who takes the outer header off (RFC 5944 §3.3).
+    pub decapsulation_by_mobile_node: bool,
+}
+
+/// How datagrams are wrapped on their way to a care-of address (RFC 5944 §4.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Encapsulation {
+    IpInIp,
+    Minimal,
+    Gre,
+}
+
+impl Encapsulation {
+    /// What `flags` ask for; GRE goes before minimal encapsulation when both are offered.
+    pub(crate) fn of(flags: Flags) -> Self {
+        if flags.any(Flags::GRE) {
+            Self::Gre
+        } else if flags.any(Flags::MINIMAL_ENCAPSULATION) {
+            Self::Minimal
+        } else {
+            Self::IpInIp
+        }
+    }
+}
+
+impl From<&Binding> for Service {
+    fn from(binding: &Binding) -> Self {
+        Self {
+            home_agent: binding.home_agent,
+            home_address: binding.home_address,
+            care_of_address: binding.care_of_address,
+            nai: binding.nai.clone(),
+            foreign_agent: binding.foreign_agent,
+            encapsulation: Encapsulation::of(binding.flags),
+            reverse_tunnel: binding.flags.any(Flags::REVERSE_TUNNEL),
+            broadcast_datagrams: binding.flags.any(Flags::BROADCAST_DATAGRAMS),
+            decapsulation_by_mobile_node: binding.flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE),
+        }
+    }
+}

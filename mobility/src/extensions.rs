@@ -1,0 +1,80 @@
+//! The extensions of one message, sorted by what the machines want to know.
+
+use wire::{Authentication, Extension, Nai, ParseError, extension_type};
+
+/// What a message carries after its fixed part.
+///
+/// The Mobile-Home Authentication Extension ends what the mobile node and the
+/// home agent say to each other; what follows it is between other parties, and
+/// the fields here keep the two apart (RFC 5944 §3.6.1.3, §3.8.3.3).
+#[derive(Debug, Default)]
+pub(crate) struct Extensions<'a> {
+    /// The NAI that the Mobile-Home authentication covers (RFC 2794 §2).
+    pub(crate) nai: Option<Nai>,
+    /// Whether there is an NAI that it does not cover, or a second one that says otherwise.
+    pub(crate) nai_misplaced: bool,
+    pub(crate) mobile_home: Vec<Authentication<'a>>,
+    pub(crate) mobile_foreign: Vec<Authentication<'a>>,
+    pub(crate) foreign_home: Vec<Authentication<'a>>,
+    /// Vendor extensions before the Mobile-Home authentication, and after it.
+    pub(crate) covered: Vendor,
+    pub(crate) appended: Vendor,
+    /// How many unknown extensions were skipped.
+    pub(crate) skipped: usize,
+}
+
+/// Which kinds of vendor extension there are; none is understood (RFC 3115 §2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vendor {
+    pub(crate) critical: bool,
+    pub(crate) normal: bool,
+}
+
+impl<'a> Extensions<'a> {
+    /// Walks the extensions of `message`, which begin at octet `fixed`.
+    ///
+    /// An unknown extension that must not be skipped ends the message
+    /// (RFC 5944 §1.8); unknown means unknown to the machines here, not to the codec.
+    pub(crate) fn parse(message: &'a [u8], fixed: usize) -> Result<Self, ParseError> {
+        let mut found = Self::default();
+        for extension in wire::extensions_from(message, fixed) {
+            found.take(message, &extension?)?;
+        }
+        Ok(found)
+    }
+
+    fn take(&mut self, message: &'a [u8], extension: &Extension<'a>) -> Result<(), ParseError> {
+        let authentication = || Authentication::parse(message, extension);
+        match extension.kind {
+            extension_type::MOBILE_HOME_AUTHENTICATION => self.mobile_home.push(authentication()?),
+            extension_type::MOBILE_FOREIGN_AUTHENTICATION => {
+                self.mobile_foreign.push(authentication()?);
+            }
+            extension_type::FOREIGN_HOME_AUTHENTICATION => {
+                self.foreign_home.push(authentication()?);
+            }
+            extension_type::MOBILE_NODE_NAI => self.take_nai(extension.body),
+            extension_type::CRITICAL_VENDOR_SPECIFIC => self.vendor().critical = true,
+            extension_type::NORMAL_VENDOR_SPECIFIC => self.vendor().normal = true,
+            kind if extension.is_skippable() => {
+                debug_assert!(kind > 127, "only 128-255 may be skipped");
+                self.skipped += 1;
+            }
+            kind => return Err(ParseError::UnskippableExtension(kind)),
+        }
+        Ok(())
+    }
+
+    fn vendor(&mut self) -> &mut Vendor {
+        if self.mobile_home.is_empty() { &mut self.covered } else { &mut self.appended }
+    }
+
+    fn take_nai(&mut self, body: &[u8]) {
+        let nai = Nai::from_octets(body).ok();
+        if nai.is_none() || !self.mobile_home.is_empty() || self.nai.is_some() && self.nai != nai {
+            self.nai_misplaced = true;
+        } else {
+            self.nai = nai;
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What a granted request changes (RFC 5944 §3.8.2.2).
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use store::{Batch, Binding, Identity, Node, ReplayProtection, Row, Unknown, UtcTime};
+use wire::{Code, Flags, Lifetime};
+
+use super::HomeAgent;
+use super::config::Admission;
+use super::denial::Denial;
+use super::request::{Answer, Request};
+use crate::action::{Action, Service};
+
+/// What a granted request does, before anything has been done.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) home_address: Ipv4Addr,
+    pub(super) lifetime: Lifetime,
+    pub(super) code: Code,
+    /// The bindings that end.
+    ended: Vec<Arc<Binding>>,
+    /// The binding that comes to be or is renewed.
+    bound: Option<Arc<Binding>>,
+    node: Arc<Node>,
+}
+
+impl HomeAgent {
+    /// Works out what it means to accept `request`.
+    pub(super) fn grant(
+        &mut self,
+        request: &Request<'_>,
+        answer: &Answer,
+    ) -> Result<Grant, Denial> {
+        if self.in_flight.len() >= self.config.in_flight_max {
+            return Err(Denial::Overloaded);
+        }
+        let home_address = self.home_address(request, &answer.identity)?;
+        if request.is_deregistration() {
+            return Ok(self.grant_deregistration(request, answer, home_address));
+        }
+        let bindings = self.state.bindings(&answer.identity);
+        let same_home = bindings.iter().filter(|binding| binding.home_address == home_address);
+        let (renewed, others): (Vec<_>, Vec<_>) = same_home
+            .cloned()
+            .partition(|binding| binding.care_of_address == request.fixed.care_of_address);
+        let simultaneous = self.config.simultaneous_bindings_max > 1;
+        let keep = simultaneous && request.fixed.flags.any(Flags::SIMULTANEOUS_BINDINGS);
+        if keep && others.len() >= self.config.simultaneous_bindings_max {
+            return Err(Denial::TooManySimultaneousBindings);
+        }
+        let ended = if keep { Vec::new() } else { others };
+        if renewed.is_empty() && self.state.len() >= self.config.bindings_max + ended.len() {
+            return Err(Denial::TooManyBindingsInAll);
+        }
+        // A reading of §3.8.3.2: a home agent without simultaneous bindings answers every
+        // registration with 1, also one that did not ask for them.
+        let code =
+            if simultaneous { Code::ACCEPTED } else { Code::ACCEPTED_NO_SIMULTANEOUS_BINDINGS };
+        let lifetime = request.fixed.lifetime.min(self.config.lifetime_max);
+        let node = self.node_row(request, answer, home_address);
+        let bound = self.binding_row(request, answer, home_address, lifetime, renewed.first());
+        Ok(Grant { home_address, lifetime, code, ended, bound: Some(bound), node })
+    }
+
+    /// §3.8.2.2: a deregistration ends one binding, or all when the care-of address is the home address.
+    fn grant_deregistration(
+        &mut self,
+        request: &Request<'_>,
+        answer: &Answer,
+        home_address: Ipv4Addr,
+    ) -> Grant {
+        let fixed = &request.fixed;
+        let all = fixed.care_of_address == fixed.home_address;
+        let is_meant = |binding: &&Arc<Binding>| {
+            // A node that knows only its NAI means whatever it has (RFC 2794 §2).
+            (fixed.home_address.is_unspecified() || binding.home_address == fixed.home_address)
+                && (all || binding.care_of_address == fixed.care_of_address)
+        };
+        let ended =
+            self.state.bindings(&answer.identity).iter().filter(is_meant).cloned().collect();
+        let node = self.node_row(request, answer, home_address);
+        let (lifetime, code) = (Lifetime::ZERO, Code::ACCEPTED);
+        Grant { home_address, lifetime, code, ended, bound: None, node }
+    }
+
+    /// The home address that the request is about, chosen from the pools if it names none.
+    fn home_address(
+        &mut self,
+        request: &Request<'_>,
+        identity: &Identity,
+    ) -> Result<Ipv4Addr, Denial> {
+        let requested = request.fixed.home_address;
+        let remembered = self.state.row(identity).map(|row| row.home_address);
+        if !requested.is_unspecified() {
+            if request.is_deregistration() {
+                return Ok(requested);
+            }
+            return self.check_home_address(requested, identity).map(|()| requested);
+        }
+        let bound = self.state.bindings(identity).last().map(|binding| binding.home_address);
+        if let Some(bound) = bound {
+            return Ok(bound);
+        }
+        if request.is_deregistration() {
+            return Ok(remembered.unwrap_or(requested));
+        }
+        if self.pools.is_empty() {
+            return Err(Denial::HomeAddressNotServed);
+        }
+        // A node that comes back gets what it had, if nobody else has it by now.
+        let is_free =
+            |address| address != self.config.address && self.check_taken(address, identity).is_ok();
+        if let Some(address) = remembered
+            && self.pools.contains(address)
+            && is_free(address)
+        {
+            return Ok(address);
+        }
+        let mut pools = std::mem::take(&mut self.pools);
+        let found = pools.find(|address| {
+            address != self.config.address && self.check_taken(address, identity).is_ok()
+        });
+        self.pools = pools;
+        found.ok_or(Denial::PoolExhausted)
+    }
+
+    /// §3.8.3.2: whether this home agent supports a home address for this mobile node.
+    fn check_home_address(&self, address: Ipv4Addr, identity: &Identity) -> Result<(), Denial> {
+        let contains =
+            |networks: &[ipnet::Ipv4Net]| networks.iter().any(|network| network.contains(&address));
+        let shared = contains(&self.config.shared_home_addresses);
+        let networks = &self.config.home_networks;
+        let served = networks.is_empty() || contains(networks) || self.pools.contains(address);
+        if !served && !shared {
+            return Err(Denial::HomeAddressNotServed);
+        }
+        if shared { Ok(()) } else { self.check_taken(address, identity) }
+    }
+
+    /// Whether another mobile node has a better claim to a home address.
+    ///
+    /// A node named by its address owns it. One named by NAI may use an address that
+    /// nobody else has: else it could turn another node's datagrams to itself.
+    fn check_taken(&self, address: Ipv4Addr, identity: &Identity) -> Result<(), Denial> {
+        if matches!(identity, Identity::Address(_)) {
+            return Ok(());
+        }
+        let by_address = Identity::Address(address);
+        let taken = self.state.owner(address).is_some_and(|owner| owner != identity)
+            || !self.state.bindings(&by_address).is_empty()
+            || self.associations.with(&by_address).next().is_some();
+        if taken { Err(Denial::HomeAddressTaken) } else { Ok(()) }
+    }
+
+    /// The replay state after this request.
+    fn node_row(
+        &mut self,
+        request: &Request<'_>,
+        answer: &Answer,
+        home_address: Ipv4Addr,
+    ) -> Arc<Node> {
+        let nonces = answer.signer.replay == ReplayProtection::Nonces;
+        let nonce = nonces.then(|| self.random.next_u32());
+        let unknown = self.state.row(&answer.identity).map(|row| row.unknown.clone());
+        Arc::new(Node {
+            home_agent: self.config.address,
+            identity: answer.identity.clone(),
+            home_address,
+            last_identification: request.fixed.identification,
+            nonce,
+            last_spi: answer.signer.spi,
+            last_accepted_at: request.now.stamp(),
+            unknown: unknown.unwrap_or_default(),
+        })
+    }
+
+    fn binding_row(
+        &self,
+        request: &Request<'_>,
+        answer: &Answer,
+        home_address: Ipv4Addr,
+        lifetime: Lifetime,
+        renewed: Option<&Arc<Binding>>,
+    ) -> Arc<Binding> {
+        let now: UtcTime = request.now.stamp();
+        Arc::new(Binding {
+            home_agent: self.config.address,
+            home_address,
+            care_of_address: request.fixed.care_of_address,
+            nai: request.extensions.nai.clone(),
+            instance: self.config.instance.clone(),
+            source: request.received.source,
+            local: request.received.local,
+            foreign_agent: request.foreign_agent(),
+            flags: request.fixed.flags,
+            spi: answer.signer.spi,
+            identification: request.fixed.identification,
+            lifetime_granted: lifetime,
+            created_at: renewed.map_or(now, |binding| binding.created_at),
+            registered_at: now,
+            expires_at: lifetime.duration().map(|duration| now + duration),
+            revocation: None,
+            unknown: renewed.map_or_else(Unknown::default, |binding| binding.unknown.clone()),
+        })
+    }
+
+    /// Makes memory say what `grant` says; returns the rows and the services that change.
+    pub(super) fn apply(&mut self, identity: &Identity, grant: &Grant) -> (Batch, Vec<Action>) {
+        let mut batch = Batch::default();
+        let mut actions = Vec::new();
+        for binding in &grant.ended {
+            self.state.remove(identity, binding.home_address, binding.care_of_address);
+            batch.delete::<Binding>(binding.key());
+            actions.push(Action::StopService(Service::from(&**binding)));
+        }
+        if let Some(binding) = &grant.bound {
+            let service = Service::from(&**binding);
+            let bindings = self.state.bindings(identity).iter();
+            let unchanged = bindings.map(|old| Service::from(&**old)).any(|old| old == service);
+            if !unchanged {
+                actions.push(Action::StartService(service));
+            }
+            self.state.insert(Arc::clone(binding));
+            batch.put::<Binding>(Arc::clone(binding));
+        }
+        self.state.entry(identity).row = Some(Arc::clone(&grant.node));
+        batch.put::<Node>(Arc::clone(&grant.node));
+        self.give_back_homes(identity, grant.ended.iter().map(|binding| binding.home_address));
+        (batch, actions)
+    }
+
+    /// Returns home addresses to the pools that the node has no binding for any more.
+    pub(super) fn give_back_homes(
+        &mut self,
+        identity: &Identity,
+        homes: impl Iterator<Item = Ipv4Addr>,
+    ) {
+        for home_address in homes.collect::<BTreeSet<_>>() {
+            let bindings = self.state.bindings(identity);
+            if bindings.iter().all(|binding| binding.home_address != home_address) {
+                self.pools.give_back(home_address);
+            }
+        }
+    }
+
+    /// Changes who may register from now on.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.config.admission = admission;
+    }
+}

@@ -1,0 +1,399 @@
+//! The home agent (RFC 5944 §3.8).
+//!
+//! ```text
+//! datagram ── parse ──┬─ malformed: counted, dropped
+//!                     └─ check ──┬─ discard: counted, dropped
+//!                                ├─ deny: counted, answered at once
+//!                                └─ grant ── memory changes ── batch ──┬─ committed: answered
+//!                                                                      └─ failed: memory reloaded, 130
+//! ```
+//!
+//! Memory runs ahead of the store by the batches that are on their way, so that
+//! a request sees what the one before it changed. It is the rows themselves
+//! that memory holds; nothing of a denied request is kept but its counters.
+
+mod check;
+mod config;
+mod denial;
+mod grant;
+mod node_counters;
+mod pool;
+mod request;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{
+    Batch, Binding, BindingKey, Change, Counter, CountersKey, Identity, Now, ReplayProtection,
+    Role, Row, Snapshot, Time, UtcTime,
+};
+use wire::{Code, Identification};
+
+use crate::action::{Action, CommitId, Output, Received, Service};
+use crate::association::{Associations, SecurityAssociation};
+use crate::clock;
+use crate::random::Random;
+use crate::tally::Tally;
+
+pub use config::{Admission, HomeAgentConfig, ReservedBits, ReverseTunnel};
+pub use denial::{Denial, Violation};
+
+use check::Refusal;
+use grant::Grant;
+use pool::Pools;
+use request::{Answer, Request};
+use state::State;
+
+/// How many bindings one [`HomeAgent::on_deadline`] removes: enough to be quick, few enough that
+/// requests are served in between.
+const EXPIRED_AT_ONCE: usize = 1000;
+
+/// How long to wait before expired rows are deleted again that the store did not delete.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A home agent, without a clock and without a socket.
+#[derive(Debug)]
+pub struct HomeAgent {
+    config: HomeAgentConfig,
+    associations: Associations,
+    state: State,
+    pools: Pools,
+    random: Random,
+    tally: Tally,
+    dirty_nodes: BTreeSet<Identity>,
+    last_commit: CommitId,
+    in_flight: BTreeMap<CommitId, InFlight>,
+    /// Expired rows that the store did not delete, and when to try again.
+    undeleted: Vec<BindingKey>,
+    retry_at: Option<Time>,
+    last_discard: Option<Violation>,
+}
+
+/// A batch on its way to the store.
+#[derive(Debug)]
+struct InFlight {
+    changes: Vec<Change>,
+    purpose: Purpose,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    Registration { answer: Box<Answer>, code: Code, at: UtcTime },
+    Expiry { identities: BTreeSet<Identity>, at: UtcTime },
+}
+
+impl HomeAgent {
+    /// Takes over what the last home agent at this address left in the store.
+    ///
+    /// What expired while nobody was there is due at once.
+    pub fn new(config: HomeAgentConfig, snapshot: &Snapshot, now: Now) -> Self {
+        let key = CountersKey {
+            instance: config.instance.clone(),
+            role: Role::HomeAgent,
+            address: config.address,
+        };
+        let mut home_agent = Self {
+            associations: Associations::default(),
+            state: State::load(config.address, snapshot, now),
+            pools: Pools::new(config.pools.clone()),
+            random: Random::new(config.seed),
+            tally: Tally::load(&key, snapshot, config.counters_lost, now),
+            dirty_nodes: BTreeSet::new(),
+            last_commit: CommitId::default(),
+            in_flight: BTreeMap::new(),
+            undeleted: Vec::new(),
+            retry_at: None,
+            last_discard: None,
+            config,
+        };
+        home_agent.restart_service_times(now);
+        home_agent
+    }
+
+    /// Replaces all associations; bindings stay.
+    pub fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
+        self.associations = associations.into_iter().collect();
+    }
+
+    /// The services of all bindings: what a driver starts after [`Self::new`].
+    pub fn services(&self) -> impl Iterator<Item = Service> {
+        self.state.all_bindings().map(|binding| Service::from(&**binding))
+    }
+
+    /// How many bindings there are.
+    pub fn binding_count(&self) -> usize {
+        self.state.len()
+    }
+
+    /// Why the last request that got no answer was dropped, for a log.
+    pub fn last_discard(&self) -> Option<Violation> {
+        self.last_discard
+    }
+
+    /// Counts what only the driver sees: `SendErrors`, `DatagramsRateLimited`, ARP sent.
+    pub fn count(&mut self, counter: Counter) {
+        self.tally.count(counter);
+    }
+
+    /// Takes a datagram of the registration port.
+    pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
+        self.tally.count(Counter::DatagramsReceived);
+        let request = match Request::parse(received, now) {
+            Ok(request) => request,
+            Err(error) => {
+                self.tally.count_malformed(&error);
+                return Output::default();
+            }
+        };
+        self.tally.count(Counter::HaRegRequestsReceived);
+        if request.is_deregistration() {
+            self.tally.count(Counter::HaDeRegRequestsReceived);
+        }
+        self.count_vendor_extensions(&request);
+        let answer = match self.check(&request) {
+            Ok(answer) => answer,
+            Err(Refusal::Discard(violation)) => {
+                self.tally.count(Counter::MipSecTotalViolations);
+                self.last_discard = Some(violation);
+                return Output::default();
+            }
+            Err(Refusal::Deny(answer, denial)) => return self.deny(&answer, denial, now),
+        };
+        match self.grant(&request, &answer) {
+            Ok(grant) => self.accept(answer, &grant, now),
+            Err(denial) => self.deny(&answer, denial, now),
+        }
+    }
+
+    /// What is due at `now`: bindings whose lifetime has ended are removed.
+    pub fn on_deadline(&mut self, now: Now) -> Output {
+        let mut batch = Batch::default();
+        if self.retry_at.is_some_and(|at| at <= now.uptime) {
+            self.retry_at = None;
+            for key in std::mem::take(&mut self.undeleted) {
+                // Only what did not come back in the meantime.
+                let identity = identity(&key);
+                let care_of_address = key.care_of_address;
+                let is_back = self.state.bindings(&identity).iter().any(|binding| {
+                    binding.home_address == key.home_address
+                        && binding.care_of_address == care_of_address
+                });
+                if !is_back {
+                    batch.delete::<Binding>(key);
+                }
+            }
+        }
+        let expired = self.state.expire(now.uptime, EXPIRED_AT_ONCE);
+        let mut identities = BTreeSet::new();
+        let mut actions = Vec::new();
+        for binding in expired {
+            let identity = binding.identity();
+            self.give_back_homes(&identity, std::iter::once(binding.home_address));
+            identities.insert(identity);
+            batch.delete::<Binding>(binding.key());
+            actions.push(Action::StopService(Service::from(&*binding)));
+        }
+        if batch.is_empty() {
+            return Output::default();
+        }
+        self.send_off(batch, actions, Purpose::Expiry { identities, at: now.stamp() })
+    }
+
+    /// When to call [`Self::on_deadline`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.state.first_deadline().into_iter().chain(self.retry_at).min()
+    }
+
+    /// The batch of an [`Output`] is durable; its actions are to be done.
+    pub fn on_committed(&mut self, id: CommitId) {
+        match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
+            Some(Purpose::Registration { answer, code, at }) => {
+                self.count_reply(&answer);
+                self.tally.count(if code == Code::ACCEPTED {
+                    Counter::HaRegistrationAccepted
+                } else {
+                    Counter::HaMultiBindingUnsupported
+                });
+                self.node_accepted(&answer.identity, at);
+            }
+            Some(Purpose::Expiry { identities, at }) => {
+                for identity in &identities {
+                    self.settle_service_time(identity, at);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The store did not take the batch of an [`Output`]; its actions are not to be done, but those
+    /// returned are: the mobile node is told 130, and memory says what `snapshot` says.
+    pub fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action> {
+        let Some(InFlight { changes, purpose }) = self.in_flight.remove(&id) else {
+            return Vec::new();
+        };
+        match purpose {
+            Purpose::Registration { answer, .. } => {
+                self.reload(&answer.identity, &changes, snapshot);
+                self.deny(&answer, Denial::CommitFailed, now).actions
+            }
+            Purpose::Expiry { identities, at } => {
+                self.undeleted.extend(changes.iter().filter_map(binding_key));
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                for identity in &identities {
+                    self.settle_service_time(identity, at);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The counters that have changed, for a relaxed commit.
+    pub fn take_counters(&mut self, _now: Now) -> Batch {
+        let mut batch = Batch::new(store::Class::Relaxed);
+        self.tally.put(&mut batch);
+        self.put_node_counters(&mut batch);
+        batch
+    }
+
+    fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
+        let (batch, services) = self.apply(&answer.identity, grant);
+        let identification = self.reply_identification(&answer, None, now);
+        let home_agent = self.config.address;
+        let Grant { home_address, code, lifetime, .. } = *grant;
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification);
+        // The tunnel is there before the mobile node learns that it may use it.
+        let actions = services.into_iter().chain(reply).collect();
+        let at = now.stamp();
+        self.send_off(batch, actions, Purpose::Registration { answer: Box::new(answer), code, at })
+    }
+
+    fn deny(&mut self, answer: &Answer, denial: Denial, now: Now) -> Output {
+        let (code, counter) = denial.answer();
+        if denial.violation().is_some() {
+            self.tally.count(Counter::MipSecTotalViolations);
+        }
+        let identification = self.reply_identification(answer, Some(denial), now);
+        // §3.8.3.2: copied from the request, unless it is more than is ever granted.
+        let lifetime = answer.request.lifetime.min(self.config.lifetime_max);
+        let home_address = answer.request.home_address;
+        let home_agent = self.config.address;
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification);
+        self.tally.count(counter);
+        self.node_denied(&answer.identity, code, now);
+        if reply.is_some() {
+            self.count_reply(answer);
+        }
+        Output::at_once(reply.into_iter().collect())
+    }
+
+    fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {
+        self.last_commit.0 += 1;
+        let id = self.last_commit;
+        self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), purpose });
+        Output { id, batch, actions }
+    }
+
+    fn count_reply(&mut self, answer: &Answer) {
+        self.tally.count(Counter::HaRegRepliesSent);
+        if answer.is_deregistration() {
+            self.tally.count(Counter::HaDeRegRepliesSent);
+        }
+    }
+
+    fn count_vendor_extensions(&mut self, request: &Request<'_>) {
+        if request.extensions.covered.normal {
+            self.tally.count(Counter::HaNvsesFromMnIgnored);
+        }
+        if request.extensions.appended.normal {
+            self.tally.count(Counter::HaNvsesFromFaIgnored);
+        }
+    }
+
+    /// What the reply's Identification says (§5.7.1, §5.7.2).
+    fn reply_identification(
+        &self,
+        answer: &Answer,
+        denial: Option<Denial>,
+        now: Now,
+    ) -> Identification {
+        let requested = answer.request.identification;
+        let is_mismatch = denial.is_some_and(|denial| denial.code() == Code(133));
+        match answer.signer.replay {
+            ReplayProtection::Nonces => {
+                let nonce = self.expected_nonce(&answer.identity);
+                Identification::from_halves(nonce, requested.low())
+            }
+            ReplayProtection::Timestamps | ReplayProtection::None if is_mismatch => {
+                Identification::from_halves(clock::ntp(now.utc).high(), requested.low())
+            }
+            ReplayProtection::Timestamps | ReplayProtection::None => requested,
+        }
+    }
+
+    /// The nonce that a mobile node has to use next (§5.7.2).
+    ///
+    /// It is new when a request was accepted. A refused request consumed nothing, so its reply
+    /// repeats it; and a node never accepted before gets one that follows from our seed, so that
+    /// nothing is kept for it.
+    fn expected_nonce(&self, identity: &Identity) -> u32 {
+        let row = self.state.row(identity);
+        row.and_then(|row| row.nonce).unwrap_or_else(|| {
+            let last = row.map_or(0, |row| row.last_identification.0);
+            self.random.of(format!("{last} {identity:?}").as_bytes())
+        })
+    }
+
+    /// Makes memory of one node say what the store says, and what is still on its way to it.
+    fn reload(&mut self, identity: &Identity, failed: &[Change], snapshot: &Snapshot) {
+        let others = self.in_flight.values().flat_map(|in_flight| &in_flight.changes);
+        let keys: Vec<BindingKey> = failed
+            .iter()
+            .chain(others)
+            .filter_map(binding_key)
+            .filter(|key| self::identity(key) == *identity)
+            .collect();
+        self.state.reload(identity, keys, snapshot);
+        for in_flight in self.in_flight.values() {
+            for change in &in_flight.changes {
+                redo(&mut self.state, identity, change);
+            }
+        }
+    }
+}
+
+/// Makes one change of a batch on its way, if it is about the node.
+fn redo(state: &mut State, node: &Identity, change: &Change) {
+    match change {
+        Change::Put(store::AnyRow::Binding(row)) if row.identity() == *node => {
+            state.insert(Arc::clone(row));
+        }
+        Change::Put(store::AnyRow::Node(row)) if row.identity == *node => {
+            state.entry(node).row = Some(Arc::clone(row));
+        }
+        Change::Delete(store::AnyKey::Binding(key)) if identity(key) == *node => {
+            state.remove(node, key.home_address, key.care_of_address);
+        }
+        Change::Put(_) | Change::Delete(_) => {}
+    }
+}
+
+/// Whose binding a key names.
+fn identity(key: &BindingKey) -> Identity {
+    match &key.nai {
+        Some(nai) => Identity::Nai(nai.clone()),
+        None => Identity::Address(key.home_address),
+    }
+}
+
+/// The binding that a change is about.
+fn binding_key(change: &Change) -> Option<BindingKey> {
+    match change {
+        Change::Put(store::AnyRow::Binding(row)) => Some(row.key()),
+        Change::Delete(store::AnyKey::Binding(key)) => Some(key.clone()),
+        Change::Put(_) | Change::Delete(_) => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! A Registration Request, and what an answer to it needs.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use store::{Identity, Now};
+use wire::{
+    Code, Flags, Identification, Lifetime, Nai, ParseError, RegistrationReply, RegistrationRequest,
+    extension_type,
+};
+
+use crate::action::{Action, Received};
+use crate::association::SecurityAssociation;
+use crate::extensions::Extensions;
+
+/// A request that parsed.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) fixed: RegistrationRequest,
+    pub(super) extensions: Extensions<'a>,
+    pub(super) received: Received<'a>,
+    pub(super) now: Now,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn parse(received: &Received<'a>, now: Now) -> Result<Self, ParseError> {
+        let (fixed, _) = RegistrationRequest::parse(received.octets)?;
+        let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
+        Ok(Self { fixed, extensions, received: *received, now })
+    }
+
+    /// Who asks, by NAI whenever there is one: home addresses need not be unique.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        match &self.extensions.nai {
+            Some(nai) => Some(Identity::Nai(nai.clone())),
+            None if self.fixed.home_address.is_unspecified() => None,
+            None => Some(Identity::Address(self.fixed.home_address)),
+        }
+    }
+
+    pub(super) fn is_deregistration(&self) -> bool {
+        self.fixed.lifetime == Lifetime::ZERO
+    }
+
+    /// The foreign agent that relayed the request, if one did.
+    ///
+    /// A reading: the RFC has no mark for it, so a request is taken as direct if
+    /// it comes from the home address, or from the care-of address of a mobile
+    /// node that decapsulates by itself (§3.6.1.1, §3.7.2.2).
+    pub(super) fn foreign_agent(&self) -> Option<Ipv4Addr> {
+        let source = *self.received.source.ip();
+        let co_located = self.fixed.flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE)
+            && source == self.fixed.care_of_address;
+        let direct = co_located || source == self.fixed.home_address || source.is_unspecified();
+        (!direct).then_some(source)
+    }
+}
+
+/// All that a reply needs to know of the request it answers (§3.8.3).
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) request: RegistrationRequest,
+    pub(super) identity: Identity,
+    nai: Option<Nai>,
+    from: SocketAddrV4,
+    to: SocketAddrV4,
+    /// Whom the reply is authenticated for.
+    pub(super) signer: Arc<SecurityAssociation>,
+    pub(super) foreign_signer: Option<Arc<SecurityAssociation>>,
+    /// Whether the request was authenticated with `signer`.
+    pub(super) authenticated: bool,
+    request_len: usize,
+}
+
+impl Answer {
+    pub(super) fn new(
+        request: &Request<'_>,
+        identity: Identity,
+        home_agent: Ipv4Addr,
+        signer: Arc<SecurityAssociation>,
+        foreign_signer: Option<Arc<SecurityAssociation>>,
+    ) -> Self {
+        let local = request.received.local;
+        // §3.8.3.1: what was sent to a broadcast or multicast address is answered from ours.
+        let is_unicast = !(local.ip().is_broadcast() || local.ip().is_multicast());
+        let broadcast =
+            is_asking_for_any(&request.fixed) && *local.ip() == request.fixed.home_agent;
+        let address = if is_unicast && !broadcast { *local.ip() } else { home_agent };
+        Self {
+            request: request.fixed,
+            identity,
+            nai: request.extensions.nai.clone(),
+            from: SocketAddrV4::new(address, local.port()),
+            to: request.received.source,
+            signer,
+            foreign_signer,
+            authenticated: false,
+            request_len: request.received.octets.len(),
+        }
+    }
+
+    pub(super) fn is_deregistration(&self) -> bool {
+        self.request.lifetime == Lifetime::ZERO
+    }
+
+    /// The reply, or nothing if it would be more than an unproven request deserves.
+    pub(super) fn reply(
+        &self,
+        home_agent: Ipv4Addr,
+        home_address: Ipv4Addr,
+        code: Code,
+        lifetime: Lifetime,
+        identification: Identification,
+    ) -> Option<Action> {
+        let mut octets = Vec::with_capacity(128);
+        RegistrationReply { code, lifetime, home_address, home_agent, identification }
+            .emit(&mut octets);
+        if let Some(nai) = &self.nai {
+            nai.emit(&mut octets);
+        }
+        self.signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        // §3.8.3.3 demands it whenever there is an association; §3.5.4 forbids it on
+        // deregistrations, and the more particular rule holds.
+        if let Some(association) = &self.foreign_signer
+            && !self.is_deregistration()
+        {
+            association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+        }
+        // Nobody gets more octets reflected than were sent without proof.
+        let deserved = self.authenticated || octets.len() <= self.request_len;
+        deserved.then_some(Action::Send { from: self.from, to: self.to, octets })
+    }
+}
+
+/// Whether a request is for no home agent in particular (§3.6.1.2; zero as in RFC 4433 §2).
+pub(super) fn is_asking_for_any(request: &RegistrationRequest) -> bool {
+    request.home_agent.is_broadcast() || request.home_agent.is_unspecified()
+}

@@ -1,0 +1,193 @@
+//! What the home agent holds in memory of its mobile nodes: the rows themselves, and who is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use store::{
+    Binding, BindingKey, Identity, Node, NodeCounters, NodeKey, Now, Snapshot, Time, UtcTime,
+};
+
+/// One mobile node. The rows are those of the store, not copies.
+#[derive(Debug, Default)]
+pub(super) struct NodeState {
+    pub(super) row: Option<Arc<Node>>,
+    pub(super) counters: Option<Arc<NodeCounters>>,
+    bindings: Vec<Arc<Binding>>,
+}
+
+/// When a binding is due, and which: node, home address, care-of address.
+type Deadline = (Time, Identity, Ipv4Addr, Ipv4Addr);
+
+/// All mobile nodes of one home agent.
+#[derive(Debug)]
+pub(super) struct State {
+    home_agent: Ipv4Addr,
+    /// The stamp of uptime zero; turns expiry stamps into deadlines.
+    origin: UtcTime,
+    nodes: BTreeMap<Identity, NodeState>,
+    /// Invariant: one entry for each binding that expires, and no other.
+    deadlines: BTreeSet<Deadline>,
+    /// Which mobile node, named by NAI, is bound to a home address.
+    owners: BTreeMap<Ipv4Addr, Identity>,
+    binding_count: usize,
+}
+
+impl State {
+    /// Takes over what a home agent at this address left in the store.
+    pub(super) fn load(home_agent: Ipv4Addr, snapshot: &Snapshot, now: Now) -> Self {
+        let uptime = i64::try_from(now.uptime.as_millis()).unwrap_or(i64::MAX);
+        let mut state = Self {
+            home_agent,
+            origin: now.stamp().shifted(uptime.saturating_neg()),
+            nodes: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            owners: BTreeMap::new(),
+            binding_count: 0,
+        };
+        let first = NodeKey { home_agent, identity: Identity::Address(Ipv4Addr::UNSPECIFIED) };
+        let ours = |key: &NodeKey| key.home_agent == home_agent;
+        let rows = snapshot.rows::<Node>().range(first.clone()..);
+        for (key, entry) in rows.take_while(|(key, _)| ours(key)) {
+            state.entry(&key.identity).row = Some(Arc::clone(&entry.row));
+        }
+        let rows = snapshot.rows::<NodeCounters>().range(first..);
+        for (key, entry) in rows.take_while(|(key, _)| ours(key)) {
+            state.entry(&key.identity).counters = Some(Arc::clone(&entry.row));
+        }
+        let first = BindingKey {
+            home_agent,
+            home_address: Ipv4Addr::UNSPECIFIED,
+            care_of_address: Ipv4Addr::UNSPECIFIED,
+            nai: None,
+        };
+        let rows = snapshot.rows::<Binding>().range((Bound::Included(first), Bound::Unbounded));
+        for (_, entry) in rows.take_while(|(key, _)| key.home_agent == home_agent) {
+            state.insert(Arc::clone(&entry.row));
+        }
+        state
+    }
+
+    pub(super) fn node(&self, identity: &Identity) -> Option<&NodeState> {
+        self.nodes.get(identity)
+    }
+
+    /// The node, made if it is not there; only for nodes that have an association.
+    pub(super) fn entry(&mut self, identity: &Identity) -> &mut NodeState {
+        self.nodes.entry(identity.clone()).or_default()
+    }
+
+    pub(super) fn row(&self, identity: &Identity) -> Option<&Arc<Node>> {
+        self.node(identity)?.row.as_ref()
+    }
+
+    pub(super) fn bindings(&self, identity: &Identity) -> &[Arc<Binding>] {
+        self.node(identity).map_or(&[], |node| &node.bindings)
+    }
+
+    pub(super) fn all_bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.nodes.values().flat_map(|node| &node.bindings)
+    }
+
+    pub(super) fn identities(&self) -> impl Iterator<Item = (&Identity, &NodeState)> {
+        self.nodes.iter()
+    }
+
+    /// How many bindings there are.
+    pub(super) fn len(&self) -> usize {
+        self.binding_count
+    }
+
+    /// The node, named by NAI, that is bound to `home_address`.
+    pub(super) fn owner(&self, home_address: Ipv4Addr) -> Option<&Identity> {
+        self.owners.get(&home_address)
+    }
+
+    /// Adds or replaces a binding.
+    pub(super) fn insert(&mut self, binding: Arc<Binding>) {
+        let identity = binding.identity();
+        self.remove(&identity, binding.home_address, binding.care_of_address);
+        if let Some(at) = self.deadline(&binding) {
+            let (home_address, care_of_address) = (binding.home_address, binding.care_of_address);
+            self.deadlines.insert((at, identity.clone(), home_address, care_of_address));
+        }
+        if binding.nai.is_some() {
+            self.owners.entry(binding.home_address).or_insert_with(|| identity.clone());
+        }
+        let bindings = &mut self.entry(&identity).bindings;
+        // Nearly every node has one binding, and there may be a million nodes.
+        bindings.reserve_exact(1);
+        bindings.push(binding);
+        self.binding_count += 1;
+    }
+
+    /// Removes a binding, if it is there.
+    pub(super) fn remove(
+        &mut self,
+        identity: &Identity,
+        home_address: Ipv4Addr,
+        care_of_address: Ipv4Addr,
+    ) -> Option<Arc<Binding>> {
+        let bindings = &mut self.nodes.get_mut(identity)?.bindings;
+        let is_wanted = |binding: &Arc<Binding>| {
+            binding.home_address == home_address && binding.care_of_address == care_of_address
+        };
+        let binding = bindings.remove(bindings.iter().position(is_wanted)?);
+        let home_is_bound = bindings.iter().any(|other| other.home_address == home_address);
+        if !home_is_bound && self.owners.get(&home_address) == Some(identity) {
+            self.owners.remove(&home_address);
+        }
+        if let Some(at) = self.deadline(&binding) {
+            let indexed =
+                self.deadlines.remove(&(at, identity.clone(), home_address, care_of_address));
+            debug_assert!(indexed, "{binding:?} is missing from the deadlines");
+        }
+        self.binding_count -= 1;
+        Some(binding)
+    }
+
+    /// Removes and returns at most `limit` bindings whose lifetime has ended at `now`.
+    pub(super) fn expire(&mut self, now: Time, limit: usize) -> Vec<Arc<Binding>> {
+        let mut expired = Vec::new();
+        while expired.len() < limit
+            && let Some((at, identity, home_address, care_of_address)) = self.deadlines.first()
+            && *at <= now
+        {
+            let (identity, home_address, care_of_address) =
+                (identity.clone(), *home_address, *care_of_address);
+            expired.extend(self.remove(&identity, home_address, care_of_address));
+        }
+        expired
+    }
+
+    pub(super) fn first_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// Forgets what memory says of a node and takes the rows of `snapshot` instead.
+    ///
+    /// `keys` are the bindings that may differ from it, beside those in memory.
+    pub(super) fn reload(
+        &mut self,
+        identity: &Identity,
+        keys: impl IntoIterator<Item = BindingKey>,
+        snapshot: &Snapshot,
+    ) {
+        let mut keys: BTreeSet<_> = keys.into_iter().collect();
+        keys.extend(self.bindings(identity).iter().map(|binding| store::Row::key(&**binding)));
+        for key in keys {
+            self.remove(identity, key.home_address, key.care_of_address);
+            if let Some(row) = snapshot.rows::<Binding>().get(&key) {
+                self.insert(Arc::clone(row));
+            }
+        }
+        let key = NodeKey { home_agent: self.home_agent, identity: identity.clone() };
+        self.entry(identity).row = snapshot.rows::<Node>().get(&key).cloned();
+    }
+
+    /// When the lifetime of `binding` ends, by the monotonic clock.
+    fn deadline(&self, binding: &Binding) -> Option<Time> {
+        binding.expires_at.map(|at| Time::from_uptime(at.since(self.origin)))
+    }
+}

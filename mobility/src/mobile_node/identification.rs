@@ -1,0 +1,61 @@
+//! How a mobile node chooses its Identification (RFC 5944 §5.7).
+
+use store::{Now, ReplayProtection};
+use wire::Identification;
+
+use crate::clock::{ahead, ntp};
+use crate::random::Random;
+
+/// What a millisecond is in the lower half of a timestamp.
+const MILLISECOND: u32 = 4_294_967;
+
+/// The node's clock as the home agent wants it, and the nonce that it gave.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// What to add to our clock, in milliseconds.
+    pub(super) offset: i64,
+    last_sent: Option<Identification>,
+    nonce: Option<u32>,
+}
+
+impl Clock {
+    /// The Identification of a new request.
+    pub(super) fn identification(
+        &mut self,
+        style: ReplayProtection,
+        random: &mut Random,
+        now: Now,
+    ) -> Identification {
+        if style == ReplayProtection::Nonces {
+            // §5.7.2: the lower half is ours; the home agent gave the upper one.
+            let high = self.nonce.unwrap_or_else(|| random.next_u32());
+            return Identification::from_halves(high, random.next_u32());
+        }
+        // §5.7.1: the bits that our clock does not have come from a source of randomness.
+        let stamp = ntp(now.utc.shifted(self.offset));
+        let stamp = Identification(stamp.0.wrapping_add((random.next_u32() % MILLISECOND).into()));
+        // Greater than any before, as the home agent takes it for a sequence number.
+        let next = match self.last_sent {
+            Some(last) if ahead(stamp, last) <= 0 => Identification(last.0.wrapping_add(1)),
+            _ => stamp,
+        };
+        self.last_sent = Some(next);
+        next
+    }
+
+    /// Keeps the nonce of an authentic reply.
+    pub(super) fn take_nonce(&mut self, reply: Identification) {
+        self.nonce = Some(reply.high());
+    }
+
+    /// Sets the clock by an authentic reply with Code 133 (§3.6.2.3, §5.7.1).
+    pub(super) fn correct(&mut self, reply: Identification, now: Now) {
+        let ours = ntp(now.utc.shifted(self.offset)).high();
+        let seconds = reply.high().wrapping_sub(ours).cast_signed();
+        self.offset = self.offset.saturating_add(i64::from(seconds) * 1000);
+        if seconds < 0 {
+            // What was sent with the fast clock was refused, so it is no bound any more.
+            self.last_sent = None;
+        }
+    }
+}

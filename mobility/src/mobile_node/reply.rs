@@ -1,0 +1,158 @@
+//! Registration Replies at a mobile node (RFC 5944 §3.6.2).
+
+use std::net::SocketAddrV4;
+
+use store::{Counter, Now, ReplayProtection};
+use wire::{Code, Lifetime, ParseError, RegistrationReply};
+
+use super::{MobileNode, Pending, RESYNCHRONISATIONS, Wish};
+use crate::action::{Action, Output, Received};
+use crate::extensions::Extensions;
+
+impl MobileNode {
+    /// Takes a datagram of the port that the node sends from.
+    pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
+        self.tally.count(Counter::DatagramsReceived);
+        let reply = match RegistrationReply::parse(received.octets) {
+            Ok((reply, _)) => reply,
+            Err(error) => {
+                self.tally.count_malformed(&error);
+                return Output::default();
+            }
+        };
+        self.tally.count(if reply.lifetime == Lifetime::ZERO {
+            Counter::MnDeRegRepliesRecieved
+        } else {
+            Counter::MnRegRepliesRecieved
+        });
+        let extensions = match Extensions::parse(received.octets, RegistrationReply::LEN) {
+            Ok(extensions) => extensions,
+            Err(error) => return self.drop_malformed(&error),
+        };
+        if extensions.skipped > 0 {
+            self.tally.count(Counter::MnRepliesIgnoredUnknownExtension);
+        }
+        if let Err(counter) = self.check(&reply, &extensions) {
+            self.tally.count(counter);
+            if counter == Counter::MnRepliesHAAuthenticationFailure {
+                self.tally.count(Counter::MipSecTotalViolations);
+            }
+            return Output::default();
+        }
+        let Some(pending) = self.pending.take() else { return Output::default() };
+        Output::at_once(self.take_reply(&reply, &pending, now))
+    }
+
+    fn drop_malformed(&mut self, _error: &ParseError) -> Output {
+        self.tally.count(Counter::MnRepliesDroppedInvalidExtension);
+        Output::default()
+    }
+
+    /// The validity checks of §3.6.2.1; an error is the counter of a reply to be discarded.
+    fn check(&self, reply: &RegistrationReply, extensions: &Extensions<'_>) -> Result<(), Counter> {
+        let Some(Pending { request, .. }) = &self.pending else {
+            return Err(Counter::MnRepliesInvalidID);
+        };
+        if reply.identification.low() != request.identification.low() {
+            return Err(Counter::MnRepliesInvalidID);
+        }
+        let assigned = request.home_address.is_unspecified();
+        if !assigned && reply.home_address != request.home_address
+            || assigned && reply.code.is_accepted() && reply.home_address.is_unspecified()
+        {
+            return Err(Counter::MnRepliesInvalidHomeAddress);
+        }
+        if !self.is_discovering() && reply.home_agent != request.home_agent {
+            return Err(Counter::MnRepliesUnknownHA);
+        }
+        // Only a foreign agent sends these, and the node has none: it registers directly.
+        if matches!(reply.code, Code(64..=127)) {
+            return Err(Counter::MnRepliesUnknownFA);
+        }
+        // b: exactly one Mobile-Home authentication, and a valid one.
+        let authentic = match extensions.mobile_home.as_slice() {
+            [only] => self.associations.iter().any(|association| association.verifies(only)),
+            _ => false,
+        };
+        if authentic { Ok(()) } else { Err(Counter::MnRepliesHAAuthenticationFailure) }
+    }
+
+    /// Acts on an authentic reply to the last request.
+    fn take_reply(
+        &mut self,
+        reply: &RegistrationReply,
+        pending: &Pending,
+        now: Now,
+    ) -> Vec<Action> {
+        let nonces =
+            self.associations.first().map(|it| it.replay) == Some(ReplayProtection::Nonces);
+        if nonces {
+            // §5.7.2: every reply brings the nonce of the next request.
+            self.clock.take_nonce(reply.identification);
+        }
+        if reply.code.is_accepted() {
+            return self.accepted(reply, pending);
+        }
+        self.tally.count(Counter::MnRegRequestsDeniedByHA);
+        match reply.code {
+            Code(133) => {
+                self.tally.count(Counter::MnRegRequestsDeniedByHADueToID);
+                if !nonces {
+                    self.clock.correct(reply.identification, now);
+                }
+                self.resynchronisations += 1;
+                if self.resynchronisations > RESYNCHRONISATIONS {
+                    self.hold_off(now);
+                } else {
+                    self.send_at = Some(self.earliest(now));
+                }
+            }
+            Code(136) if self.is_discovering() && is_unicast(reply) => {
+                // §3.6.2.3: the home agent has made itself known.
+                self.home_agent = SocketAddrV4::new(reply.home_agent, self.home_agent.port());
+                self.send_at = Some(self.earliest(now));
+            }
+            _ if self.wish == Some(Wish::Deregistered) => self.wish = None,
+            Code(129) if self.config.home_address.is_none() => {
+                // The assigned home address is not served any more: ask for another.
+                self.home_address = None;
+                self.hold_off(now);
+            }
+            _ => self.hold_off(now),
+        }
+        Self::denied(reply.code)
+    }
+
+    /// §3.6.2.2: the home agent accepted the request.
+    fn accepted(&mut self, reply: &RegistrationReply, pending: &Pending) -> Vec<Action> {
+        self.tally.count(Counter::MnRegRequestsAccepted);
+        self.resynchronisations = 0;
+        self.hold_off = self.config.hold_off;
+        if self.home_address != Some(reply.home_address) {
+            self.home_address = Some(reply.home_address);
+            self.tally.set_address(reply.home_address);
+        }
+        // §3.4: the smaller of what was asked for and what was granted.
+        let lifetime = reply.lifetime.min(pending.request.lifetime);
+        if lifetime == Lifetime::ZERO {
+            self.registration = None;
+            if self.wish == Some(Wish::Deregistered) {
+                self.wish = None;
+            }
+            return vec![Action::Deregistered { home_address: reply.home_address }];
+        }
+        self.registration = Some(self.schedule(lifetime, pending.sent_at));
+        vec![Action::Registered {
+            home_address: reply.home_address,
+            home_agent: reply.home_agent,
+            care_of_address: pending.request.care_of_address,
+            lifetime,
+            code: reply.code,
+        }]
+    }
+}
+
+fn is_unicast(reply: &RegistrationReply) -> bool {
+    let address = reply.home_agent;
+    !(address.is_unspecified() || address.is_broadcast() || address.is_multicast())
+}

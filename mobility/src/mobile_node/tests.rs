@@ -1,0 +1,131 @@
+//! A mobile node and a home agent that talk to each other.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use store::{Binding, Identity, Now, ReplayProtection, Revision, Snapshot, Time, UtcTime};
+use wire::{AuthenticationAlgorithm, Lifetime, SecretKey, Spi};
+
+use super::*;
+use crate::{HomeAgent, HomeAgentConfig, Received};
+
+const HOME_AGENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 434);
+const LOCAL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 7), 5000);
+const HOME: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
+
+fn association(replay: ReplayProtection) -> SecurityAssociation {
+    SecurityAssociation {
+        peer: Identity::Address(HOME),
+        spi: Spi(1000),
+        algorithm: AuthenticationAlgorithm::HmacMd5,
+        key: SecretKey::from_ascii("a key of the node").unwrap(),
+        replay,
+        tolerance: Duration::from_secs(7),
+    }
+}
+
+/// Both machines, a store, and a network that loses nothing.
+struct World {
+    home_agent: HomeAgent,
+    node: MobileNode,
+    snapshot: Snapshot,
+    /// How far the node's clock is ahead, in milliseconds.
+    skew: i64,
+}
+
+impl World {
+    fn new(replay: ReplayProtection, skew: i64) -> Self {
+        let snapshot = Snapshot::default();
+        let config = HomeAgentConfig::new("ha", *HOME_AGENT.ip(), [1; 32]);
+        let mut home_agent = HomeAgent::new(config, &snapshot, at(0));
+        home_agent.set_associations(vec![association(replay)]);
+        let mut config = MobileNodeConfig::new("mn", HOME_AGENT, LOCAL, [2; 32]);
+        config.home_address = Some(HOME);
+        config.lifetime = Lifetime(600);
+        let mut node = MobileNode::new(config, &snapshot, at(0));
+        node.set_associations(vec![association(replay)]);
+        Self { home_agent, node, snapshot, skew }
+    }
+
+    fn node_now(&self, seconds: u64) -> Now {
+        let now = at(seconds);
+        Now { utc: now.utc.shifted(self.skew), ..now }
+    }
+
+    /// Delivers what the node sends and what comes back; returns what the driver is told.
+    fn deliver(&mut self, output: Output, seconds: u64) -> Vec<Action> {
+        let mut told = Vec::new();
+        for action in output.actions {
+            let Action::Send { from, to, octets } = action else {
+                told.push(action);
+                continue;
+            };
+            let output =
+                self.home_agent.on_datagram(&Received::new(&octets, from, to), at(seconds));
+            self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
+            self.snapshot.tables.apply(&output.batch, self.snapshot.revision);
+            self.home_agent.on_committed(output.id);
+            for action in output.actions {
+                if let Action::Send { from, to, octets } = action {
+                    let now = self.node_now(seconds);
+                    let output = self.node.on_datagram(&Received::new(&octets, from, to), now);
+                    told.extend(self.deliver(output, seconds));
+                }
+            }
+        }
+        told
+    }
+}
+
+fn at(seconds: u64) -> Now {
+    let uptime = Time::from_uptime(Duration::from_secs(seconds));
+    let utc = UtcTime(1_800_000_000_000) + Duration::from_secs(seconds);
+    Now { uptime, utc, clock_step: 0 }
+}
+
+fn registered(actions: &[Action]) -> bool {
+    matches!(actions, [Action::Registered { lifetime: Lifetime(600), .. }])
+}
+
+#[test]
+fn a_node_registers_renews_and_deregisters() {
+    for replay in [ReplayProtection::Timestamps, ReplayProtection::Nonces] {
+        let mut world = World::new(replay, 0);
+        let output = world.node.register(at(0));
+        let mut told = world.deliver(output, 0);
+        if replay == ReplayProtection::Nonces {
+            // The first nonce is not known; the refusal brings it.
+            assert_eq!(told, [Action::Denied { code: Code(133) }]);
+            let output = world.node.on_deadline(at(1));
+            told = world.deliver(output, 1);
+        }
+        assert!(registered(&told), "{told:?}");
+        assert_eq!(world.snapshot.rows::<Binding>().len(), 1);
+        let renewal = world.node.next_deadline().unwrap();
+        assert!(renewal < Time::from_uptime(Duration::from_secs(490)));
+        let output = world.node.on_deadline(at(490));
+        let told = world.deliver(output, 490);
+        assert!(registered(&told), "{told:?}");
+        let output = world.node.deregister(at(500));
+        let told = world.deliver(output, 500);
+        assert_eq!(told, [Action::Deregistered { home_address: HOME }]);
+        assert!(world.snapshot.rows::<Binding>().is_empty());
+        assert_eq!(world.node.state(), MobileNodeState::Idle);
+        assert_eq!(world.node.next_deadline(), None);
+    }
+}
+
+#[test]
+fn a_node_whose_clock_is_wrong_mends_it() {
+    for skew in [-3_600_000, 86_400_000] {
+        let mut world = World::new(ReplayProtection::Timestamps, skew);
+        let now = world.node_now(0);
+        let output = world.node.register(now);
+        assert_eq!(world.deliver(output, 0), [Action::Denied { code: Code(133) }]);
+        assert!((world.node.clock_offset() + skew).abs() <= 1000);
+        let now = world.node_now(1);
+        let output = world.node.on_deadline(now);
+        let told = world.deliver(output, 1);
+        assert!(registered(&told), "{told:?}");
+    }
+}
