@@ -1,0 +1,172 @@
+//! `mip4ctl show nodes`
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use store::{Binding, Identity, Node, NodeCounters, NodeKey, Row as _, Table};
+
+use crate::cell::{Cell, Column};
+use crate::failure::Stop;
+use crate::output::{Listing, Sort};
+use crate::selector::{Selector, Subject};
+use crate::session::Session;
+use crate::view::{Freshness, View};
+use crate::words;
+
+/// Show the mobile nodes that home agents know, and their counters
+#[derive(clap::Args, Debug)]
+pub(crate) struct ShowNodes {
+    #[command(flatten)]
+    selector: Selector,
+    #[command(flatten)]
+    sort: Sort,
+}
+
+impl ShowNodes {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        self.sort.check(COLUMNS)?;
+        let tables = [Table::Nodes, Table::NodeCounters, Table::Bindings, Table::Instances];
+        let view = session.read(&tables)?;
+        let mut rows = rows(&view, &self.selector);
+        self.sort.apply(COLUMNS, &mut rows)?;
+        let freshness: Vec<_> = rows.iter().map(|row| row.freshness).collect();
+        let listing = Listing::new(view.revision(), COLUMNS, &rows);
+        session.print_selected("nodes", &self.selector, &freshness, listing)
+    }
+}
+
+/// All that is known of a node at a home agent.
+pub(crate) struct NodeRow {
+    pub(crate) key: NodeKey,
+    pub(crate) node: Option<Arc<Node>>,
+    pub(crate) counters: Option<Arc<NodeCounters>>,
+    pub(crate) bindings: Vec<Arc<Binding>>,
+    pub(crate) served_seconds: u64,
+    pub(crate) freshness: Freshness,
+}
+
+impl NodeRow {
+    pub(crate) fn home_address(&self) -> Option<Ipv4Addr> {
+        let bound = self.bindings.first().map(|binding| binding.home_address);
+        let named = match &self.key.identity {
+            Identity::Address(address) => Some(*address),
+            Identity::Nai(_) => None,
+        };
+        self.node.as_ref().map(|node| node.home_address).or(bound).or(named)
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            home_address: self.home_address(),
+            nai: match &self.key.identity {
+                Identity::Nai(nai) => Some(nai.as_str()),
+                Identity::Address(_) => None,
+            },
+            care_of_addresses: self.bindings.iter().map(|row| row.care_of_address).collect(),
+            home_agents: vec![self.key.home_agent],
+            foreign_agents: self.bindings.iter().filter_map(|row| row.foreign_agent).collect(),
+        }
+    }
+
+    /// A counter of the node; zero if nothing was counted.
+    fn count(&self, counter: impl FnOnce(&NodeCounters) -> u64) -> Cell {
+        Cell::Number(self.counters.as_deref().map_or(0, counter))
+    }
+}
+
+/// The nodes that `selector` leaves, in the order of their keys.
+///
+/// A node that was only ever denied has counters and no state; it is shown too.
+pub(crate) fn rows(view: &View, selector: &Selector) -> Vec<NodeRow> {
+    let mut bindings: BTreeMap<NodeKey, Vec<Arc<Binding>>> = BTreeMap::new();
+    for binding in view.rows::<Binding>().iter() {
+        let key = NodeKey { home_agent: binding.home_agent, identity: binding.identity() };
+        bindings.entry(key).or_default().push(Arc::clone(binding));
+    }
+    let mut keys: Vec<NodeKey> = view.rows::<Node>().iter().map(|row| row.key()).collect();
+    keys.extend(view.rows::<NodeCounters>().iter().map(|row| row.key()));
+    keys.extend(bindings.keys().cloned());
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .map(|key| row(view, bindings.remove(&key).unwrap_or_default(), key))
+        .filter(|row| selector.matches(&row.subject()))
+        .collect()
+}
+
+fn row(view: &View, bindings: Vec<Arc<Binding>>, key: NodeKey) -> NodeRow {
+    let owner = owner(view, key.home_agent);
+    let now = owner.as_ref().map_or(view.now, |name| view.owner_now(name));
+    let counters = view.rows::<NodeCounters>().get(&key).cloned();
+    let served_milliseconds = counters.as_ref().map_or(0, |counters| {
+        let ongoing = counters.serving_since.map_or(0, |since| since_milliseconds(now, since));
+        counters.served_milliseconds.saturating_add(ongoing)
+    });
+    NodeRow {
+        node: view.rows::<Node>().get(&key).cloned(),
+        counters,
+        bindings,
+        served_seconds: served_milliseconds / 1000,
+        freshness: owner.map_or(Freshness::Stale(None), |name| view.freshness(&name)),
+        key,
+    }
+}
+
+fn since_milliseconds(now: store::UtcTime, since: store::UtcTime) -> u64 {
+    u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The instance that serves `home_agent`; a live one if several say so.
+fn owner(view: &View, home_agent: Ipv4Addr) -> Option<String> {
+    let instances = view.rows::<store::Instance>().iter();
+    let owners = instances.filter(|instance| {
+        instance.roles.contains(&store::Role::HomeAgent) && instance.addresses.contains(&home_agent)
+    });
+    owners.max_by_key(|instance| instance.heartbeat_at).map(|instance| instance.name.clone())
+}
+
+pub(crate) const COLUMNS: &[Column<NodeRow>] = &[
+    Column::text("identity", "NODE", |row| match &row.key.identity {
+        Identity::Address(address) => Cell::Address(*address),
+        Identity::Nai(nai) => Cell::text(nai),
+    }),
+    Column::detail("identity_type", |row| Cell::text(words::identity_type(&row.key.identity))),
+    Column::text("home_address", "HOME ADDRESS", |row| Cell::of(row.home_address(), Cell::Address)),
+    Column::text("home_agent", "HOME AGENT", |row| Cell::Address(row.key.home_agent)),
+    Column::number("bindings", "BINDINGS", |row| {
+        Cell::Number(row.bindings.len().try_into().unwrap_or(u64::MAX))
+    }),
+    Column::number("accepted", "ACCEPTED", |row| row.count(|counters| counters.accepted)),
+    Column::number("denied", "DENIED", |row| row.count(|counters| counters.denied)),
+    Column::number("last_denied_code", "LAST CODE", |row| {
+        let code = row.counters.as_ref().and_then(|counters| counters.last_denied_code);
+        Cell::of(code, |code| Cell::Number(code.0.into()))
+    }),
+    Column::detail("last_denied_reason", |row| {
+        let code = row.counters.as_ref().and_then(|counters| counters.last_denied_code);
+        Cell::of(code, |code| Cell::text(words::code(code)))
+    }),
+    Column::number("served_seconds", "SERVED", |row| Cell::Number(row.served_seconds)),
+    Column::text("freshness", "STATE", |row| Cell::text(row.freshness.word())),
+    Column::detail("last_accepted_at", |row| {
+        let counted = row.counters.as_ref().and_then(|counters| counters.last_accepted_at);
+        Cell::of(row.node.as_ref().map(|node| node.last_accepted_at).or(counted), Cell::Instant)
+    }),
+    Column::detail("last_denied_at", |row| {
+        let at = row.counters.as_ref().and_then(|counters| counters.last_denied_at);
+        Cell::of(at, Cell::Instant)
+    }),
+    Column::detail("last_spi", |row| {
+        Cell::of(row.node.as_ref(), |node| Cell::Number(node.last_spi.0.into()))
+    }),
+    Column::detail("last_identification_high", |row| {
+        Cell::of(row.node.as_ref(), |node| Cell::Number(node.last_identification.high().into()))
+    }),
+    Column::detail("last_identification_low", |row| {
+        Cell::of(row.node.as_ref(), |node| Cell::Number(node.last_identification.low().into()))
+    }),
+    Column::detail("discontinuity_at", |row| {
+        Cell::of(row.counters.as_ref(), |counters| Cell::Instant(counters.discontinuity_at))
+    }),
+];

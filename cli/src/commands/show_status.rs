@@ -1,0 +1,141 @@
+//! `mip4ctl show status`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use store::{Binding, Instance, Role, Table};
+
+use crate::cell::{Cell, Column};
+use crate::failure::Stop;
+use crate::output::{Listing, Sort};
+use crate::selector::{Field, Selector, Subject};
+use crate::session::Session;
+use crate::source::Health;
+use crate::view::{Freshness, View};
+use crate::words;
+
+/// Show the daemons, whether they are alive, and the store
+#[derive(clap::Args, Debug)]
+pub(crate) struct ShowStatus {
+    #[command(flatten)]
+    selector: Selector,
+    #[command(flatten)]
+    sort: Sort,
+}
+
+impl ShowStatus {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        self.selector.require(Field::AGENTS, "show status")?;
+        self.sort.check(COLUMNS)?;
+        let view = session.read(&[Table::Instances, Table::Bindings])?;
+        let health = session.ask(|source| source.health())?;
+        let mut rows = rows(&view, &self.selector);
+        self.sort.apply(COLUMNS, &mut rows)?;
+        // An instance that said goodbye is as it should be; its rows are not.
+        let freshness: Vec<_> = rows
+            .iter()
+            .map(
+                |row| {
+                    if row.freshness == Freshness::Gone { Freshness::Live } else { row.freshness }
+                },
+            )
+            .collect();
+        let preface = preface(session, &health, &view);
+        let listing = Listing {
+            about: Some(("store", about(session, &health, &view))),
+            preface: &preface,
+            ..Listing::new(view.revision(), COLUMNS, &rows)
+        };
+        session.print_selected("instances", &self.selector, &freshness, listing)
+    }
+}
+
+fn about(session: &Session, health: &Health, view: &View) -> serde_json::Value {
+    json!({
+        "url": session.store,
+        "engine": health.engine,
+        "revision": health.revision,
+        "age_seconds": health.age.as_secs(),
+        "healthy": health.degraded.is_none(),
+        "degraded": health.degraded,
+        "bindings": view.rows::<Binding>().len(),
+    })
+}
+
+fn preface(session: &Session, health: &Health, view: &View) -> Vec<String> {
+    let condition = health.degraded.as_deref().map_or_else(
+        || "healthy".to_owned(),
+        |words| format!("degraded: {}", Cell::text(words).for_people()),
+    );
+    vec![
+        format!("Store:     {} ({})", session.store, health.engine),
+        format!("Revision:  {}", health.revision),
+        format!("Health:    {condition}"),
+        format!("Bindings:  {}", view.rows::<Binding>().len()),
+        String::new(),
+    ]
+}
+
+pub(crate) struct InstanceRow {
+    instance: Arc<Instance>,
+    freshness: Freshness,
+    heartbeat_age_seconds: u64,
+    uptime_seconds: u64,
+    bindings: u64,
+}
+
+fn rows(view: &View, selector: &Selector) -> Vec<InstanceRow> {
+    let mut bindings: BTreeMap<&str, u64> = BTreeMap::new();
+    for binding in view.rows::<Binding>().iter() {
+        *bindings.entry(&binding.instance).or_default() += 1;
+    }
+    let instances = view.rows::<Instance>().iter();
+    instances
+        .filter(|instance| selector.matches(&subject(instance)))
+        .map(|instance| InstanceRow {
+            freshness: view.freshness(&instance.name),
+            heartbeat_age_seconds: view.heartbeat_age(instance).as_secs(),
+            uptime_seconds: instance.heartbeat_at.since(instance.started_at).as_secs(),
+            bindings: bindings.get(instance.name.as_str()).copied().unwrap_or(0),
+            instance: Arc::clone(instance),
+        })
+        .collect()
+}
+
+fn subject(instance: &Instance) -> Subject<'static> {
+    let agents = |role| {
+        if instance.roles.contains(&role) { instance.addresses.clone() } else { Vec::new() }
+    };
+    Subject {
+        home_agents: agents(Role::HomeAgent),
+        foreign_agents: agents(Role::ForeignAgent),
+        ..Subject::default()
+    }
+}
+
+pub(crate) const COLUMNS: &[Column<InstanceRow>] = &[
+    Column::text("name", "INSTANCE", |row| Cell::text(&row.instance.name)),
+    Column::text("roles", "ROLES", |row| {
+        Cell::list(row.instance.roles.iter().map(|role| role.as_str()))
+    }),
+    Column::text("addresses", "ADDRESSES", |row| {
+        Cell::List(row.instance.addresses.iter().copied().map(Cell::Address).collect())
+    }),
+    Column::text("state", "STATE", |row| Cell::text(words::state(row.instance.state))),
+    Column::text("freshness", "FRESHNESS", |row| Cell::text(row.freshness.word())),
+    Column::number("heartbeat_age_seconds", "HEARTBEAT", |row| {
+        Cell::Number(row.heartbeat_age_seconds)
+    }),
+    Column::number("clock_step_milliseconds", "CLOCK STEP", |row| {
+        Cell::Signed(row.instance.clock_step)
+    }),
+    Column::number("bindings", "BINDINGS", |row| Cell::Number(row.bindings)),
+    Column::text("version", "VERSION", |row| Cell::text(&row.instance.version)),
+    Column::detail("process_id", |row| Cell::Number(row.instance.process_id.into())),
+    Column::detail("started_at", |row| Cell::Instant(row.instance.started_at)),
+    Column::detail("uptime_seconds", |row| Cell::Number(row.uptime_seconds)),
+    Column::detail("heartbeat_at", |row| Cell::Instant(row.instance.heartbeat_at)),
+    Column::detail("applied_revision", |row| Cell::Number(row.instance.applied_revision)),
+    Column::detail("apply_error", |row| Cell::of(row.instance.apply_error.as_ref(), Cell::text)),
+];

@@ -1,0 +1,241 @@
+//! A small network for tests: one home agent, a few nodes, and a source that holds them.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::wire::{Code, Flags, Identification, Lifetime, Nai, Spi};
+use store::{
+    AnyRow, Batch, Binding, Change, Class, Counter, Counters, Identity, Instance, InstanceState,
+    Node, NodeCounters, Revision, Role, Row, Snapshot, Table, Unknown, UtcTime,
+};
+
+use crate::source::{Health, Source, SourceError};
+
+/// 2026-11-23T20:00:00Z: when the tests happen.
+pub(crate) const NOW: UtcTime = UtcTime(1_795_464_000_000);
+
+pub(crate) const HOME_AGENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+pub(crate) fn seconds_ago(seconds: i64) -> UtcTime {
+    NOW.shifted(-1000 * seconds)
+}
+
+pub(crate) fn home_agent_instance() -> Instance {
+    Instance {
+        name: "ha@gate".to_owned(),
+        roles: vec![Role::HomeAgent, Role::Snmp],
+        addresses: vec![HOME_AGENT],
+        version: "0.1.0".to_owned(),
+        process_id: 4711,
+        started_at: seconds_ago(86_400),
+        heartbeat_at: NOW.shifted(-400),
+        clock_step: 0,
+        state: InstanceState::Serving,
+        applied_revision: 3,
+        apply_error: None,
+        unknown: Unknown::default(),
+    }
+}
+
+/// A node with an address and no name, bound with a co-located care-of address.
+pub(crate) fn binding() -> Binding {
+    Binding {
+        home_agent: HOME_AGENT,
+        home_address: [10, 99, 0, 7].into(),
+        care_of_address: [198, 51, 100, 20].into(),
+        nai: None,
+        instance: "ha@gate".to_owned(),
+        source: "198.51.100.20:50434".parse().unwrap(),
+        local: "192.0.2.1:434".parse().unwrap(),
+        foreign_agent: None,
+        flags: Flags(0x22),
+        spi: Spi(1000),
+        identification: Identification::from_halves(0xeb00_0001, 0x8000_0002),
+        lifetime_granted: Lifetime(1800),
+        created_at: seconds_ago(7200),
+        registered_at: seconds_ago(300),
+        expires_at: Some(seconds_ago(300) + Duration::from_secs(1800)),
+        revocation: None,
+        unknown: Unknown::default(),
+    }
+}
+
+/// A node with a name, bound for ever through a foreign agent.
+pub(crate) fn named_binding() -> Binding {
+    Binding {
+        home_address: [10, 99, 0, 12].into(),
+        care_of_address: [203, 0, 113, 1].into(),
+        nai: Some(Nai::new("truck-07@fleet.example").unwrap()),
+        source: "203.0.113.1:434".parse().unwrap(),
+        foreign_agent: Some([203, 0, 113, 1].into()),
+        flags: Flags(0),
+        lifetime_granted: Lifetime::INFINITE,
+        expires_at: None,
+        ..binding()
+    }
+}
+
+fn node_of(binding: &Binding) -> Node {
+    Node {
+        home_agent: binding.home_agent,
+        identity: binding.identity(),
+        home_address: binding.home_address,
+        last_identification: binding.identification,
+        nonce: None,
+        last_spi: binding.spi,
+        last_accepted_at: binding.registered_at,
+        unknown: Unknown::default(),
+    }
+}
+
+pub(crate) fn denied_node() -> NodeCounters {
+    NodeCounters {
+        home_agent: HOME_AGENT,
+        identity: Identity::Address([10, 99, 0, 66].into()),
+        accepted: 0,
+        denied: 4,
+        served_milliseconds: 0,
+        serving_since: None,
+        last_accepted_at: None,
+        last_denied_at: Some(seconds_ago(30)),
+        last_denied_code: Some(Code(131)),
+        discontinuity_at: seconds_ago(86_400),
+        unknown: Unknown::default(),
+    }
+}
+
+fn served_node(binding: &Binding) -> NodeCounters {
+    NodeCounters {
+        identity: binding.identity(),
+        accepted: 24,
+        denied: 1,
+        served_milliseconds: 5_000,
+        serving_since: Some(binding.created_at),
+        last_accepted_at: Some(binding.registered_at),
+        last_denied_at: Some(seconds_ago(7201)),
+        last_denied_code: Some(Code(133)),
+        ..denied_node()
+    }
+}
+
+fn counters() -> Counters {
+    let values = [
+        (Counter::HaRegistrationAccepted, 25),
+        (Counter::HaRegRequestsReceived, 30),
+        (Counter::HaMNAuthenticationFailure, 4),
+        (Counter::HaIDMismatch, 1),
+    ];
+    Counters {
+        instance: "ha@gate".to_owned(),
+        role: Role::HomeAgent,
+        address: HOME_AGENT,
+        discontinuity_at: seconds_ago(86_400),
+        values: BTreeMap::from(values),
+        unknown: Unknown::default(),
+    }
+}
+
+/// A store in memory that counts revisions and notes what it was told.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    pub(crate) snapshot: Snapshot,
+    /// What the next question fails with.
+    pub(crate) error: Option<fn() -> SourceError>,
+    pub(crate) degraded: Option<String>,
+    /// Batches that arrive while somebody waits, in order.
+    pub(crate) later: Vec<Batch>,
+    pub(crate) secrets: Arc<std::sync::Mutex<Vec<(String, Vec<u8>)>>>,
+    pub(crate) committed: Arc<std::sync::Mutex<Vec<Batch>>>,
+}
+
+impl Fake {
+    /// The network of this file.
+    pub(crate) fn network() -> Self {
+        let (one, two) = (binding(), named_binding());
+        let mut fake = Self::default();
+        fake.put(home_agent_instance());
+        for binding in [&one, &two] {
+            fake.put(node_of(binding));
+            fake.put(served_node(binding));
+            fake.put(binding.clone());
+        }
+        fake.put(denied_node());
+        fake.put(counters());
+        fake
+    }
+
+    pub(crate) fn put<R: Row>(&mut self, row: R) {
+        let mut batch = Batch::new(Class::Relaxed);
+        batch.put(row);
+        self.apply(&batch);
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Revision {
+        self.snapshot.revision.0 += 1;
+        self.snapshot.tables.apply(batch, self.snapshot.revision);
+        self.snapshot.revision
+    }
+
+    fn fail(&self) -> Result<(), SourceError> {
+        self.error.map_or(Ok(()), |error| Err(error()))
+    }
+}
+
+impl Source for Fake {
+    fn read(&mut self, _tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
+        self.fail()?;
+        Ok(Arc::new(self.snapshot.clone()))
+    }
+
+    fn wait(
+        &mut self,
+        after: Revision,
+        _timeout: Duration,
+    ) -> Result<Option<Revision>, SourceError> {
+        self.fail()?;
+        if self.snapshot.revision > after {
+            return Ok(Some(self.snapshot.revision));
+        }
+        if self.later.is_empty() {
+            return Ok(None);
+        }
+        let batch = self.later.remove(0);
+        Ok(Some(self.apply(&batch)))
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError> {
+        self.fail()?;
+        if let Some(compare) = self.snapshot.tables.refuses(&batch) {
+            return Err(SourceError::Changed(compare.key.path()));
+        }
+        self.committed.lock().unwrap().push(batch.clone());
+        Ok(self.apply(&batch))
+    }
+
+    fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {
+        self.fail()?;
+        self.secrets.lock().unwrap().push((path.to_owned(), octets.to_vec()));
+        Ok(())
+    }
+
+    fn health(&mut self) -> Result<Health, SourceError> {
+        self.fail()?;
+        Ok(Health {
+            engine: "fake".to_owned(),
+            revision: self.snapshot.revision,
+            age: Duration::ZERO,
+            degraded: self.degraded.clone(),
+        })
+    }
+}
+
+/// Rows that a batch puts.
+pub(crate) fn puts(batch: &Batch) -> Vec<AnyRow> {
+    let put = |change: &Change| match change {
+        Change::Put(row) => Some(row.clone()),
+        Change::Delete(_) => None,
+    };
+    batch.changes.iter().filter_map(put).collect()
+}

@@ -1,0 +1,92 @@
+//! Patterns for NAIs.
+
+use std::str::FromStr;
+
+/// `*` matches any text, `?` any one character; the realm is compared without case (RFC 4282 §2.4).
+#[derive(Clone, Debug)]
+pub(crate) struct Glob(Vec<char>);
+
+impl FromStr for Glob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("an empty pattern matches nothing".to_owned());
+        }
+        Ok(Self(fold_realm(text)))
+    }
+}
+
+impl Glob {
+    /// Linear in memory, and at worst the product of the lengths in time: no pattern can hang it.
+    pub(crate) fn matches(&self, nai: &str) -> bool {
+        let text = fold_realm(nai);
+        let (mut at, mut in_text) = (0, 0);
+        // Where to go on from when a guess was wrong: the last `*`, and how much it has swallowed.
+        let mut last_star: Option<(usize, usize)> = None;
+        while let Some(&c) = text.get(in_text) {
+            match self.0.get(at) {
+                Some('*') => {
+                    last_star = Some((at, in_text));
+                    at += 1;
+                }
+                Some(&p) if p == '?' || p == c => {
+                    at += 1;
+                    in_text += 1;
+                }
+                _ => {
+                    let Some((star, swallowed)) = last_star else { return false };
+                    last_star = Some((star, swallowed + 1));
+                    at = star + 1;
+                    in_text = swallowed + 1;
+                }
+            }
+        }
+        self.0.iter().skip(at).all(|&p| p == '*')
+    }
+}
+
+fn fold_realm(text: &str) -> Vec<char> {
+    let realm_at = text.rfind('@').unwrap_or(text.len());
+    let (user, realm) = text.split_at(realm_at);
+    user.chars().chain(realm.chars().flat_map(char::to_lowercase)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, nai: &str) -> bool {
+        pattern.parse::<Glob>().unwrap().matches(nai)
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, nai) in [
+            ("*", "u@example.com"),
+            ("*@example.com", "u@example.com"),
+            ("truck-??@*", "truck-07@fleet.example"),
+            ("*a*b*c", "xxaxxbxxbxxc"),
+            ("u@EXAMPLE.com", "u@example.COM"),
+            ("**", "x"),
+        ] {
+            assert!(matches(pattern, nai), "{pattern} should match {nai}");
+        }
+        for (pattern, nai) in [
+            ("U@example.com", "u@example.com"),
+            ("truck-?@*", "truck-07@fleet.example"),
+            ("*@example.com", "u@example.org"),
+            ("u", "u@example.com"),
+            ("?", ""),
+        ] {
+            assert!(!matches(pattern, nai), "{pattern} should not match {nai}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_exponential_time() {
+        let pattern = "*a".repeat(100);
+        assert!(!matches(&pattern, &"a".repeat(99)));
+        assert!(matches(&pattern, &"a".repeat(255)));
+    }
+}

@@ -1,0 +1,99 @@
+//! The one grammar: of the command line, of scripts, and of the shell.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{ShowBindings, ShowNodes, ShowStatistics, ShowStatus};
+use crate::failure::Stop;
+use crate::session::{LineOptions, Session};
+
+/// Where daemons serve their store unless configured otherwise.
+const DEFAULT_STORE: &str = "unix:/run/mip4/store.sock";
+
+const AFTER_HELP: &str = "\
+Without a command, `mip4ctl` is a shell at a terminal, and reads a script otherwise.
+
+Exit status: 0 done, 1 some targets failed, 2 usage, 3 store unreachable, 4 a selector matched \
+nothing, 5 refused by validation, 6 timed out, 7 stale data with --fresh, 8 not permitted, 70 bug";
+
+/// Shell of the Mobile IPv4 management plane
+#[derive(Debug, Parser)]
+#[command(
+    name = "mip4ctl",
+    version,
+    after_help = AFTER_HELP,
+    infer_subcommands = true,
+    infer_long_args = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// The store: `unix:PATH`, `etcd:https://HOST:PORT,…` or `sled:PATH`
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MIP4_STORE",
+        hide_env_values = true,
+        default_value = DEFAULT_STORE
+    )]
+    pub(crate) store: String,
+    /// Run the commands in this file, one a line; `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Go on with a script after a command has failed
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    #[command(flatten)]
+    pub(crate) options: LineOptions,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// A line of a script or of the shell
+#[derive(Debug, Parser)]
+#[command(
+    name = "mip4ctl",
+    no_binary_name = true,
+    after_help = "In the shell `?` tells what can follow, and `exit` leaves",
+    infer_subcommands = true,
+    infer_long_args = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
+pub(crate) struct Line {
+    #[command(flatten)]
+    pub(crate) options: LineOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what there is
+    #[command(subcommand, arg_required_else_help = false)]
+    Show(Show),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Show {
+    Bindings(ShowBindings),
+    Status(ShowStatus),
+    Nodes(ShowNodes),
+    Statistics(ShowStatistics),
+}
+
+impl Command {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        match self {
+            Self::Show(show) => match show {
+                Show::Bindings(command) => command.run(session),
+                Show::Status(command) => command.run(session),
+                Show::Nodes(command) => command.run(session),
+                Show::Statistics(command) => command.run(session),
+            },
+        }
+    }
+}

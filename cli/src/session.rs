@@ -1,0 +1,182 @@
+//! What commands run in: the world outside, the store, and the options of the line.
+
+use std::io::{BufRead, Write};
+
+use store::{Revision, Table, UtcTime};
+
+use crate::cell::Column;
+use crate::failure::{ExitStatus, Failure, Stop};
+use crate::output::{self, Format, Layout, Listing};
+use crate::selector::Selector;
+use crate::source::{Source, SourceError};
+use crate::view::{Freshness, View};
+
+/// Everything outside of the program; tests bring their own.
+pub(crate) struct World {
+    pub(crate) input: Box<dyn BufRead>,
+    pub(crate) input_is_terminal: bool,
+    pub(crate) out: Box<dyn Write>,
+    pub(crate) err: Box<dyn Write>,
+    /// The width of the terminal that `out` is, if it is one.
+    pub(crate) terminal: fn() -> Option<u16>,
+    pub(crate) now: fn() -> UtcTime,
+    pub(crate) connect: Connect,
+}
+
+/// Opens the store that a URL names.
+pub(crate) type Connect = Box<dyn Fn(&str) -> Result<Box<dyn Source>, Stop>>;
+
+/// Options that a line may have anywhere.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct LineOptions {
+    /// How to print what was found; by default a table
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Format>,
+    /// Fail with status 7 if a row is stale: its daemon is silent or gone
+    #[arg(long, global = true)]
+    pub(crate) fresh: bool,
+}
+
+/// One use of the program: a command, a script, or a shell.
+pub(crate) struct Session {
+    pub(crate) world: World,
+    /// The store's URL.
+    pub(crate) store: String,
+    /// Options of the current line.
+    pub(crate) options: LineOptions,
+    /// Whether there may be many documents, one a line.
+    pub(crate) many: bool,
+    /// Where in a script the current line is.
+    pub(crate) place: Option<String>,
+    source: Option<Box<dyn Source>>,
+    /// Whether the current line has printed its JSON document.
+    printed: bool,
+}
+
+impl Session {
+    pub(crate) fn new(world: World, store: String, options: LineOptions) -> Self {
+        Self { world, store, options, many: false, place: None, source: None, printed: false }
+    }
+
+    /// Starts a line with options of its own.
+    pub(crate) fn begin(&mut self, options: LineOptions) {
+        self.options = options;
+        self.printed = false;
+    }
+
+    /// The store, connected when it is first needed.
+    pub(crate) fn source(&mut self) -> Result<&mut dyn Source, Stop> {
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => (self.world.connect)(&self.store)?,
+        };
+        Ok(self.source.insert(source).as_mut())
+    }
+
+    /// Reads `tables` at one revision.
+    pub(crate) fn read(&mut self, tables: &[Table]) -> Result<View, Stop> {
+        let snapshot = self.ask(|source| source.read(tables))?;
+        Ok(View { snapshot, now: (self.world.now)() })
+    }
+
+    /// Asks the store; forgets the connection if it is of no more use.
+    pub(crate) fn ask<T>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Source) -> Result<T, SourceError>,
+    ) -> Result<T, Stop> {
+        let answer = question(self.source()?);
+        if matches!(answer, Err(SourceError::Unreachable(_))) {
+            self.source = None;
+        }
+        Ok(answer?)
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.options.output == Some(Format::Json)
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        match (self.options.output, (self.world.terminal)()) {
+            (None, Some(width)) => Layout::Terminal(width),
+            (None | Some(Format::Table), _) => Layout::Plain,
+            (Some(Format::Json), terminal) => {
+                Layout::Json { compact: self.many || terminal.is_none() }
+            }
+            (Some(Format::Csv), _) => Layout::Csv,
+        }
+    }
+
+    pub(crate) fn print<R>(&mut self, listing: &Listing<'_, R>) -> Result<(), Stop> {
+        let layout = self.layout();
+        self.printed = true;
+        listing.print(layout, &mut self.world.out)?;
+        Ok(self.world.out.flush()?)
+    }
+
+    /// Prints the rows that a selector left, in the order asked for.
+    ///
+    /// Fails if nothing is left, and with `--fresh` if an owner is not live.
+    pub(crate) fn print_selected<R>(
+        &mut self,
+        nouns: &str,
+        selector: &Selector,
+        freshness: &[Freshness],
+        listing: Listing<'_, R>,
+    ) -> Result<(), Stop> {
+        if listing.rows.is_empty() && selector.is_selective() {
+            return Err(selector.nothing_matched(nouns).into());
+        }
+        let stale = freshness.iter().filter(|owner| !owner.is_live()).count();
+        if stale == 0 {
+            return self.print(&listing);
+        }
+        let words = format!("{stale} of {} {nouns} are stale", freshness.len());
+        let hint = "their daemon is silent or gone; see `show status`";
+        if !self.options.fresh {
+            self.warn(&format!("{words}: {hint}"))?;
+            return self.print(&listing);
+        }
+        let failure = Failure::new(ExitStatus::Stale, words).hint(hint);
+        self.print(&Listing { failure: Some(&failure), ..listing })?;
+        Err(failure.into())
+    }
+
+    /// Reports that a change was made: in JSON a document without rows.
+    pub(crate) fn report_done(&mut self, revision: Revision, words: &str) -> Result<(), Stop> {
+        if self.is_json() {
+            return self.print(&Listing::new(revision, NO_COLUMNS, &[]));
+        }
+        Ok(writeln!(self.world.err, "{words}")?)
+    }
+
+    pub(crate) fn warn(&mut self, words: &str) -> Result<(), Stop> {
+        Ok(writeln!(self.world.err, "warning: {words}")?)
+    }
+
+    /// Reports why the line ended, and says with which status.
+    pub(crate) fn conclude(&mut self, result: Result<(), Stop>) -> ExitStatus {
+        let mut failure = match result {
+            // What is still buffered when the reader has gone is of no interest.
+            Ok(()) | Err(Stop::Closed) => {
+                self.world.out.flush().ok();
+                return ExitStatus::Success;
+            }
+            Err(Stop::Interrupted) => Failure::new(ExitStatus::PartlyFailed, "interrupted"),
+            Err(Stop::Failure(failure)) => failure,
+        };
+        if let Some(place) = &self.place {
+            failure.message = format!("{place}: {}", failure.message);
+        }
+        if self.is_json() && !self.printed {
+            // If not even this can be written, the exit status still tells.
+            output::print_error(&failure, &mut self.world.out).ok();
+            self.world.out.flush().ok();
+            self.printed = true;
+        }
+        writeln!(self.world.err, "{failure}").ok();
+        failure.status
+    }
+}
+
+/// For documents that have no rows to show.
+const NO_COLUMNS: &[Column<()>] = &[];

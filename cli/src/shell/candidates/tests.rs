@@ -1,0 +1,50 @@
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::grammar::Line;
+use crate::line::split;
+
+/// What completes `line`, whose last word may be unfinished.
+fn complete(line: &str) -> Vec<String> {
+    let mut grammar = Line::command();
+    grammar.build();
+    let mut words = split(line).unwrap();
+    let partial = if line.ends_with(' ') { String::new() } else { words.pop().unwrap_or_default() };
+    let mut live = |kind| match kind {
+        Live::HomeAddress => vec!["10.99.0.7".to_owned(), "10.99.0.12".to_owned()],
+        Live::Nai => vec!["truck-07@fleet.example".to_owned()],
+        Live::CareOf | Live::HomeAgent | Live::ForeignAgent => Vec::new(),
+    };
+    let candidates = position(&grammar, &words).candidates(&partial, &mut live);
+    candidates.into_iter().map(|candidate| candidate.text).collect()
+}
+
+#[test]
+fn verbs_and_nouns() {
+    assert_eq!(complete("sh"), ["show"]);
+    assert_eq!(complete("show sta"), ["status", "statistics"]);
+    assert_eq!(complete("sh bi"), ["bindings"]);
+    assert!(complete("").contains(&"exit".to_owned()));
+    assert!(!complete("show ").contains(&"exit".to_owned()));
+    assert_eq!(complete("nonsense bi"), [""; 0]);
+}
+
+#[test]
+fn options_and_their_values() {
+    assert_eq!(complete("show bindings --home-"), ["--home-address", "--home-agent"]);
+    assert!(complete("show bindings ").contains(&"--nai".to_owned()));
+    assert_eq!(complete("show bindings --output "), ["table", "json", "csv"]);
+    assert_eq!(complete("-o j"), ["json"]);
+    assert_eq!(complete("show bindings --sort -"), [""; 0]);
+    assert_eq!(complete("show bindings --sort care"), ["care_of_address"]);
+    assert_eq!(complete("show nodes --sort den"), ["denied"]);
+}
+
+#[test]
+fn live_values() {
+    assert_eq!(complete("show bindings --home-address "), ["10.99.0.7", "10.99.0.12"]);
+    assert_eq!(complete("sh bi --home-ad 10.99.0.1"), ["10.99.0.12"]);
+    assert_eq!(complete("show nodes --nai=tr"), ["--nai=truck-07@fleet.example"]);
+    // After the value the grammar goes on.
+    assert_eq!(complete("show bindings --nai x --fr"), ["--fresh"]);
+}

@@ -1,0 +1,123 @@
+use super::{on, snapshot};
+use crate::failure::ExitStatus;
+use crate::fixture::{self, Fake};
+use crate::source::SourceError;
+
+#[test]
+fn each_noun_in_each_format() {
+    for noun in ["bindings", "status", "nodes", "statistics"] {
+        for format in ["table", "json", "csv"] {
+            let done = on(Fake::network(), &format!("-o {format} show {noun}"), "");
+            snapshot!(format!("show_{noun}_{format}"), done);
+        }
+    }
+}
+
+#[test]
+fn selectors_leave_what_matches() {
+    let shown = |selectors: &str| {
+        let done = on(Fake::network(), &format!("-o json show bindings {selectors}"), "");
+        let document = done.json();
+        let rows = document["rows"].as_array().cloned().unwrap_or_default();
+        rows.iter().map(|row| row["home_address"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (one, two) = ("10.99.0.7", "10.99.0.12");
+    assert_eq!(shown("--all"), [one, two]);
+    assert_eq!(shown("--home-address 10.99.0.7"), [one]);
+    assert_eq!(shown("--home-address 10.99.0.0/29"), [one]);
+    assert_eq!(shown("--home-address 10.99.0.7 --home-address 10.99.0.12"), [one, two]);
+    assert_eq!(shown("--network 10.99.0.8/29"), [two]);
+    assert_eq!(shown("--nai *@FLEET.example"), [two]);
+    assert_eq!(shown("--care-of 198.51.100.0/24"), [one]);
+    assert_eq!(shown("--foreign-agent 203.0.113.1"), [two]);
+    assert_eq!(shown("--home-agent 192.0.2.1"), [one, two]);
+    assert_eq!(shown("--home-agent 192.0.2.2"), [""; 0]);
+    assert_eq!(shown("--nai * --care-of 198.51.100.20"), [""; 0]);
+}
+
+#[test]
+fn a_selector_that_matches_nothing() {
+    snapshot!("nothing_matched", on(Fake::network(), "show bindings --home-address 10.1.1.1", ""));
+    snapshot!(
+        "nothing_matched_json",
+        on(Fake::network(), "-o json show nodes --nai x@* --care-of 10.0.0.0/8", "")
+    );
+}
+
+#[test]
+fn an_empty_table_is_no_failure() {
+    for noun in ["bindings", "status", "nodes", "statistics"] {
+        let done = on(Fake::default(), &format!("-o json show {noun} --all"), "");
+        assert_eq!(done.status, ExitStatus::Success, "{noun}");
+        assert_eq!(done.json()["rows"], serde_json::json!([]), "{noun}");
+    }
+}
+
+#[test]
+fn sorting_and_a_column_that_is_not_there() {
+    let done = on(Fake::network(), "-o csv show bindings --sort -home_address", "");
+    let addresses: Vec<_> =
+        done.out.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(addresses, ["10.99.0.12", "10.99.0.7"]);
+    // Words are checked first: no store is needed to find them wrong.
+    snapshot!("unknown_column", on(None, "show bindings --sort size", ""));
+}
+
+#[test]
+fn rows_of_a_silent_daemon_are_marked() {
+    let silent = || {
+        let mut fake = Fake::network();
+        let mut instance = fixture::home_agent_instance();
+        instance.heartbeat_at = fixture::seconds_ago(12);
+        fake.put(instance);
+        fake
+    };
+    snapshot!("stale", on(silent(), "show bindings", ""));
+    snapshot!("stale_fresh", on(silent(), "--fresh show bindings", ""));
+    for noun in ["bindings", "status", "nodes", "statistics"] {
+        let done = on(silent(), &format!("-o json show {noun} --fresh"), "");
+        assert_eq!(done.status, ExitStatus::Stale, "{noun}");
+        let document = done.json();
+        assert_eq!(document["error"]["code"], 7);
+        assert_eq!(document["rows"][0]["freshness"], "stale");
+        let live = on(Fake::network(), &format!("-o json show {noun} --fresh"), "");
+        assert_eq!((live.status, live.err.as_str()), (ExitStatus::Success, ""), "{noun}");
+    }
+}
+
+#[test]
+fn remaining_time_is_on_the_owners_clock() {
+    let mut fake = Fake::network();
+    let mut instance = fixture::home_agent_instance();
+    // The owner's clock was set an hour ahead; its stamps go on as before, so ours is ahead of them too.
+    instance.clock_step = 3_600_000;
+    instance.heartbeat_at = fixture::NOW.shifted(-3_600_000);
+    fake.put(instance);
+    let done = on(fake, "-o json show bindings --home-address 10.99.0.7", "");
+    assert_eq!(done.json()["rows"][0]["time_remaining_seconds"], 1500 + 3600);
+}
+
+#[test]
+fn the_store_says_no() {
+    let failing = |error: fn() -> SourceError| Fake { error: Some(error), ..Fake::network() };
+    snapshot!("unreachable", on(None, "show bindings", ""));
+    snapshot!("unreachable_json", on(None, "-o json show status", ""));
+    let denied = on(
+        failing(|| SourceError::NotPermitted("group `mip4` is needed".to_owned())),
+        "-o json show status",
+        "",
+    );
+    assert_eq!(denied.json()["error"]["code"], 8);
+    assert_eq!(denied.status.code(), 8);
+}
+
+#[test]
+fn a_degraded_store_is_shown() {
+    let degraded = Fake { degraded: Some("the disk is full".to_owned()), ..Fake::network() };
+    let done = on(degraded, "-o json show status", "");
+    let store = &done.json()["store"];
+    assert_eq!(
+        (&store["healthy"], &store["degraded"]),
+        (&false.into(), &"the disk is full".into())
+    );
+}

@@ -1,0 +1,99 @@
+//! Words for the numbers of the protocol.
+
+use std::borrow::Cow;
+
+use store::wire::{Code, Flags};
+use store::{Identity, InstanceState};
+
+/// The set flags of a Registration Request (RFC 5944 §3.3), in the order of their bits.
+pub(crate) fn flags(flags: Flags) -> impl Iterator<Item = &'static str> {
+    const NAMES: [(u8, &str); 8] = [
+        (Flags::SIMULTANEOUS_BINDINGS, "simultaneous_bindings"),
+        (Flags::BROADCAST_DATAGRAMS, "broadcast_datagrams"),
+        (Flags::DECAPSULATION_BY_MOBILE_NODE, "decapsulation_by_mobile_node"),
+        (Flags::MINIMAL_ENCAPSULATION, "minimal_encapsulation"),
+        (Flags::GRE, "gre"),
+        (0x04, "reserved_r"),
+        (Flags::REVERSE_TUNNEL, "reverse_tunnel"),
+        (0x01, "reserved_x"),
+    ];
+    NAMES.into_iter().filter(move |(mask, _)| flags.any(*mask)).map(|(_, name)| name)
+}
+
+/// The flags as a table shows them, a letter for each: `S-----T-`.
+pub(crate) fn flag_letters(flags: Flags) -> String {
+    let letters = b"SBDMGrTx".iter().zip((0..8).rev());
+    letters
+        .map(|(&letter, bit)| if flags.any(1 << bit) { char::from(letter) } else { '-' })
+        .collect()
+}
+
+/// `address` or `nai`
+pub(crate) const fn identity_type(identity: &Identity) -> &'static str {
+    match identity {
+        Identity::Address(_) => "address",
+        Identity::Nai(_) => "nai",
+    }
+}
+
+pub(crate) const fn state(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Starting => "starting",
+        InstanceState::Serving => "serving",
+        InstanceState::Draining => "draining",
+        InstanceState::Gone => "gone",
+    }
+}
+
+/// What a Code of a Registration Reply means (RFC 5944 §3.4 and the IANA registry).
+pub(crate) fn code(code: Code) -> Cow<'static, str> {
+    let words = match code.0 {
+        0 => "accepted",
+        1 => "accepted, without simultaneous bindings",
+        64 => "reason unspecified (foreign agent)",
+        65 => "administratively prohibited (foreign agent)",
+        66 => "insufficient resources (foreign agent)",
+        67 => "mobile node failed authentication at the foreign agent",
+        68 => "home agent failed authentication",
+        69 => "requested lifetime too long",
+        70 => "poorly formed request (foreign agent)",
+        71 => "poorly formed reply",
+        72 => "requested encapsulation unavailable (foreign agent)",
+        74 => "requested reverse tunnel unavailable (foreign agent)",
+        75 => "reverse tunnel is mandatory (foreign agent)",
+        76 => "mobile node too distant",
+        77 => "invalid care-of address",
+        78 => "registration timeout",
+        79 => "delivery style not supported",
+        80..=95 => "home agent or its network unreachable",
+        128 => "reason unspecified",
+        129 => "administratively prohibited",
+        130 => "insufficient resources",
+        131 => "mobile node failed authentication",
+        132 => "foreign agent failed authentication",
+        133 => "Identification mismatch: clock or replay",
+        134 => "poorly formed request",
+        135 => "too many simultaneous bindings",
+        136 => "unknown home agent address",
+        137 => "requested reverse tunnel unavailable",
+        138 => "reverse tunnel is mandatory",
+        139 => "requested encapsulation unavailable",
+        _ => return format!("code {code}").into(),
+    };
+    words.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_named_in_the_order_of_their_bits() {
+        let set = Flags(0b1000_1010);
+        let names: Vec<_> = flags(set).collect();
+        assert_eq!(names, ["simultaneous_bindings", "gre", "reverse_tunnel"]);
+        assert_eq!(flag_letters(set), "S---G-T-");
+        assert_eq!(flags(Flags(0xff)).count(), 8);
+        assert_eq!(flag_letters(Flags(0xff)), "SBDMGrTx");
+    }
+}
