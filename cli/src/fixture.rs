@@ -1,14 +1,16 @@
 //! A small network for tests: one home agent, a few nodes, and a source that holds them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::wire::{Code, Flags, Identification, Lifetime, Nai, Spi};
 use store::{
-    AnyRow, Batch, Binding, Change, Class, Counter, Counters, Identity, Instance, InstanceState,
-    Node, NodeCounters, Revision, Role, Row, Snapshot, Table, Unknown, UtcTime,
+    Batch, Binding, Class, Counter, Counters, Identity, Instance, InstanceState, Node,
+    NodeCounters, Revision, Role, Row, Snapshot, Table, Unknown, UtcTime,
 };
 
 use crate::source::{Health, Source, SourceError};
@@ -137,6 +139,14 @@ fn counters() -> Counters {
     }
 }
 
+/// What a [`Fake`] was told to do; tests keep a handle on it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) secrets: Vec<(String, Vec<u8>)>,
+    pub(crate) deleted_secrets: Vec<String>,
+    pub(crate) committed: Vec<Batch>,
+}
+
 /// A store in memory that counts revisions and notes what it was told.
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
@@ -146,8 +156,7 @@ pub(crate) struct Fake {
     pub(crate) degraded: Option<String>,
     /// Batches that arrive while somebody waits, in order.
     pub(crate) later: Vec<Batch>,
-    pub(crate) secrets: Arc<std::sync::Mutex<Vec<(String, Vec<u8>)>>>,
-    pub(crate) committed: Arc<std::sync::Mutex<Vec<Batch>>>,
+    pub(crate) told: Rc<RefCell<Told>>,
 }
 
 impl Fake {
@@ -192,13 +201,14 @@ impl Source for Fake {
     fn wait(
         &mut self,
         after: Revision,
-        _timeout: Duration,
+        timeout: Duration,
     ) -> Result<Option<Revision>, SourceError> {
         self.fail()?;
         if self.snapshot.revision > after {
             return Ok(Some(self.snapshot.revision));
         }
         if self.later.is_empty() {
+            std::thread::sleep(timeout);
             return Ok(None);
         }
         let batch = self.later.remove(0);
@@ -210,13 +220,19 @@ impl Source for Fake {
         if let Some(compare) = self.snapshot.tables.refuses(&batch) {
             return Err(SourceError::Changed(compare.key.path()));
         }
-        self.committed.lock().unwrap().push(batch.clone());
+        self.told.borrow_mut().committed.push(batch.clone());
         Ok(self.apply(&batch))
     }
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {
         self.fail()?;
-        self.secrets.lock().unwrap().push((path.to_owned(), octets.to_vec()));
+        self.told.borrow_mut().secrets.push((path.to_owned(), octets.to_vec()));
+        Ok(())
+    }
+
+    fn delete_secret(&mut self, path: &str) -> Result<(), SourceError> {
+        self.fail()?;
+        self.told.borrow_mut().deleted_secrets.push(path.to_owned());
         Ok(())
     }
 
@@ -229,13 +245,4 @@ impl Source for Fake {
             degraded: self.degraded.clone(),
         })
     }
-}
-
-/// Rows that a batch puts.
-pub(crate) fn puts(batch: &Batch) -> Vec<AnyRow> {
-    let put = |change: &Change| match change {
-        Change::Put(row) => Some(row.clone()),
-        Change::Delete(_) => None,
-    };
-    batch.changes.iter().filter_map(put).collect()
 }

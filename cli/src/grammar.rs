@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ShowBindings, ShowNodes, ShowStatistics, ShowStatus};
+use crate::commands::{
+    AssociationAdd, AssociationDelete, AssociationRoll, ShowAssociations, ShowBindings, ShowNodes,
+    ShowStatistics, ShowStatus, WaitBinding, WaitServing,
+};
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
 
@@ -74,6 +77,12 @@ pub(crate) enum Command {
     /// Show what there is
     #[command(subcommand, arg_required_else_help = false)]
     Show(Show),
+    /// Wait until something is as it should be
+    #[command(subcommand, arg_required_else_help = false)]
+    Wait(Wait),
+    /// Manage mobility security associations
+    #[command(subcommand, arg_required_else_help = false)]
+    Association(Association),
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +92,24 @@ pub(crate) enum Show {
     Status(ShowStatus),
     Nodes(ShowNodes),
     Statistics(ShowStatistics),
+    Associations(ShowAssociations),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Wait {
+    Binding(WaitBinding),
+    Serving(WaitServing),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Association {
+    Add(AssociationAdd),
+    Delete(AssociationDelete),
+    /// List the associations; the same as `show associations`
+    List(ShowAssociations),
+    Roll(AssociationRoll),
 }
 
 impl Command {
@@ -93,6 +120,15 @@ impl Command {
                 Show::Status(command) => command.run(session),
                 Show::Nodes(command) => command.run(session),
                 Show::Statistics(command) => command.run(session),
+                Show::Associations(command) => command.run(session),
+            },
+            Self::Wait(Wait::Binding(command)) => command.run(session),
+            Self::Wait(Wait::Serving(command)) => command.run(session),
+            Self::Association(association) => match association {
+                Association::Add(command) => command.run(session),
+                Association::Delete(command) => command.run(session),
+                Association::List(command) => command.run(session),
+                Association::Roll(command) => command.run(session),
             },
         }
     }

@@ -11,6 +11,7 @@ mod fixture;
 mod glob;
 mod grammar;
 mod instant;
+mod key;
 mod line;
 mod output;
 mod run;
@@ -21,6 +22,7 @@ mod shell;
 mod source;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod usage;
 mod view;
 mod words;

@@ -26,7 +26,7 @@ pub(crate) fn run(words: &[OsString], world: World) -> ExitStatus {
 }
 
 fn start(cli: &Cli, mut session: Session) -> ExitStatus {
-    if let Err(err) = session.store.parse::<String>() {
+    if let Err(err) = session.store.parse::<store::StoreUrl>() {
         return session.conclude(Err(Failure::usage(err.to_string()).into()));
     }
     match (&cli.command, &cli.file) {
@@ -64,5 +64,5 @@ pub(crate) fn format_of(words: &[OsString]) -> Option<Format> {
         };
         clap::ValueEnum::from_str(value.trim_start_matches('='), false).ok()
     };
-    words.iter().enumerate().filter_map(named).last()
+    words.iter().enumerate().filter_map(named).next_back()
 }

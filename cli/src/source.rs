@@ -24,6 +24,9 @@ pub(crate) trait Source {
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError>;
 
+    /// Forgets the secret at `path`; no error if there is none.
+    fn delete_secret(&mut self, path: &str) -> Result<(), SourceError>;
+
     fn health(&mut self) -> Result<Health, SourceError>;
 }
 
@@ -72,7 +75,7 @@ impl From<SourceError> for crate::failure::Stop {
                 );
             }
             SourceError::Changed(_) => {
-                failure = failure.hint("look again, then repeat the command")
+                failure = failure.hint("look again, then repeat the command");
             }
             _ => {}
         }

@@ -1,14 +1,28 @@
 //! The commands: one file each, called after its verb and noun.
 
+mod association;
+mod association_add;
+mod association_delete;
+mod association_roll;
+mod show_associations;
 mod show_bindings;
 mod show_nodes;
 mod show_statistics;
 mod show_status;
+mod wait;
+mod wait_binding;
+mod wait_serving;
 
+pub(crate) use association_add::AssociationAdd;
+pub(crate) use association_delete::AssociationDelete;
+pub(crate) use association_roll::AssociationRoll;
+pub(crate) use show_associations::ShowAssociations;
 pub(crate) use show_bindings::ShowBindings;
 pub(crate) use show_nodes::ShowNodes;
 pub(crate) use show_statistics::ShowStatistics;
 pub(crate) use show_status::ShowStatus;
+pub(crate) use wait_binding::WaitBinding;
+pub(crate) use wait_serving::WaitServing;
 
 use crate::cell::Column;
 
@@ -18,6 +32,7 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
         columns.iter().map(|column| column.name).collect()
     }
     match noun {
+        "associations" | "list" => names(show_associations::COLUMNS),
         "bindings" => names(show_bindings::COLUMNS),
         "nodes" => names(show_nodes::COLUMNS),
         "statistics" => names(show_statistics::COUNTER_COLUMNS),

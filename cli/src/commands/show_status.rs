@@ -78,14 +78,14 @@ fn preface(session: &Session, health: &Health, view: &View) -> Vec<String> {
 }
 
 pub(crate) struct InstanceRow {
-    instance: Arc<Instance>,
-    freshness: Freshness,
+    pub(super) instance: Arc<Instance>,
+    pub(super) freshness: Freshness,
     heartbeat_age_seconds: u64,
     uptime_seconds: u64,
     bindings: u64,
 }
 
-fn rows(view: &View, selector: &Selector) -> Vec<InstanceRow> {
+pub(super) fn rows(view: &View, selector: &Selector) -> Vec<InstanceRow> {
     let mut bindings: BTreeMap<&str, u64> = BTreeMap::new();
     for binding in view.rows::<Binding>().iter() {
         *bindings.entry(&binding.instance).or_default() += 1;

@@ -37,7 +37,7 @@ fn csv_quotes_what_needs_it() {
 fn plain_columns_align_and_stay_on_their_line() {
     assert_eq!(
         printed(Layout::Plain),
-        "NAME            COUNT\na, \"b\"             10\nü                   9\ntwo\\u{a}lines    100\n"
+        "NAME           COUNT\na, \"b\"            10\nü                  9\ntwo\\u{a}lines    100\n"
     );
 }
 

@@ -1,9 +1,133 @@
-//! The real thing: a store that daemons serve.
+//! The real thing: a store that this process opens.
 
-use crate::failure::Stop;
-use crate::source::{Source, SourceError};
+use std::future::Future;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use store::{
+    Batch, CommitError, OpenError, OpenOptions, Revision, Snapshot, Store, StoreUrl, Table,
+};
+use tokio::runtime::{Builder, Handle};
+
+use crate::failure::{Failure, Stop, chain};
+use crate::source::{Health, Source, SourceError};
+
+/// How long a store may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Opens the store at `url`.
 pub(crate) fn connect(url: &str) -> Result<Box<dyn Source>, Stop> {
-    Err(SourceError::Unreachable(url.to_owned()).into())
+    let url: StoreUrl = url.parse().map_err(|err| Failure::usage(chain(&err)))?;
+    let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
+    let opening = async {
+        tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, OpenOptions::default())).await
+    };
+    match interruptible(&runtime, opening)? {
+        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store })),
+        Ok(Err(err)) => Err(SourceError::from(err).into()),
+        Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer")).into()),
+    }
+}
+
+struct Served {
+    runtime: Handle,
+    store: Store,
+}
+
+impl Source for Served {
+    fn read(&mut self, _tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
+        Ok(self.store.snapshot())
+    }
+
+    fn wait(
+        &mut self,
+        after: Revision,
+        timeout: Duration,
+    ) -> Result<Option<Revision>, SourceError> {
+        let mut revisions = self.store.revisions();
+        let newer = async {
+            let newer = revisions.wait_for(|revision| *revision > after);
+            tokio::time::timeout(timeout, newer).await.map(|newer| newer.map(|newer| *newer))
+        };
+        match interruptible(&self.runtime, newer)? {
+            Ok(Ok(revision)) => Ok(Some(revision)),
+            Ok(Err(_)) => Err(SourceError::Unreachable("the store is closed".to_owned())),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError> {
+        Ok(interruptible(&self.runtime, self.store.commit(batch))??)
+    }
+
+    fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {
+        interruptible(&self.runtime, self.store.put_secret(path, octets))??;
+        Ok(())
+    }
+
+    fn delete_secret(&mut self, path: &str) -> Result<(), SourceError> {
+        interruptible(&self.runtime, self.store.delete_secret(path))??;
+        Ok(())
+    }
+
+    fn health(&mut self) -> Result<Health, SourceError> {
+        let health = self.store.health();
+        Ok(Health {
+            engine: health.engine.to_owned(),
+            revision: health.revision,
+            age: health.age,
+            degraded: health.degraded,
+        })
+    }
+}
+
+/// A runtime on a thread of its own, so that the store goes on while a line is typed.
+fn start_runtime() -> std::io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
+}
+
+/// Waits for `future`, but not longer than until Ctrl-C.
+fn interruptible<F: Future>(runtime: &Handle, future: F) -> Result<F::Output, SourceError> {
+    runtime.block_on(async {
+        tokio::select! {
+            output = future => Ok(output),
+            _ = tokio::signal::ctrl_c() => Err(SourceError::Interrupted),
+        }
+    })
+}
+
+impl From<OpenError> for SourceError {
+    fn from(err: OpenError) -> Self {
+        match err {
+            OpenError::NotPermitted(words) => Self::NotPermitted(words),
+            OpenError::Unreachable(words) => Self::Unreachable(words),
+            OpenError::Io { ref source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Self::NotPermitted(chain(&err))
+            }
+            err => Self::Unreachable(chain(&err)),
+        }
+    }
+}
+
+impl From<CommitError> for SourceError {
+    fn from(err: CommitError) -> Self {
+        match err {
+            CommitError::Refused(compare) => Self::Changed(compare.key.path()),
+            CommitError::Invalid(words) => Self::Refused(words),
+            CommitError::NotPermitted(words) => Self::NotPermitted(words),
+            CommitError::Unreachable(words) => Self::Unreachable(words),
+            CommitError::Full(_)
+            | CommitError::ReadOnly(_)
+            | CommitError::Broken(_)
+            | CommitError::Closed => Self::Unwritable(chain(&err)),
+        }
+    }
 }

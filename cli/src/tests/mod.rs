@@ -2,9 +2,11 @@
 //!
 //! Snapshots are in `cli/tests/snapshots/`; `INSTA_UPDATE=always` rewrites them.
 
+mod association;
 mod script;
 mod show;
 mod usage;
+mod wait;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -86,7 +88,10 @@ fn world(
         terminal: || None,
         now: || fixture::NOW,
         connect: Box::new(move |_url| match source.borrow_mut().take() {
-            Some(fake) => Ok(Box::new(fake) as Box<dyn Source>),
+            Some(fake) => {
+                let source: Box<dyn Source> = Box::new(fake);
+                Ok(source)
+            }
             None => Err(Stop::from(SourceError::Unreachable("connection refused".to_owned()))),
         }),
     }

@@ -10,12 +10,12 @@ fn complete(line: &str) -> Vec<String> {
     grammar.build();
     let mut words = split(line).unwrap();
     let partial = if line.ends_with(' ') { String::new() } else { words.pop().unwrap_or_default() };
-    let mut live = |kind| match kind {
+    let mut in_store = |kind| match kind {
         Live::HomeAddress => vec!["10.99.0.7".to_owned(), "10.99.0.12".to_owned()],
         Live::Nai => vec!["truck-07@fleet.example".to_owned()],
         Live::CareOf | Live::HomeAgent | Live::ForeignAgent => Vec::new(),
     };
-    let candidates = position(&grammar, &words).candidates(&partial, &mut live);
+    let candidates = position(&grammar, &words).candidates(&partial, &mut in_store);
     candidates.into_iter().map(|candidate| candidate.text).collect()
 }
 

@@ -1,0 +1,87 @@
+//! What the `association` commands share.
+
+use std::net::Ipv4Addr;
+
+use store::wire::{Nai, Spi};
+use store::{Algorithm, Association, AssociationKey, Identity, Key as _, Origin, ReplayProtection};
+
+use crate::failure::{ExitStatus, Failure};
+use crate::view::View;
+
+/// The SPIs of which associations may be made (RFC 5944 §1.6).
+const SPI_MIN: u32 = 256;
+
+/// Names an association.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Name {
+    /// The other side: a home address, the address of an agent, or a NAI
+    #[arg(value_parser = parse_peer)]
+    pub(super) peer: Identity,
+    /// The Security Parameter Index
+    #[arg(long, value_name = "SPI", value_parser = parse_spi)]
+    pub(super) spi: Spi,
+}
+
+impl Name {
+    pub(super) fn key(&self) -> AssociationKey {
+        AssociationKey { peer: self.peer.clone(), spi: self.spi }
+    }
+}
+
+pub(super) fn parse_peer(text: &str) -> Result<Identity, String> {
+    match text.parse::<Ipv4Addr>() {
+        Ok(address) => Ok(Identity::Address(address)),
+        Err(_) => Nai::new(text).map(Identity::Nai).map_err(|err| err.to_string()),
+    }
+}
+
+pub(super) fn parse_spi(text: &str) -> Result<Spi, String> {
+    let spi = text.parse().map_err(|_| "expected a number from 256 to 4294967295".to_owned())?;
+    if spi < SPI_MIN { Err("0 to 255 are reserved".to_owned()) } else { Ok(Spi(spi)) }
+}
+
+/// Where the key of an association is kept.
+pub(super) fn secret_path(key: &AssociationKey) -> String {
+    format!("associations/{}", key.path())
+}
+
+/// The association `key`, which may be changed here.
+pub(super) fn changeable(view: &View, key: &AssociationKey) -> Result<Association, Failure> {
+    let Some(association) = view.rows::<Association>().get(key) else {
+        let message = format!("there is no association with `{}`, SPI {}", key.peer, key.spi);
+        return Err(Failure::new(ExitStatus::NothingMatched, message));
+    };
+    if association.origin == Origin::File {
+        let message = format!(
+            "the association with `{}`, SPI {}, comes from the configuration file",
+            key.peer, key.spi
+        );
+        return Err(Failure::refused(message).hint("change the file, then reload the daemon"));
+    }
+    Ok(association.as_ref().clone())
+}
+
+pub(super) const fn algorithm_word(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::HmacMd5 => "hmac-md5",
+        Algorithm::KeyedMd5 => "keyed-md5",
+        Algorithm::HmacSha1 => "hmac-sha1",
+        Algorithm::HmacSha256 => "hmac-sha256",
+    }
+}
+
+pub(super) const fn replay_word(replay: ReplayProtection) -> &'static str {
+    match replay {
+        ReplayProtection::Timestamps => "timestamps",
+        ReplayProtection::Nonces => "nonces",
+        ReplayProtection::None => "none",
+    }
+}
+
+pub(super) const fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::File => "file",
+        Origin::Cli => "cli",
+        Origin::Snmp => "snmp",
+    }
+}

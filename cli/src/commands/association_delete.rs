@@ -1,0 +1,30 @@
+//! `mip4ctl association delete`
+
+use store::{Association, Batch, Class, Expect, Table};
+
+use super::association::{Name, changeable, secret_path};
+use crate::failure::Stop;
+use crate::session::Session;
+
+/// Delete a mobility security association and its key
+#[derive(clap::Args, Debug)]
+pub(crate) struct AssociationDelete {
+    #[command(flatten)]
+    name: Name,
+}
+
+impl AssociationDelete {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        let key = self.name.key();
+        let view = session.read(&[Table::Associations])?;
+        changeable(&view, &key)?;
+        let mut batch = Batch::new(Class::Durable);
+        if let Some(entry) = view.rows::<Association>().entry(&key) {
+            batch.expect::<Association>(key.clone(), Expect::Modified(entry.modified));
+        }
+        batch.delete::<Association>(key.clone());
+        let revision = session.ask(|source| source.commit(batch))?;
+        session.ask(|source| source.delete_secret(&secret_path(&key)))?;
+        session.report_done(revision, &format!("deleted `{}`, SPI {}", key.peer, key.spi))
+    }
+}

@@ -1,0 +1,130 @@
+//! Keys of associations: read from a file, a prompt or standard input, never from the command line.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::history::MemHistory;
+use rustyline::{ColorMode, Config, Editor};
+use store::wire::SecretKey;
+use zeroize::Zeroizing;
+
+use crate::failure::{Failure, Stop};
+use crate::session::Session;
+
+/// More than the longest key takes in hexadecimal, with its prefix and a line end.
+const TEXT_MAX: u64 = 1024;
+
+const EXPECTED: &str = "a key is `hex:` and pairs of digits, or `ascii:` and characters";
+
+/// Where the key comes from: a prompt at a terminal, else standard input
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct KeySource {
+    /// Read the key from this file, which others must not be able to read; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl KeySource {
+    pub(crate) fn read(&self, session: &mut Session) -> Result<SecretKey, Stop> {
+        let text = match &self.key_file {
+            Some(file) if file.as_os_str() != "-" => read_file(file)?,
+            None if session.world.input_is_terminal => prompt()?,
+            // In a script standard input may be the script itself.
+            _ if session.place.is_some() => {
+                let failure = Failure::usage("a script must name the file of a key")
+                    .hint("give `--key-file FILE`");
+                return Err(failure.into());
+            }
+            _ => read_line(&mut session.world.input)?,
+        };
+        Ok(parse(text.trim_end_matches(['\r', '\n']))?)
+    }
+}
+
+fn parse(text: &str) -> Result<SecretKey, Failure> {
+    let key = match text.split_once(':') {
+        Some(("hex", digits)) => SecretKey::from_hex(digits),
+        Some(("ascii", characters)) => SecretKey::from_ascii(characters),
+        _ => {
+            return Err(
+                Failure::refused("the key starts with neither `hex:` nor `ascii:`").hint(EXPECTED)
+            );
+        }
+    };
+    key.map_err(|err| Failure::refused(err.to_string()).hint(EXPECTED))
+}
+
+fn read_file(path: &PathBuf) -> Result<Zeroizing<String>, Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let name = path.display();
+    let failed = |err: std::io::Error| Failure::refused(format!("failed to read `{name}`: {err}"));
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let message = format!("`{name}` can be read by others than its owner");
+        return Err(Failure::refused(message).hint(format!("`chmod 600 {name}`")));
+    }
+    read_line(file)
+}
+
+fn read_line(source: impl Read) -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(TEXT_MAX).unwrap_or(0)));
+    match source.take(TEXT_MAX).read_to_string(&mut text) {
+        Ok(read) if u64::try_from(read).is_ok_and(|read| read < TEXT_MAX) => Ok(text),
+        Ok(_) => Err(Failure::refused("the key is too long").hint(EXPECTED)),
+        Err(err) => Err(Failure::refused(format!("failed to read the key: {err}"))),
+    }
+}
+
+/// Asks for the key; what is typed is not shown.
+fn prompt() -> Result<Zeroizing<String>, Stop> {
+    let failed = |err| match err {
+        rustyline::error::ReadlineError::Interrupted | rustyline::error::ReadlineError::Eof => {
+            Stop::Interrupted
+        }
+        err => Failure::refused(format!("failed to read the key: {err}")).into(),
+    };
+    let config = Config::builder().color_mode(ColorMode::Forced).build();
+    let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
+    editor.set_helper(Some(Hidden));
+    editor.readline("Key: ").map(Zeroizing::new).map_err(failed)
+}
+
+/// Shows stars for what is typed.
+#[derive(rustyline::Completer, rustyline::Helper, rustyline::Hinter, rustyline::Validator)]
+struct Hidden;
+
+impl Highlighter for Hidden {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        Cow::Owned("*".repeat(line.chars().count()))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_say_what_they_are() {
+        assert_eq!(parse("hex:00ff").unwrap(), SecretKey::from_octets(&[0, 255]).unwrap());
+        assert_eq!(parse("ascii:ab c").unwrap(), SecretKey::from_octets(b"ab c").unwrap());
+        for text in ["", "00ff", "hex:0", "hex:zz", "hex:", "ascii:", "base64:AA=="] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_does_not_repeat_it() {
+        for text in ["hex:0123456789abcdeg", "ascii:ge\u{e9}heim", "geheim"] {
+            let words = parse(text).unwrap_err().to_string();
+            assert!(!words.contains("0123") && !words.contains("heim"), "{words}");
+        }
+    }
+}
