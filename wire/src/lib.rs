@@ -15,6 +15,7 @@ mod error;
 mod extension;
 mod generalized;
 mod home_network;
+mod icmp;
 mod message;
 mod nai;
 mod notification;
@@ -38,6 +39,10 @@ pub use extension::{
 };
 pub use generalized::{GeneralizedAuthentication, append_generalized_authentication};
 pub use home_network::{DynamicHomeAgent, MobileNetwork, MobileNetworkCode};
+pub use icmp::{
+    AdvertisementFlags, AgentAdvertisement, AgentSolicitation, MobilityAgentAdvertisement,
+    RouterAddress,
+};
 pub use message::{extensions_offset, message_type};
 pub use nai::NaiCarrying;
 pub use notification::{
