@@ -1,0 +1,184 @@
+//! Drives a [`HomeAgent`]: its socket, its deadlines, its commits.
+
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use mobility::{Action, HomeAgent, Output, Received, SecurityAssociation};
+use store::{Class, Counter, Store};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info, trace, warn};
+
+use super::Shutdown;
+use super::commits::{Commits, Finished};
+use crate::clock::Clock;
+use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN};
+
+/// How often changed counters are written; they are relaxed, and many at once cost little.
+const COUNTERS_EVERY: Duration = Duration::from_millis(200);
+
+/// A home agent with what it runs on.
+pub(crate) struct HomeAgentDriver {
+    machine: HomeAgent,
+    socket: UdpSocket,
+    /// Where the socket is bound: what datagrams were sent to.
+    local: SocketAddrV4,
+    store: Store,
+    clock: Clock,
+    commits: Commits,
+    /// Whether the last commit failed, so that trouble is logged once.
+    is_troubled: bool,
+}
+
+impl HomeAgentDriver {
+    pub(crate) fn new(
+        machine: HomeAgent,
+        socket: UdpSocket,
+        local: SocketAddrV4,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            machine,
+            socket,
+            local,
+            store,
+            clock,
+            commits: Commits::default(),
+            is_troubled: false,
+        }
+    }
+
+    /// Serves until it is told to stop; then everything that was begun is finished.
+    pub(crate) async fn run(
+        mut self,
+        mut associations: mpsc::Receiver<Vec<SecurityAssociation>>,
+        mut shutdown: Shutdown,
+    ) {
+        info!(address = %self.local, bindings = self.machine.binding_count(), "home agent serves");
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut counters = interval(COUNTERS_EVERY);
+        counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                finished = self.commits.next() => {
+                    self.finish(finished).await;
+                    while let Some(finished) = self.commits.try_next() {
+                        self.finish(finished).await;
+                    }
+                }
+                Some(associations) = associations.recv() => {
+                    debug!(count = associations.len(), "associations replaced");
+                    self.machine.set_associations(associations);
+                }
+                () = self.clock.reach(self.machine.next_deadline()) => {
+                    let output = self.machine.on_deadline(self.clock.now());
+                    self.carry_out(output).await;
+                }
+                _ = counters.tick() => self.write_counters(),
+                readable = self.socket.readable() => match readable {
+                    Ok(()) => self.receive(&mut buffer).await,
+                    Err(error) => warn!(%error, "failed to wait for datagrams"),
+                },
+            }
+        }
+        self.end().await;
+    }
+
+    /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
+    async fn receive(&mut self, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_A_TURN {
+            let (length, source) = match self.socket.try_recv_from(buffer) {
+                Ok((length, SocketAddr::V4(source))) => (length, source),
+                Ok((_, SocketAddr::V6(_))) => continue, // The socket is an IPv4 one.
+                Err(_) => return, // Nothing is left, or an ICMP error of a reply.
+            };
+            let octets = buffer.get(..length).unwrap_or_default();
+            trace!(%source, length, "datagram");
+            let received = Received::new(octets, source, self.local);
+            let output = self.machine.on_datagram(&received, self.clock.now());
+            self.carry_out(output).await;
+        }
+    }
+
+    /// Does at once what waits for nothing, and queues the rest.
+    async fn carry_out(&mut self, output: Output) {
+        if output.batch.is_empty() {
+            self.act(output.actions).await;
+        } else {
+            self.commits.start(&self.store, output);
+        }
+    }
+
+    async fn finish(&mut self, finished: Finished) {
+        match finished.result {
+            Ok(_) => {
+                if std::mem::take(&mut self.is_troubled) {
+                    info!("the store takes registrations again");
+                }
+                self.machine.on_committed(finished.id);
+                self.act(finished.actions).await;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_troubled, true) {
+                    warn!(%error, "registrations are denied with 130: the store does not take them");
+                }
+                let snapshot = self.store.snapshot();
+                let actions =
+                    self.machine.on_commit_failed(finished.id, &snapshot, self.clock.now());
+                self.act(actions).await;
+            }
+        }
+    }
+
+    async fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send { to, octets, .. } => {
+                    trace!(%to, length = octets.len(), "reply");
+                    if let Err(error) = self.socket.send_to(&octets, to).await {
+                        self.machine.count(Counter::SendErrors);
+                        debug!(%to, %error, "failed to send a reply");
+                    }
+                }
+                Action::StartService(service) => {
+                    debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service starts");
+                }
+                Action::StopService(service) => {
+                    debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
+                }
+                Action::Registered { .. }
+                | Action::Denied { .. }
+                | Action::Deregistered { .. }
+                | Action::Expired { .. }
+                | Action::GaveUp => {} // What a mobile node says.
+            }
+        }
+    }
+
+    fn write_counters(&mut self) {
+        let batch = self.machine.take_counters(self.clock.now());
+        if !batch.is_empty() {
+            self.store.commit_soon(batch);
+        }
+    }
+
+    /// Answers what was accepted already, and leaves counters that are right.
+    async fn end(mut self) {
+        while !self.commits.is_empty() {
+            let finished = self.commits.next().await;
+            self.finish(finished).await;
+        }
+        let mut batch = self.machine.take_counters(self.clock.now());
+        batch.class = Class::Durable;
+        if !batch.is_empty()
+            && let Err(error) = self.store.commit(batch).await
+        {
+            warn!(%error, "the last counts are lost");
+        }
+        info!(address = %self.local, "home agent stopped");
+    }
+}

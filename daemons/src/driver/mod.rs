@@ -1,0 +1,36 @@
+//! Drivers: they own sockets, the clock and the store, and do what the machines decide.
+
+pub(crate) mod commits;
+pub(crate) mod home_agent;
+pub(crate) mod instance;
+pub(crate) mod mobile_nodes;
+pub(crate) mod snmp;
+
+use tokio::sync::watch;
+
+/// Tells every driver to come to an end.
+#[derive(Clone, Debug)]
+pub(crate) struct Shutdown(watch::Receiver<bool>);
+
+/// Ends what holds a [`Shutdown`], when it is told to or dropped.
+#[derive(Debug)]
+pub(crate) struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    pub(crate) fn new() -> (Self, Shutdown) {
+        let (sender, receiver) = watch::channel(false);
+        (Self(sender), Shutdown(receiver))
+    }
+
+    pub(crate) fn now(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Shutdown {
+    /// Returns when it is time to stop.
+    pub(crate) async fn requested(&mut self) {
+        // An error means that the sender is gone, which is as good a reason.
+        let _ended = self.0.wait_for(|stop| *stop).await;
+    }
+}

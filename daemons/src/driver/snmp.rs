@@ -1,0 +1,92 @@
+//! Drives the SNMP engine: one thread with a reactor of its own, so that no commit delays an answer.
+
+use std::cell::RefCell;
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::thread::{self, JoinHandle};
+
+use agent::{Action, Engine};
+use anyhow::Context as _;
+use store::Store;
+use tokio::task::LocalSet;
+use tracing::{error, info, trace, warn};
+
+use super::Shutdown;
+use crate::clock::Clock;
+use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, into_tokio};
+
+/// Serves `sockets` in a thread, until it is told to stop.
+pub(crate) fn spawn(
+    engine: Engine,
+    sockets: Vec<UdpSocket>,
+    store: Store,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to make the reactor of the SNMP engine")?;
+    let serve = move || {
+        let engine = Rc::new(RefCell::new(engine));
+        let local = LocalSet::new();
+        for socket in sockets {
+            let listener = Listener { engine: Rc::clone(&engine), store: store.clone(), clock };
+            let shutdown = shutdown.clone();
+            local.spawn_local(async move {
+                if let Err(error) = listener.serve(socket, shutdown).await {
+                    error!("SNMP: {error:#}");
+                }
+            });
+        }
+        runtime.block_on(local);
+    };
+    thread::Builder::new().name("snmp".to_owned()).spawn(serve).context("failed to start a thread")
+}
+
+/// One socket; the engine is shared with the others.
+struct Listener {
+    engine: Rc<RefCell<Engine>>,
+    store: Store,
+    clock: Clock,
+}
+
+impl Listener {
+    async fn serve(&self, socket: UdpSocket, mut shutdown: Shutdown) -> anyhow::Result<()> {
+        let socket = into_tokio(socket)?;
+        let address = socket.local_addr().context("a socket without an address")?;
+        info!(%address, "SNMP engine serves");
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => return Ok(()),
+                readable = socket.readable() => readable.context("failed to wait for datagrams")?,
+            }
+            self.take(&socket, &mut buffer).await;
+            // Other sockets get their turn.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Answers what has arrived, up to a limit.
+    async fn take(&self, socket: &tokio::net::UdpSocket, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_A_TURN {
+            let Ok((length, peer)) = socket.try_recv_from(buffer) else { return };
+            let datagram = buffer.get(..length).unwrap_or_default();
+            trace!(%peer, length, "SNMP datagram");
+            let snapshot = self.store.snapshot();
+            let actions =
+                self.engine.borrow_mut().handle(self.clock.now(), &snapshot, peer, datagram);
+            for action in actions {
+                match action {
+                    Action::Reply(octets) => {
+                        if let Err(error) = socket.send_to(&octets, peer).await {
+                            warn!(%peer, %error, "failed to send an SNMP reply");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
