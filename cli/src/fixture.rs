@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use store::wire::{Code, Flags, Identification, Lifetime, Nai, Spi};
 use store::{
-    Batch, Binding, Class, Counter, Counters, Identity, Instance, InstanceState, Node,
+    Batch, Binding, Class, Counter, Counters, Event, Identity, Instance, InstanceState, Node,
     NodeCounters, Revision, Role, Row, Snapshot, Table, Unknown, UtcTime,
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn binding() -> Binding {
         foreign_agent: None,
         flags: Flags(0x22),
         spi: Spi(1000),
-        identification: Identification::from_halves(0xeb00_0001, 0x8000_0002),
+        identification: Identification::from_halves(4_004_452_501, 0x8000_0000),
         lifetime_granted: Lifetime(1800),
         created_at: seconds_ago(7200),
         registered_at: seconds_ago(300),
@@ -181,10 +181,9 @@ impl Fake {
         self.apply(&batch);
     }
 
-    fn apply(&mut self, batch: &Batch) -> Revision {
-        self.snapshot.revision.0 += 1;
-        self.snapshot.tables.apply(batch, self.snapshot.revision);
-        self.snapshot.revision
+    fn apply(&mut self, batch: &Batch) -> Event {
+        self.snapshot.revision = self.snapshot.revision.next();
+        self.snapshot.tables.apply(batch, self.snapshot.revision)
     }
 
     fn fail(&self) -> Result<(), SourceError> {
@@ -212,6 +211,21 @@ impl Source for Fake {
             return Ok(None);
         }
         let batch = self.later.remove(0);
+        Ok(Some(self.apply(&batch).revision))
+    }
+
+    fn follow(&mut self, after: Revision) -> Result<(), SourceError> {
+        assert_eq!(after, self.snapshot.revision, "nothing may be missed");
+        self.fail()
+    }
+
+    fn next_change(&mut self, timeout: Duration) -> Result<Option<Event>, SourceError> {
+        self.fail()?;
+        if self.later.is_empty() {
+            std::thread::sleep(timeout);
+            return Ok(None);
+        }
+        let batch = self.later.remove(0);
         Ok(Some(self.apply(&batch)))
     }
 
@@ -221,7 +235,7 @@ impl Source for Fake {
             return Err(SourceError::Changed(compare.key.path()));
         }
         self.told.borrow_mut().committed.push(batch.clone());
-        Ok(self.apply(&batch))
+        Ok(self.apply(&batch).revision)
     }
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {

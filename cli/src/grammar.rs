@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AssociationAdd, AssociationDelete, AssociationRoll, ShowAssociations, ShowBindings, ShowNodes,
-    ShowStatistics, ShowStatus, WaitBinding, WaitServing,
+    AssociationAdd, AssociationDelete, AssociationRoll, Explain, Export, Import, ShowAssociations,
+    ShowBindings, ShowNodes, ShowStatistics, ShowStatus, WaitBinding, WaitServing, WatchBindings,
 };
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
@@ -77,12 +77,18 @@ pub(crate) enum Command {
     /// Show what there is
     #[command(subcommand, arg_required_else_help = false)]
     Show(Show),
+    /// Show what happens, as it does
+    #[command(subcommand, arg_required_else_help = false)]
+    Watch(Watch),
     /// Wait until something is as it should be
     #[command(subcommand, arg_required_else_help = false)]
     Wait(Wait),
     /// Manage mobility security associations
     #[command(subcommand, arg_required_else_help = false)]
     Association(Association),
+    Explain(Explain),
+    Export(Export),
+    Import(Import),
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +99,12 @@ pub(crate) enum Show {
     Nodes(ShowNodes),
     Statistics(ShowStatistics),
     Associations(ShowAssociations),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Watch {
+    Bindings(WatchBindings),
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +134,7 @@ impl Command {
                 Show::Statistics(command) => command.run(session),
                 Show::Associations(command) => command.run(session),
             },
+            Self::Watch(Watch::Bindings(command)) => command.run(session),
             Self::Wait(Wait::Binding(command)) => command.run(session),
             Self::Wait(Wait::Serving(command)) => command.run(session),
             Self::Association(association) => match association {
@@ -130,6 +143,9 @@ impl Command {
                 Association::List(command) => command.run(session),
                 Association::Roll(command) => command.run(session),
             },
+            Self::Explain(command) => command.run(session),
+            Self::Export(command) => command.run(session),
+            Self::Import(command) => command.run(session),
         }
     }
 }

@@ -141,6 +141,24 @@ impl Session {
         Err(failure.into())
     }
 
+    /// Prints one of many rows that come as they happen: a document or a line each.
+    pub(crate) fn print_event<R>(&mut self, columns: &[Column<R>], row: &R) -> Result<(), Stop> {
+        let layout = match self.layout() {
+            Layout::Json { .. } => Layout::Json { compact: true },
+            layout => layout,
+        };
+        // A failure in mid-stream is a document of its own, the last one.
+        output::print_event(columns, row, layout, &mut self.world.out)?;
+        Ok(self.world.out.flush()?)
+    }
+
+    /// Prints what goes above the first event.
+    pub(crate) fn print_event_header<R>(&mut self, columns: &[Column<R>]) -> Result<(), Stop> {
+        let layout = self.layout();
+        output::print_event_header(columns, layout, &mut self.world.out)?;
+        Ok(self.world.out.flush()?)
+    }
+
     /// Reports that a change was made: in JSON a document without rows.
     pub(crate) fn report_done(&mut self, revision: Revision, words: &str) -> Result<(), Stop> {
         if self.is_json() {

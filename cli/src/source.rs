@@ -5,7 +5,7 @@ mod served;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Batch, Revision, Snapshot, Table};
+use store::{Batch, Event, Revision, Snapshot, Table};
 
 use crate::failure::{ExitStatus, Failure};
 
@@ -19,6 +19,12 @@ pub(crate) trait Source {
     /// Waits until something is newer than `after`; `None` after `timeout`.
     fn wait(&mut self, after: Revision, timeout: Duration)
     -> Result<Option<Revision>, SourceError>;
+
+    /// Starts to follow every change after `after`; forgets what was followed before.
+    fn follow(&mut self, after: Revision) -> Result<(), SourceError>;
+
+    /// The next change that is followed; `None` after `timeout`.
+    fn next_change(&mut self, timeout: Duration) -> Result<Option<Event>, SourceError>;
 
     fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError>;
 
@@ -55,6 +61,9 @@ pub(crate) enum SourceError {
     Refused(String),
     #[error("the store cannot write: {0}")]
     Unwritable(String),
+    /// Changes up to this revision are forgotten before they were read.
+    #[error("changes up to revision {0} were missed")]
+    Missed(Revision),
     #[error("interrupted")]
     Interrupted,
 }
@@ -63,7 +72,9 @@ impl From<SourceError> for crate::failure::Stop {
     fn from(err: SourceError) -> Self {
         let status = match &err {
             SourceError::Interrupted => return Self::Interrupted,
-            SourceError::Unreachable(_) | SourceError::Unwritable(_) => ExitStatus::Unreachable,
+            SourceError::Unreachable(_) | SourceError::Unwritable(_) | SourceError::Missed(_) => {
+                ExitStatus::Unreachable
+            }
             SourceError::NotPermitted(_) => ExitStatus::NotPermitted,
             SourceError::Changed(_) | SourceError::Refused(_) => ExitStatus::Refused,
         };

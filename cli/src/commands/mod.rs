@@ -4,6 +4,9 @@ mod association;
 mod association_add;
 mod association_delete;
 mod association_roll;
+mod explain;
+mod export;
+mod import;
 mod show_associations;
 mod show_bindings;
 mod show_nodes;
@@ -12,10 +15,14 @@ mod show_status;
 mod wait;
 mod wait_binding;
 mod wait_serving;
+mod watch_bindings;
 
 pub(crate) use association_add::AssociationAdd;
 pub(crate) use association_delete::AssociationDelete;
 pub(crate) use association_roll::AssociationRoll;
+pub(crate) use explain::Explain;
+pub(crate) use export::Export;
+pub(crate) use import::Import;
 pub(crate) use show_associations::ShowAssociations;
 pub(crate) use show_bindings::ShowBindings;
 pub(crate) use show_nodes::ShowNodes;
@@ -23,6 +30,7 @@ pub(crate) use show_statistics::ShowStatistics;
 pub(crate) use show_status::ShowStatus;
 pub(crate) use wait_binding::WaitBinding;
 pub(crate) use wait_serving::WaitServing;
+pub(crate) use watch_bindings::WatchBindings;
 
 use crate::cell::Column;
 

@@ -6,11 +6,16 @@ use std::io::{self, Write};
 use crate::cell::Column;
 
 pub(super) fn print<R>(columns: &[Column<R>], rows: &[R], out: &mut dyn Write) -> io::Result<()> {
-    record(columns.iter().map(|column| column.name.to_owned()), out)?;
-    for row in rows {
-        record(columns.iter().map(|column| (column.cell)(row).for_programs()), out)?;
-    }
-    Ok(())
+    print_header(columns, out)?;
+    rows.iter().try_for_each(|row| print_row(columns, row, out))
+}
+
+pub(super) fn print_header<R>(columns: &[Column<R>], out: &mut dyn Write) -> io::Result<()> {
+    record(columns.iter().map(|column| column.name.to_owned()), out)
+}
+
+pub(super) fn print_row<R>(columns: &[Column<R>], row: &R, out: &mut dyn Write) -> io::Result<()> {
+    record(columns.iter().map(|column| (column.cell)(row).for_programs()), out)
 }
 
 fn record(fields: impl Iterator<Item = String>, out: &mut dyn Write) -> io::Result<()> {

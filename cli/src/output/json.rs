@@ -17,6 +17,11 @@ pub(super) fn print<R>(
     print_value(&Document(listing), compact, out)
 }
 
+/// Prints a row as a document of its own.
+pub(super) fn print_row<R>(columns: &[Column<R>], row: &R, out: &mut dyn Write) -> io::Result<()> {
+    print_value(&Object { columns, row }, true, out)
+}
+
 pub(super) fn print_error(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document<'a> {
@@ -65,9 +70,9 @@ impl<R> Serialize for RowList<'_, '_, R> {
 }
 
 /// A row, its members in the order of the columns.
-pub(crate) struct Object<'a, R> {
-    pub(crate) columns: &'a [Column<R>],
-    pub(crate) row: &'a R,
+struct Object<'a, R> {
+    columns: &'a [Column<R>],
+    row: &'a R,
 }
 
 impl<R> Serialize for Object<'_, R> {

@@ -75,6 +75,33 @@ impl<'a, R> Listing<'a, R> {
     }
 }
 
+/// Prints one row of a stream whose other rows are not known.
+pub(crate) fn print_event<R>(
+    columns: &[Column<R>],
+    row: &R,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match layout {
+        Layout::Json { .. } => json::print_row(columns, row, out),
+        Layout::Csv => csv::print_row(columns, row, out),
+        Layout::Terminal(_) | Layout::Plain => plain::print_row(columns, row, out),
+    }
+}
+
+/// Prints the headings of a stream of rows.
+pub(crate) fn print_event_header<R>(
+    columns: &[Column<R>],
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match layout {
+        Layout::Json { .. } => Ok(()),
+        Layout::Csv => csv::print_header(columns, out),
+        Layout::Terminal(_) | Layout::Plain => plain::print_header(columns, out),
+    }
+}
+
 /// Prints an error as a JSON document.
 pub(crate) fn print_error(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     json::print_error(failure, out)

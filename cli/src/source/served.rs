@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use store::{
-    Batch, CommitError, OpenError, OpenOptions, Revision, Snapshot, Store, StoreUrl, Table,
+    Batch, CommitError, Event, OpenError, OpenOptions, Revision, Snapshot, Store, StoreUrl, Table,
+    WatchEvent, WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
 
@@ -24,7 +25,7 @@ pub(crate) fn connect(url: &str) -> Result<Box<dyn Source>, Stop> {
         tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, OpenOptions::default())).await
     };
     match interruptible(&runtime, opening)? {
-        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store })),
+        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store, changes: None })),
         Ok(Err(err)) => Err(SourceError::from(err).into()),
         Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer")).into()),
     }
@@ -33,6 +34,7 @@ pub(crate) fn connect(url: &str) -> Result<Box<dyn Source>, Stop> {
 struct Served {
     runtime: Handle,
     store: Store,
+    changes: Option<WatchStream>,
 }
 
 impl Source for Served {
@@ -53,6 +55,22 @@ impl Source for Served {
         match interruptible(&self.runtime, newer)? {
             Ok(Ok(revision)) => Ok(Some(revision)),
             Ok(Err(_)) => Err(SourceError::Unreachable("the store is closed".to_owned())),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn follow(&mut self, after: Revision) -> Result<(), SourceError> {
+        self.changes = Some(self.store.watch(Some(after.next())));
+        Ok(())
+    }
+
+    fn next_change(&mut self, timeout: Duration) -> Result<Option<Event>, SourceError> {
+        let Some(changes) = &mut self.changes else { return Ok(None) };
+        let next = async { tokio::time::timeout(timeout, changes.next()).await };
+        match interruptible(&self.runtime, next)? {
+            Ok(Some(WatchEvent::Changed(event))) => Ok(Some(event)),
+            Ok(Some(WatchEvent::Compacted(revision))) => Err(SourceError::Missed(revision)),
+            Ok(None) => Err(SourceError::Unreachable("the store is closed".to_owned())),
             Err(_) => Ok(None),
         }
     }

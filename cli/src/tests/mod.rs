@@ -3,10 +3,13 @@
 //! Snapshots are in `cli/tests/snapshots/`; `INSTA_UPDATE=always` rewrites them.
 
 mod association;
+mod explain;
+mod export;
 mod script;
 mod show;
 mod usage;
 mod wait;
+mod watch;
 
 use std::cell::RefCell;
 use std::ffi::OsString;

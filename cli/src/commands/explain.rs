@@ -1,0 +1,220 @@
+//! `mip4ctl explain`
+
+use std::time::Duration;
+
+use store::wire::{Code, Identification};
+use store::{Algorithm, Association, Identity, ReplayProtection, Table, UtcTime};
+
+use super::association::{algorithm_word, parse_peer, replay_word};
+use super::show_nodes::{self, NodeRow};
+use crate::cell::{Cell, Column};
+use crate::failure::{ExitStatus, Failure, Stop};
+use crate::instant;
+use crate::output::Listing;
+use crate::selector::Selector;
+use crate::session::Session;
+use crate::timeout;
+use crate::view::View;
+use crate::words;
+
+/// Explain why a mobile node is bound or refused
+#[derive(clap::Args, Debug)]
+pub(crate) struct Explain {
+    /// The node's home address or NAI
+    #[arg(value_parser = parse_peer)]
+    node: Identity,
+}
+
+impl Explain {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        let tables = [
+            Table::Nodes,
+            Table::NodeCounters,
+            Table::Bindings,
+            Table::Associations,
+            Table::Instances,
+        ];
+        let view = session.read(&tables)?;
+        let nodes: Vec<_> = show_nodes::rows(&view, &Selector::default())
+            .into_iter()
+            .filter(|row| self.is_about(row))
+            .collect();
+        let associations = self.associations(&view, &nodes);
+        if nodes.is_empty() && associations.is_empty() {
+            let message = format!("nothing is known of `{}`", self.node);
+            let hint = "no request of it arrived, and it has no association";
+            return Err(Failure::new(ExitStatus::NothingMatched, message).hint(hint).into());
+        }
+        let mut findings: Vec<Finding> = associations.iter().map(association).collect();
+        if associations.is_empty() {
+            let hint = "`association add` makes one; without it every request is denied 131";
+            findings.push(Finding::new("association", "there is none for this node").hint(hint));
+        }
+        for node in &nodes {
+            findings.extend(bindings(node, &view));
+            findings.extend(clock(node));
+            findings.extend(denial(node, &associations));
+        }
+        session.print(&Listing::new(view.revision(), COLUMNS, &findings))
+    }
+
+    fn is_about(&self, row: &NodeRow) -> bool {
+        let address = row.home_address().map(Identity::Address);
+        row.key.identity == self.node || address.as_ref() == Some(&self.node)
+    }
+
+    /// Associations of the node under any of its names.
+    fn associations(&self, view: &View, nodes: &[NodeRow]) -> Vec<Association> {
+        let mut names = vec![self.node.clone()];
+        for row in nodes {
+            names.push(row.key.identity.clone());
+            names.extend(row.home_address().map(Identity::Address));
+        }
+        let known = view.rows::<Association>().iter();
+        known.filter(|row| names.contains(&row.peer)).map(|row| row.as_ref().clone()).collect()
+    }
+}
+
+/// One thing that explains something.
+struct Finding {
+    topic: &'static str,
+    words: String,
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn new(topic: &'static str, words: impl Into<String>) -> Self {
+        Self { topic, words: words.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+fn association(row: &Association) -> Finding {
+    let words = format!(
+        "SPI {} with `{}`: {}, {} within {} s",
+        row.spi,
+        row.peer,
+        algorithm_word(row.algorithm),
+        replay_word(row.replay),
+        row.tolerance
+    );
+    let finding = Finding::new("association", words);
+    if !row.active {
+        return finding.hint("it is inactive, so nothing is authenticated with it");
+    }
+    match row.algorithm {
+        Algorithm::KeyedMd5 => finding.hint("the node must use MD5 in prefix+suffix mode too"),
+        Algorithm::HmacMd5 | Algorithm::HmacSha1 | Algorithm::HmacSha256 => finding,
+    }
+}
+
+fn bindings(node: &NodeRow, view: &View) -> Vec<Finding> {
+    if node.bindings.is_empty() {
+        return vec![Finding::new(
+            "binding",
+            format!("none at home agent {}", node.key.home_agent),
+        )];
+    }
+    let finding = |binding: &std::sync::Arc<store::Binding>| {
+        let remaining = binding.remaining_seconds(view.owner_now(&binding.instance));
+        let left =
+            remaining.map_or_else(|| "no end".to_owned(), |seconds| format!("{seconds} s left"));
+        let words = format!(
+            "{} at {} through home agent {}, {left}",
+            binding.home_address, binding.care_of_address, binding.home_agent
+        );
+        let finding = Finding::new("binding", words);
+        if node.freshness.is_live() {
+            finding
+        } else {
+            finding.hint("the home agent is silent; see `show status`")
+        }
+    };
+    node.bindings.iter().map(finding).collect()
+}
+
+/// How far the node's clock was off when it was accepted last (RFC 5944 §5.7.1).
+fn clock(node: &NodeRow) -> Option<Finding> {
+    let state = node.node.as_ref()?;
+    let offset = clock_offset(state.last_identification, state.last_accepted_at)?;
+    let at = instant::rfc3339(state.last_accepted_at);
+    let words = format!("off by {:+.1} s when a request was accepted at {at}", offset / 1000.0);
+    Some(Finding::new("clock", words))
+}
+
+/// Milliseconds from `accepted_at` to the NTP time in `identification`; `None` if that is no time.
+fn clock_offset(identification: Identification, accepted_at: UtcTime) -> Option<f64> {
+    /// From 1900, where NTP begins, to 1970.
+    const NTP_TO_UNIX: u32 = 2_208_988_800;
+    /// Nonces look like times that are far away.
+    const PLAUSIBLE: Duration = Duration::from_secs(86_400);
+    let accepted_seconds = accepted_at.0.div_euclid(1000);
+    // NTP seconds wrap in 2036; the difference does not care.
+    let accepted_ntp =
+        u32::try_from(accepted_seconds.rem_euclid(1 << 32)).ok()?.wrapping_add(NTP_TO_UNIX);
+    let seconds = identification.high().wrapping_sub(accepted_ntp).cast_signed();
+    let fraction = f64::from(identification.low()) / 4_294_967_296.0;
+    let accepted_fraction = i32::try_from(accepted_at.0.rem_euclid(1000)).ok()?;
+    let milliseconds = (f64::from(seconds) + fraction) * 1000.0 - f64::from(accepted_fraction);
+    (milliseconds.abs() <= PLAUSIBLE.as_secs_f64() * 1000.0).then_some(milliseconds)
+}
+
+fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
+    let counters = node.counters.as_ref()?;
+    let code = counters.last_denied_code?;
+    let at = counters.last_denied_at.map_or_else(|| "-".to_owned(), instant::rfc3339);
+    let words =
+        format!("{} denied, last at {at} with {code}: {}", counters.denied, words::code(code));
+    Some(Finding { topic: "denial", words, hint: advice(code, associations) })
+}
+
+/// What to look at after a denial.
+fn advice(code: Code, associations: &[Association]) -> Option<String> {
+    let timestamps = associations.iter().find(|row| row.replay == ReplayProtection::Timestamps);
+    Some(match (code.0, timestamps) {
+        (128..=130, _) => "look at the log of the home agent".to_owned(),
+        (131, _) if associations.is_empty() => "there is no association; add one".to_owned(),
+        (131, _) => "compare SPI, algorithm and key with those of the node".to_owned(),
+        (132, _) => "compare the association of home agent and foreign agent".to_owned(),
+        (133, Some(row)) => {
+            let tolerance = timeout::words(Duration::from_secs(row.tolerance.into()));
+            format!(
+                "the node's clock is off by more than {tolerance}, or somebody repeats requests"
+            )
+        }
+        (133, None) => "the node answers an old reply, or somebody repeats requests".to_owned(),
+        (134, _) => "the request has a reserved bit or an extension out of order".to_owned(),
+        (135, _) => "the node has as many bindings as it may; some must end first".to_owned(),
+        (136, _) => "the node asks for another home agent; correct its configuration".to_owned(),
+        _ => return None,
+    })
+}
+
+const COLUMNS: &[Column<Finding>] = &[
+    Column::text("topic", "TOPIC", |finding| Cell::text(finding.topic)),
+    Column::text("finding", "FINDING", |finding| Cell::text(&finding.words)),
+    Column::text("hint", "HINT", |finding| Cell::of(finding.hint.as_ref(), Cell::text)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_offset_is_that_of_ntp_and_utc() {
+        // 2026-11-23T20:00:00Z is 4004452800 in NTP seconds.
+        let at = UtcTime(1_795_464_000_250);
+        let offset = |high, low| clock_offset(Identification::from_halves(high, low), at);
+        assert_eq!(offset(4_004_452_800, 0x4000_0000), Some(0.0));
+        assert_eq!(offset(4_004_452_803, 0x4000_0000), Some(3000.0));
+        assert_eq!(offset(4_004_452_799, 0xc000_0000), Some(-500.0));
+        assert_eq!(offset(17, 0), None, "a nonce is no time");
+        // In 2036 NTP seconds begin anew.
+        let later = UtcTime(2_085_978_496_000 + 5_000);
+        assert_eq!(clock_offset(Identification::from_halves(7, 0), later), Some(2000.0));
+    }
+}

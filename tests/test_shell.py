@@ -1,0 +1,196 @@
+"""The interactive shell of `mip4ctl`, in a real terminal."""
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import fcntl
+import termios
+import time
+
+import pytest
+
+from harness import MIP4CTL
+
+NOWHERE = "unix:/nonexistent/mip4/store.sock"
+
+
+class Shell:
+    """A `mip4ctl` whose terminal is ours."""
+
+    def __init__(self, *words, store=NOWHERE, state, columns=100):
+        self.screen = ""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            environment = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "xterm", "MIP4_STORE": store}
+            os.execve(MIP4CTL, [MIP4CTL, *words], environment)
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.status = None
+
+    def read(self, seconds):
+        """Reads what is printed within `seconds`; whether there was any."""
+        if not select.select([self.terminal], [], [], seconds)[0]:
+            return False
+        try:
+            octets = os.read(self.terminal, 65536)
+        except OSError:  # The other side is closed.
+            return False
+        self.screen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", octets.decode(errors="replace"))
+        return bool(octets)
+
+    def expect(self, text, seconds=20):
+        """Reads until `text` is printed; returns what came before it, and forgets both."""
+        deadline = time.monotonic() + seconds
+        while text not in self.screen:
+            remaining = deadline - time.monotonic()
+            assert remaining > 0, f"no {text!r} in {self.screen!r}"
+            if not self.read(remaining) and text not in self.screen:
+                raise AssertionError(f"no {text!r} in {self.screen!r}")
+        before, _, self.screen = self.screen.partition(text)
+        return before
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def run(self, line):
+        """Types `line` and returns what is printed until the next prompt."""
+        self.type(line + "\r")
+        self.expect("\n")
+        return self.expect("store.sock> ")
+
+    def wait(self, seconds=20):
+        """The exit status, once the shell has ended."""
+        deadline = time.monotonic() + seconds
+        while self.status is None:
+            assert time.monotonic() < deadline, f"still there: {self.screen!r}"
+            self.read(0.05)
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status
+
+    def close(self):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A function that starts a shell and waits for its first prompt."""
+    shells = []
+
+    def start(*words, **options):
+        shells.append(Shell(*words, **{"state": tmp_path / "state", **options}))
+        shells[-1].expect("store.sock> ")
+        return shells[-1]
+
+    yield start
+    for started in shells:
+        started.close()
+
+
+def test_exit_and_control_d_leave(shell):
+    leaving = shell()
+    leaving.type("exit\r")
+    assert leaving.wait() == 0
+    leaving = shell()
+    leaving.type("\x04")
+    assert leaving.wait() == 0
+
+
+def test_control_c_drops_the_line_and_nothing_else(shell):
+    running = shell()
+    running.type("show nonsense\x03")
+    running.expect("store.sock> ")
+    assert "unknown command" not in running.screen
+    running.type("exit\r")
+    assert running.wait() == 0
+
+
+def test_errors_do_not_end_the_shell(shell):
+    running = shell()
+    assert "unknown command `nonsense`" in running.run("show nonsense")
+    assert "cannot reach the store" in running.run("show bindings")
+    assert "does not end" in running.run("show bindings --nai 'open")
+
+
+def test_tab_completes_verbs_nouns_and_options(shell):
+    running = shell()
+    running.type("sho\tbi\t--home-ad\t")
+    running.expect("show bindings --home-address ")
+    running.type("\x03")
+    running.expect("store.sock> ")
+    running.type("show sta\t")
+    running.expect("status")
+    running.expect("statistics")
+
+
+def test_a_question_mark_tells_what_can_follow_and_keeps_the_line(shell):
+    running = shell()
+    running.type("show ?")
+    running.expect("Show the mobility bindings of home agents")
+    running.expect("store.sock> show ")
+    running.type("nonsense\r")
+    running.expect("unknown command `nonsense`")
+
+
+def test_help_and_unique_abbreviations(shell):
+    running = shell()
+    assert "association" in running.run("help")
+    assert "--care-of" in running.run("help show bindings")
+    assert "cannot reach the store" in running.run("sh bi --home-ad 10.0.0.1")
+    assert "did you mean" in running.run("show sta")
+
+
+def test_history_outlives_the_shell_and_is_private(shell, tmp_path):
+    first = shell()
+    first.run("show nonsense --nai first")
+    first.type("exit\r")
+    assert first.wait() == 0
+    history = tmp_path / "state" / "mip4ctl" / "history"
+    assert "show nonsense --nai first" in history.read_text()
+    assert history.stat().st_mode & 0o077 == 0
+    second = shell()
+    second.type("\x1b[A\x1b[A")
+    second.expect("show nonsense --nai first")
+
+
+def test_a_typed_key_is_never_shown_nor_kept(shell, tmp_path, lab):
+    running = shell(store=f"unix:{lab(nodes=1).directory}/store.sock")
+    running.type("association add 10.98.0.1 --spi 4000\r")
+    running.expect("Key: ")
+    running.type("ascii:geheimnis\r")
+    assert "geheim" not in running.expect("added `10.98.0.1`, SPI 4000")
+    listed = running.run("show associations --home-address 10.98.0.1")
+    assert "4000" in listed and "geheim" not in listed
+    running.type("exit\r")
+    assert running.wait() == 0
+    assert "geheim" not in (tmp_path / "state" / "mip4ctl" / "history").read_text()
+
+
+def test_live_addresses_complete(shell, lab):
+    served = lab(nodes=3)
+    address = served.rows("show", "bindings")[0]["home_address"]
+    running = shell(store=f"unix:{served.directory}/store.sock")
+    running.type(f"show bindings --home-address {address[:-1]}\t")
+    running.expect(address)
+    running.type("\x03")
+    running.expect("store.sock> ")
+    table = running.run("show bindings")
+    assert address in table and "CARE-OF ADDRESS" in table and "│" in table
+    assert all(len(line) <= 100 for line in table.splitlines())
+
+
+def test_control_c_ends_a_command_and_not_the_shell(shell, lab):
+    running = shell(store=f"unix:{lab(nodes=1).directory}/store.sock")
+    running.type("wait binding --home-address 10.250.0.1 --timeout 10m\r")
+    running.expect("\n")
+    time.sleep(1)
+    running.type("\x03")
+    running.expect("interrupted")
+    running.expect("store.sock> ")
+    assert "10.250.0.1" not in running.run("show status")
