@@ -1,0 +1,6 @@
+//! Octets that lie in files: goldens that other programs judge, and seeds of the fuzzers.
+
+#[cfg(test)]
+mod goldens;
+#[cfg(test)]
+mod store;
