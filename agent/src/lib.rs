@@ -8,6 +8,7 @@ mod oid;
 mod row_status;
 mod security;
 mod table;
+pub mod usm;
 pub mod vacm;
 mod value;
 

@@ -24,6 +24,14 @@ impl SecurityLevel {
             .into_iter()
             .find(|level| level.number() == number)
     }
+
+    pub(crate) fn is_authenticated(self) -> bool {
+        self >= Self::AuthNoPriv
+    }
+
+    pub(crate) fn is_private(self) -> bool {
+        self == Self::AuthPriv
+    }
 }
 
 /// An `SnmpSecurityModel` (RFC 3411 §5).

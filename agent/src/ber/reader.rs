@@ -17,17 +17,25 @@ pub(crate) struct Tlv<'a> {
     pub(crate) content: &'a [u8],
     /// Identifier, length and content.
     pub(crate) whole: &'a [u8],
+    /// Where the content starts in what the first reader was made of.
+    pub(crate) content_at: usize,
 }
 
 /// A sequence of TLVs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(octets: &'a [u8]) -> Self {
-        Self { rest: octets }
+        Self { rest: octets, at: 0 }
+    }
+
+    /// A reader of the content of a TLV.
+    pub(crate) fn of(tlv: Tlv<'a>) -> Self {
+        Self { rest: tlv.content, at: tlv.content_at }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -48,28 +56,29 @@ impl<'a> Reader<'a> {
         let (content, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
         let whole = all.get(..all.len() - rest.len()).ok_or(Malformed)?;
         self.rest = rest;
-        Ok(Tlv { tag, content, whole })
+        self.at += whole.len();
+        Ok(Tlv { tag, content, whole, content_at: self.at - content.len() })
     }
 
-    /// Takes the next TLV, which must have this tag; returns its content.
-    pub(crate) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+    /// Takes the next TLV, which must have this tag; returns it.
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>, Malformed> {
         let tlv = self.tlv()?;
-        if tlv.tag == tag { Ok(tlv.content) } else { Err(Malformed) }
+        if tlv.tag == tag { Ok(tlv) } else { Err(Malformed) }
     }
 
     /// Takes an INTEGER that fits in 32 bits.
     pub(crate) fn integer32(&mut self) -> Result<i32, Malformed> {
-        integer32(self.expect(tag::INTEGER)?)
+        integer32(self.expect(tag::INTEGER)?.content)
     }
 
     /// Takes a primitive OCTET STRING.
     pub(crate) fn octet_string(&mut self) -> Result<&'a [u8], Malformed> {
-        self.expect(tag::OCTET_STRING)
+        self.expect(tag::OCTET_STRING).map(|tlv| tlv.content)
     }
 
     /// Takes a SEQUENCE; returns a reader of what is in it.
     pub(crate) fn sequence(&mut self) -> Result<Self, Malformed> {
-        self.expect(tag::SEQUENCE).map(Self::new)
+        self.expect(tag::SEQUENCE).map(Self::of)
     }
 
     /// Says that nothing may follow.

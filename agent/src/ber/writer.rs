@@ -34,6 +34,10 @@ impl Writer {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
+    pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.start..).unwrap_or_default()
+    }
+
     /// Takes back what was appended after the length was `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.buffer.truncate(self.start + len);

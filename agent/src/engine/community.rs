@@ -31,11 +31,10 @@ impl Engine {
                 matching = Some(community);
             }
         }
-        let Some(community) = matching else {
+        let Some(community) = matching.cloned() else {
             count(&mut self.local.engine.counters.in_bad_community_names);
             return Ok(None);
         };
-        let (security_name, context) = (community.security_name.clone(), community.context.clone());
         if self.is_for_nobody(PduType::peek(message.pdu)?, version)? {
             return Ok(None);
         }
@@ -46,9 +45,9 @@ impl Engine {
         };
         let asker = Asker {
             model,
-            security_name: security_name.octets(),
+            security_name: community.security_name.octets(),
             level: SecurityLevel::NoAuthNoPriv,
-            context: context.octets(),
+            context: community.context.octets(),
         };
         let envelope = Envelope::Community { version, community: message.community };
         let request =

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::mib::LocalFacts;
 use crate::row_status::{RowStatus, StorageType};
 use crate::security::{Name, SecurityLevel, SecurityModel};
+use crate::usm::User;
 use crate::vacm::{Access, AccessKey, Family, Group, Subtree, Vacm};
 
 /// The largest UDP payload over IPv4 (RFC 768, RFC 791).
@@ -19,7 +20,14 @@ pub struct EngineConfig {
     pub local: LocalFacts,
     /// The largest message that is sent, in octets.
     pub message_size_max: usize,
+    /// `snmpEngineID`: 5 to 32 octets, of this engine alone (RFC 3411 §5).
+    pub engine_id: Vec<u8>,
+    /// How often the engine was started, this time included; it must be on disk before it is used.
+    pub engine_boots: i32,
+    /// Something random, so that a salt is not used again after a restart.
+    pub salt: u64,
     pub communities: Vec<Community>,
+    pub users: Vec<User>,
     pub vacm: Vacm,
 }
 
@@ -31,7 +39,11 @@ impl Default for EngineConfig {
         Self {
             local: LocalFacts::default(),
             message_size_max: DATAGRAM_MAX,
+            engine_id: Vec::new(),
+            engine_boots: 1,
+            salt: 0,
             communities: Vec::new(),
+            users: Vec::new(),
             vacm,
         }
     }
@@ -46,15 +58,27 @@ impl EngineConfig {
             self.vacm.add_group(model, name.clone(), name.clone());
         }
         self.vacm.add_family(name.clone(), subtree, true);
-        let key = AccessKey {
-            group: name.clone(),
-            context_prefix: Name::default(),
-            model: SecurityModel::ANY,
-            level: SecurityLevel::NoAuthNoPriv,
-        };
-        let storage = StorageType::ReadOnly;
-        let access = Access { read_view: name, storage, ..Access::default() };
-        self.vacm.access.insert(key, access);
+        let views = Access { read_view: name.clone(), ..Access::default() };
+        self.vacm.add_access(name, SecurityLevel::NoAuthNoPriv, views);
+        self
+    }
+
+    /// Adds a user who may read, and perhaps write, what is below the subtrees;
+    /// at the highest security level that the user has keys for and no lower.
+    pub fn allow_user(&mut self, user: User, read: &[u32], write: Option<&[u32]>) -> &mut Self {
+        let number = self.users.len();
+        let group = Name::from(format!("user-{number}").as_str());
+        let (read_view, write_view) =
+            (group.clone(), Name::from(format!("write-{number}").as_str()));
+        self.vacm.add_group(SecurityModel::USM, user.name.clone(), group.clone());
+        self.vacm.add_family(read_view.clone(), read, true);
+        let mut views = Access { notify_view: read_view.clone(), read_view, ..Access::default() };
+        if let Some(write) = write {
+            self.vacm.add_family(write_view.clone(), write, true);
+            views.write_view = write_view;
+        }
+        self.vacm.add_access(group, user.level_max(), views);
+        self.users.push(user);
         self
     }
 }
@@ -64,6 +88,14 @@ impl Vacm {
     pub fn add_group(&mut self, model: SecurityModel, security_name: Name, group: Name) {
         let (storage, status) = (StorageType::ReadOnly, RowStatus::Active);
         self.groups.insert((model, security_name), Group { name: group, storage, status });
+    }
+
+    /// Gives a group its views in all contexts, by configuration.
+    pub fn add_access(&mut self, group: Name, level: SecurityLevel, views: Access) {
+        let context_prefix = Name::default();
+        let key = AccessKey { group, context_prefix, model: SecurityModel::ANY, level };
+        let storage = StorageType::ReadOnly;
+        self.access.insert(key, Access { prefix_match: true, storage, ..views });
     }
 
     /// Adds a subtree to a view, or takes it out, by configuration.

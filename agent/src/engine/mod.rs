@@ -5,6 +5,7 @@
 //! and the snapshot to answer from, and does what the [`Action`]s say.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use store::{Now, Snapshot};
 
@@ -20,6 +21,8 @@ mod facts;
 mod objects;
 mod read;
 mod respond;
+mod secure;
+mod v3;
 
 pub use config::{Community, EngineConfig};
 pub use counters::Counters;
@@ -39,8 +42,10 @@ pub enum Action {
 pub struct Engine {
     registry: Registry,
     local: LocalFacts,
-    communities: Vec<Community>,
+    communities: Vec<Arc<Community>>,
     message_size_max: usize,
+    /// Counts up with each message that is encrypted.
+    salt: u64,
     writer: Writer,
 }
 
@@ -53,9 +58,22 @@ impl Engine {
     /// An engine that answers for the given objects and for its own.
     pub fn with_registry(config: EngineConfig, mut registry: Registry) -> Self {
         objects::add_objects(&mut registry);
-        let EngineConfig { mut local, message_size_max, communities, vacm } = config;
-        local.engine.vacm = vacm;
-        Self { registry, local, communities, message_size_max, writer: Writer::default() }
+        let mut local = config.local;
+        let facts = &mut local.engine;
+        facts.engine_id = config.engine_id;
+        facts.engine_boots = config.engine_boots;
+        facts.message_size_max = config.message_size_max;
+        facts.vacm = config.vacm;
+        let users = config.users.into_iter();
+        facts.users = users.map(|user| (user.name.clone(), Arc::new(user))).collect();
+        Self {
+            registry,
+            local,
+            communities: config.communities.into_iter().map(Arc::new).collect(),
+            message_size_max: config.message_size_max,
+            salt: config.salt,
+            writer: Writer::default(),
+        }
     }
 
     /// What the engine has counted.
@@ -76,7 +94,8 @@ impl Engine {
             Ok(version @ (Version::V1 | Version::V2c)) => {
                 self.handle_community(now, snapshot, peer, version, datagram)
             }
-            Ok(Version::V3 | Version::Other) => {
+            Ok(Version::V3) => self.handle_v3(now, snapshot, datagram),
+            Ok(Version::Other) => {
                 count(&mut self.local.engine.counters.in_bad_versions);
                 Ok(None)
             }

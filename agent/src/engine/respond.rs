@@ -9,6 +9,7 @@ use crate::vacm::{AccessDenied, Asker, ViewType};
 
 use super::counters::{add, count};
 use super::read::Reading;
+use super::secure::{Origin, Secured};
 use super::{Counters, Engine, ErrorStatus};
 
 /// One request, with what message processing and security found out about it.
@@ -22,10 +23,21 @@ pub(super) struct Request<'a> {
     pub(super) size_max: usize,
 }
 
+impl Request<'_> {
+    /// The status in the words of the version.
+    fn words(&self, status: ErrorStatus) -> ErrorStatus {
+        match self.version {
+            Version::V1 => status.in_v1(),
+            _ => status,
+        }
+    }
+}
+
 /// What a response is put into.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Envelope<'a> {
     Community { version: Version, community: &'a [u8] },
+    V3(Secured<'a>),
 }
 
 impl Envelope<'_> {
@@ -35,16 +47,20 @@ impl Envelope<'_> {
         let pdu = 5 + 5 + 5 + 3 * 6 + 3 + 5;
         match self {
             Self::Community { community, .. } => pdu + community.len(),
+            Self::V3(secured) => pdu + secured.overhead(),
         }
     }
 
-    fn seal(&self, writer: &mut Writer) {
+    /// Makes the message; `None` if it cannot be encrypted.
+    fn seal(&self, origin: Origin<'_>, writer: &mut Writer) -> Option<()> {
         match self {
             Self::Community { version, community } => {
                 writer.prepend_octet_string(community);
                 writer.prepend_integer(version.number());
                 writer.wrap(tag::SEQUENCE, 0);
+                Some(())
             }
+            Self::V3(secured) => secured.seal(origin, writer),
         }
     }
 }
@@ -119,21 +135,20 @@ impl Engine {
 
     /// Makes the response; something shorter if it does not fit.
     fn reply(&mut self, request: &Request<'_>, failure: Option<Failure>) -> Option<Vec<u8>> {
-        let failure = failure.unwrap_or_default();
+        let mut failure = failure.unwrap_or_default();
         if failure.status != ErrorStatus::NoError {
             self.echo(request, failure.status);
         }
-        let fits = self.seal(request, failure) <= request.size_max;
-        let too_big = Failure { status: ErrorStatus::TooBig, index: 0 };
-        let fits = fits || {
-            self.echo(request, ErrorStatus::TooBig);
-            self.seal(request, too_big) <= request.size_max
-        };
-        let counters = &mut self.local.engine.counters;
-        if !fits {
-            count(&mut counters.silent_drops);
-            return None;
+        if self.seal(request, failure)? > request.size_max {
+            failure = Failure { status: ErrorStatus::TooBig, index: 0 };
+            self.echo(request, failure.status);
+            if self.seal(request, failure)? > request.size_max {
+                count(&mut self.local.engine.counters.silent_drops);
+                return None;
+            }
         }
+        let counters = &mut self.local.engine.counters;
+        request.words(failure.status).count_out(counters);
         count(&mut counters.out_pkts);
         count(&mut counters.out_get_responses);
         Some(self.writer.octets().to_vec())
@@ -152,21 +167,21 @@ impl Engine {
         self.writer.append(list.unwrap_or_default());
     }
 
-    /// Puts the headers around the variable bindings; returns the size.
-    fn seal(&mut self, request: &Request<'_>, failure: Failure) -> usize {
-        let status = match request.version {
-            Version::V1 => failure.status.in_v1(),
-            _ => failure.status,
-        };
-        status.count_out(&mut self.local.engine.counters);
+    /// Puts the headers around the variable bindings; returns the size, if there can be a message.
+    fn seal(&mut self, request: &Request<'_>, failure: Failure) -> Option<usize> {
+        let status = request.words(failure.status);
         let writer = &mut self.writer;
         writer.wrap(tag::SEQUENCE, 0);
         writer.prepend_integer(i32::try_from(failure.index).unwrap_or(i32::MAX));
         writer.prepend_integer(status.number());
         writer.prepend_integer(request.pdu.request_id);
         writer.wrap(PduType::Response.tag(), 0);
-        request.envelope.seal(writer);
-        writer.len()
+        let origin = Origin {
+            engine_id: &self.local.engine.engine_id,
+            message_size_max: self.message_size_max,
+        };
+        request.envelope.seal(origin, writer)?;
+        Some(writer.len())
     }
 }
 

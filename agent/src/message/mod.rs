@@ -7,9 +7,11 @@
 mod community;
 mod mend;
 mod pdu;
+mod v3;
 
 pub(crate) use community::CommunityMessage;
 pub(crate) use pdu::{Pdu, PduType};
+pub(crate) use v3::{ScopedPdu, UsmParameters, V3Data, V3Message};
 
 use crate::ber::{Malformed, Reader};
 

@@ -56,6 +56,11 @@ impl PduType {
     pub(crate) fn peek(pdu: &[u8]) -> Result<Self, Malformed> {
         pdu.first().ok_or(Malformed).and_then(|tag| Self::from_tag(*tag))
     }
+
+    /// Whether an answer is expected: the Confirmed Class (RFC 3411 §2.8).
+    pub(crate) const fn is_confirmed(self) -> bool {
+        matches!(self, Self::Get | Self::GetNext | Self::Set | Self::GetBulk | Self::Inform)
+    }
 }
 
 /// Any PDU but the Trap-PDU of SNMPv1.
@@ -73,6 +78,13 @@ pub(crate) struct Pdu<'a> {
 }
 
 impl<'a> Pdu<'a> {
+    /// The type and the request-id, without looking further.
+    pub(crate) fn peek(octets: &[u8]) -> Result<(PduType, i32), Malformed> {
+        let tlv = Reader::new(octets).tlv()?;
+        let kind = PduType::from_tag(tlv.tag)?;
+        Ok((kind, Reader::of(tlv).integer32()?))
+    }
+
     /// Parses one PDU. Its three integers are read here, signed: RFC 3416
     /// §4.2.3 says what to do with a negative `non-repeaters`, and
     /// `error-status` means nothing in a request.

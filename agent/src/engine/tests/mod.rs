@@ -3,4 +3,5 @@
 mod read;
 mod silence;
 mod v1;
+mod v3;
 mod world;
