@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    AssociationAdd, AssociationDelete, AssociationRoll, Explain, Export, Import, ShowAssociations,
-    ShowBindings, ShowNodes, ShowStatistics, ShowStatus, WaitBinding, WaitServing, WatchBindings,
+    AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
+    ShowAssociations, ShowBindings, ShowNodes, ShowStatistics, ShowStatus, WaitBinding,
+    WaitServing, WatchBindings,
 };
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Explain(Explain),
     Export(Export),
     Import(Import),
+    #[command(hide = true)]
+    Complete(Complete),
 }
 
 #[derive(Debug, Subcommand)]
@@ -146,6 +149,7 @@ impl Command {
             Self::Explain(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Import(command) => command.run(session),
+            Self::Complete(command) => command.run(session),
         }
     }
 }

@@ -63,6 +63,15 @@ pub(crate) struct Scan {
     pub(crate) unfinished: Option<char>,
 }
 
+impl Scan {
+    /// The finished words, and the one being typed with where it starts, if it has started.
+    pub(crate) fn finished(mut self) -> (Vec<String>, (Option<usize>, String)) {
+        let partial = if self.in_word { self.words.pop() } else { None };
+        let words = self.words.into_iter().map(|(_, word)| word).collect();
+        (words, partial.map_or_else(Default::default, |(start, word)| (Some(start), word)))
+    }
+}
+
 pub(crate) fn scan(text: &str) -> Scan {
     let mut scan = Scan::default();
     let mut quote: Option<char> = None;

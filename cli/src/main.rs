@@ -34,12 +34,14 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use store::UtcTime;
+use tracing_subscriber::EnvFilter;
 
 use crate::failure::ExitStatus;
 use crate::output::Format;
 use crate::session::World;
 
 fn main() -> ExitCode {
+    start_log();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let status = panic::catch_unwind(AssertUnwindSafe(|| run::run(&words, world())));
     let status = status.unwrap_or_else(|_| {
@@ -51,6 +53,13 @@ fn main() -> ExitCode {
         ExitStatus::Bug
     });
     ExitCode::from(status.code())
+}
+
+/// Logs what `MIP4_LOG` asks for to standard error; nothing by default.
+fn start_log() {
+    if let Ok(filter) = EnvFilter::try_from_env("MIP4_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    }
 }
 
 /// The process's own surroundings.

@@ -20,6 +20,11 @@ pub(crate) enum Live {
     CareOf,
     HomeAgent,
     ForeignAgent,
+    /// The peer of an association.
+    Peer,
+    Spi,
+    /// A mobile node by any of its names.
+    Node,
 }
 
 impl Live {
@@ -30,6 +35,9 @@ impl Live {
             "care_of" => Self::CareOf,
             "home_agent" => Self::HomeAgent,
             "foreign_agent" => Self::ForeignAgent,
+            "peer" => Self::Peer,
+            "spi" => Self::Spi,
+            "node" => Self::Node,
             _ => return None,
         })
     }
@@ -40,13 +48,15 @@ pub(crate) struct Position<'g> {
     command: &'g Command,
     /// The option whose value comes next.
     pub(crate) option: Option<&'g Arg>,
+    /// How many values without an option were given.
+    values: usize,
     /// How many commands deep.
     depth: usize,
 }
 
 /// Follows `words` through `grammar`, as far as they make sense.
 pub(crate) fn position<'g>(grammar: &'g Command, words: &[String]) -> Position<'g> {
-    let mut position = Position { command: grammar, option: None, depth: 0 };
+    let mut position = Position { command: grammar, option: None, values: 0, depth: 0 };
     for word in words {
         if position.option.take().is_some() {
             continue;
@@ -61,6 +71,8 @@ pub(crate) fn position<'g>(grammar: &'g Command, words: &[String]) -> Position<'
         } else if let Some(command) = subcommand(position.command, word) {
             position.command = command;
             position.depth += 1;
+        } else {
+            position.values += 1;
         }
     }
     position
@@ -87,6 +99,11 @@ impl Position<'_> {
         let commands = self.commands();
         let has_commands = !commands.is_empty();
         let mut candidates = starting_with(partial, commands);
+        if let Some(argument) = self.command.get_positionals().nth(self.values)
+            && !partial.starts_with('-')
+        {
+            candidates.extend(self.values(argument, partial, live));
+        }
         if partial.starts_with('-') || !has_commands {
             candidates.extend(starting_with(partial, self.options()));
         }

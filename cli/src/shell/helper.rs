@@ -1,18 +1,17 @@
 //! Completion and `?`: what rustyline asks the shell.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
 use clap::{Command, CommandFactory as _};
 use rustyline::completion::Pair;
-use store::{Binding, Instance, Node, Role, Table};
 
 use super::candidates::{self, Live};
+use super::live;
 use crate::grammar::Line;
-use crate::line::{self, Scan};
+use crate::line;
 use crate::session::Session;
 use crate::view::View;
 
@@ -36,7 +35,7 @@ impl ShellHelper {
 
     /// What can follow `before`, as text for `?`.
     pub(super) fn explain(&self, before: &str) -> String {
-        let (words, partial) = finished(line::scan(before));
+        let (words, partial) = line::scan(before).finished();
         let position = candidates::position(&self.grammar, &words);
         let mut text = String::new();
         if let Some(option) = position.option {
@@ -60,7 +59,7 @@ impl ShellHelper {
     /// Values of `kind` in the store; none if it cannot be asked.
     fn live(&self, kind: Live) -> Vec<String> {
         match self.view() {
-            Some(view) => values(&view, kind),
+            Some(view) => live::values(&view, kind),
             None => Vec::new(),
         }
     }
@@ -74,7 +73,7 @@ impl ShellHelper {
         {
             return Some(view.clone());
         }
-        *cached = session.read(&[Table::Bindings, Table::Nodes, Table::Instances]).ok();
+        *cached = session.read(live::TABLES).ok();
         cached.clone()
     }
 }
@@ -89,7 +88,7 @@ impl rustyline::completion::Completer for ShellHelper {
         _: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..at).unwrap_or(line);
-        let (words, (start, partial)) = finished(line::scan(before));
+        let (words, (start, partial)) = line::scan(before).finished();
         let position = candidates::position(&self.grammar, &words);
         let found = position.candidates(&partial, &mut |kind| self.live(kind));
         let only = found.len() == 1;
@@ -111,7 +110,7 @@ pub(super) fn takes_question_mark(before: &str) -> bool {
     if scan.unfinished.is_some() {
         return true;
     }
-    let (words, (_, partial)) = finished(scan);
+    let (words, (_, partial)) = scan.finished();
     let grammar = grammar();
     let position = candidates::position(&grammar, &words);
     !partial.is_empty() && position.option.is_some_and(|option| option.get_id() == "nai")
@@ -121,43 +120,6 @@ fn grammar() -> Command {
     let mut grammar = Line::command();
     grammar.build();
     grammar
-}
-
-/// The finished words of a line, and the one being typed, with where it starts if it has.
-fn finished(mut scan: Scan) -> (Vec<String>, (Option<usize>, String)) {
-    let partial = if scan.in_word { scan.words.pop() } else { None };
-    let words = scan.words.into_iter().map(|(_, word)| word).collect();
-    (words, partial.map_or_else(Default::default, |(start, word)| (Some(start), word)))
-}
-
-fn values(view: &View, kind: Live) -> Vec<String> {
-    let bindings = || view.rows::<Binding>().iter();
-    let agents = |role: Role| {
-        let instances = view.rows::<Instance>().iter();
-        let serving = instances.filter(move |instance| instance.roles.contains(&role));
-        serving.flat_map(|instance| instance.addresses.iter().copied())
-    };
-    match kind {
-        Live::HomeAddress => {
-            let known = view.rows::<Node>().iter().map(|node| node.home_address);
-            texts(bindings().map(|binding| binding.home_address).chain(known))
-        }
-        Live::Nai => texts(bindings().filter_map(|binding| binding.nai.clone())),
-        Live::CareOf => texts(bindings().map(|binding| binding.care_of_address)),
-        Live::HomeAgent => {
-            let used = bindings().map(|binding| binding.home_agent);
-            texts(agents(Role::HomeAgent).chain(used))
-        }
-        Live::ForeignAgent => {
-            let used = bindings().filter_map(|binding| binding.foreign_agent);
-            texts(agents(Role::ForeignAgent).chain(used))
-        }
-    }
-}
-
-/// Each value once, in order, as text.
-fn texts<T: Ord + ToString>(values: impl Iterator<Item = T>) -> Vec<String> {
-    values.collect::<BTreeSet<T>>().iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The interactive shell.
 
-mod candidates;
+pub(crate) mod candidates;
 mod helper;
 mod history;
+pub(crate) mod live;
 
 use std::cell::RefCell;
 use std::io::Write as _;

@@ -100,14 +100,41 @@ fn world(
     }
 }
 
+/// What a run prints.
+#[derive(Default)]
+pub(super) struct Buffers {
+    out: Buffer,
+    err: Buffer,
+}
+
+impl Buffers {
+    pub(super) fn out(&self) -> String {
+        self.out.text()
+    }
+
+    pub(super) fn run(&self, source: Option<Fake>, words: &[&str]) -> ExitStatus {
+        self.run_with_input(source, words, "")
+    }
+
+    fn run_with_input(
+        &self,
+        source: Option<Fake>,
+        words: &[&str],
+        input: &'static str,
+    ) -> ExitStatus {
+        // A variable of whoever runs the tests must not matter.
+        let store = ["--store", "unix:store.sock"];
+        let words: Vec<OsString> = store.iter().chain(words).map(OsString::from).collect();
+        run(&words, world(source, input, self.out.clone(), self.err.clone()))
+    }
+}
+
 /// Runs the program with the words of `line` on `source`.
 pub(super) fn on(source: impl Into<Option<Fake>>, line: &str, input: &'static str) -> Done {
-    let (out, err) = (Buffer::default(), Buffer::default());
-    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-    // A variable of whoever runs the tests must not matter.
-    let words = [&["--store".into(), "unix:store.sock".into()], words.as_slice()].concat();
-    let status = run(&words, world(source.into(), input, out.clone(), err.clone()));
-    Done { status, out: out.text(), err: err.text() }
+    let buffers = Buffers::default();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let status = buffers.run_with_input(source.into(), &words, input);
+    Done { status, out: buffers.out.text(), err: buffers.err.text() }
 }
 
 /// Compares what the program leaves behind with a file.

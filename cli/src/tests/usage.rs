@@ -55,3 +55,42 @@ fn unique_abbreviations_are_understood() {
     let whole = on(Fake::network(), "show bindings --home-address 10.99.0.7", "").out;
     assert_eq!(on(Fake::network(), "sh bi --home-ad 10.99.0.7", "").out, whole);
 }
+
+#[test]
+fn shells_are_told_what_can_follow() {
+    let told = |source: Option<Fake>, line: &str| {
+        let (words, done) = (["complete", "--", line], super::Buffers::default());
+        assert_eq!(done.run(source, &words), ExitStatus::Success);
+        done.out().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let network = || Some(Fake::network());
+    assert_eq!(told(network(), "mip4ctl show bi"), ["bindings"]);
+    let addresses = ["10.99.0.7", "10.99.0.12"];
+    assert_eq!(told(network(), "mip4ctl show bindings --home-address "), addresses);
+    assert_eq!(told(network(), "mip4ctl --store unix:x wai"), ["wait"]);
+    assert_eq!(told(None, "mip4ctl show bindings --home-address 1"), [""; 0]);
+}
+
+#[test]
+fn the_manual_names_every_command_and_option() {
+    use clap::CommandFactory as _;
+    const MANUAL: &str = include_str!("../../../contrib/man/mip4ctl.1");
+    /// The words of `command` and all below it that the manual lacks.
+    fn missing(command: &clap::Command, path: &str) -> Vec<String> {
+        let options = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let longs = options.filter_map(clap::Arg::get_long).filter(|long| *long != "help");
+        let option = |long: &str| format!("\\-\\-{}", long.replace('-', "\\-"));
+        let mut lacking: Vec<_> =
+            longs.map(option).filter(|option| !MANUAL.contains(option)).collect();
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+            let path = format!("{path} {}", below.get_name());
+            let path = path.trim_start();
+            if !below.has_subcommands() && !MANUAL.contains(&format!("\n.B {path}\n")) {
+                lacking.push(path.to_owned());
+            }
+            lacking.extend(missing(below, path));
+        }
+        lacking
+    }
+    assert_eq!(missing(&crate::grammar::Cli::command(), ""), [""; 0]);
+}

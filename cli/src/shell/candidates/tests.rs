@@ -13,7 +13,8 @@ fn complete(line: &str) -> Vec<String> {
     let mut in_store = |kind| match kind {
         Live::HomeAddress => vec!["10.99.0.7".to_owned(), "10.99.0.12".to_owned()],
         Live::Nai => vec!["truck-07@fleet.example".to_owned()],
-        Live::CareOf | Live::HomeAgent | Live::ForeignAgent => Vec::new(),
+        Live::Node | Live::Peer => vec!["10.99.0.7".to_owned()],
+        Live::CareOf | Live::HomeAgent | Live::ForeignAgent | Live::Spi => Vec::new(),
     };
     let candidates = position(&grammar, &words).candidates(&partial, &mut in_store);
     candidates.into_iter().map(|candidate| candidate.text).collect()
@@ -47,4 +48,12 @@ fn live_values() {
     assert_eq!(complete("show nodes --nai=tr"), ["--nai=truck-07@fleet.example"]);
     // After the value the grammar goes on.
     assert_eq!(complete("show bindings --nai x --fr"), ["--fresh"]);
+}
+
+#[test]
+fn values_without_an_option() {
+    assert_eq!(complete("explain 10"), ["10.99.0.7"]);
+    assert!(complete("association delete ").contains(&"10.99.0.7".to_owned()));
+    // One node is enough.
+    assert!(!complete("explain 10.99.0.7 ").contains(&"10.99.0.7".to_owned()));
 }
