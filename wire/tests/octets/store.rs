@@ -26,3 +26,14 @@ fn to_hex(octets: &[u8]) -> String {
     };
     octets.chunks(16).map(line).collect()
 }
+
+/// The octets of a golden file.
+pub(crate) fn read_golden(path: &Path) -> Vec<u8> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_whitespace().map(|octet| u8::from_str_radix(octet, 16).unwrap()).collect()
+}
+
+/// The folder of the fuzz targets and of their corpus.
+pub(crate) fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
