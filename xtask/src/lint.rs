@@ -8,6 +8,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     let mut doc = command("cargo", &["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)?;
+    crate::mibs::run(true)?;
     deny()
 }
 

@@ -2,6 +2,7 @@
 
 mod judges;
 mod lint;
+mod mibs;
 mod soak;
 mod test;
 mod tidy;
@@ -22,8 +23,17 @@ enum Task {
     Test(test::Test),
     /// Run the large numbers: crash loops, fuzzing, long simulations
     Soak(soak::Soak),
+    /// Make the Rust tables of the MIB modules
+    Mibs(Mibs),
     /// Report function and file lengths
     Tidy,
+}
+
+#[derive(clap::Args)]
+struct Mibs {
+    /// Only compare with what is committed
+    #[arg(long)]
+    check: bool,
 }
 
 fn main() -> ExitCode {
@@ -31,6 +41,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run_all(),
         Task::Test(test) => test.run(),
         Task::Soak(soak) => soak.run(),
+        Task::Mibs(mibs) => mibs::run(mibs.check),
         Task::Tidy => tidy::report(&mut std::io::stdout().lock()),
     };
     match done {
