@@ -25,6 +25,8 @@ pub(crate) enum ExitStatus {
     NotPermitted,
     /// This program is wrong.
     Bug,
+    /// The user pressed Ctrl-C.
+    Interrupted,
 }
 
 impl ExitStatus {
@@ -40,6 +42,7 @@ impl ExitStatus {
             Self::Stale => 7,
             Self::NotPermitted => 8,
             Self::Bug => 70,
+            Self::Interrupted => 130,
         }
     }
 
@@ -56,6 +59,7 @@ impl ExitStatus {
             Self::Stale => "stale",
             Self::NotPermitted => "not-permitted",
             Self::Bug => "bug",
+            Self::Interrupted => "interrupted",
         }
     }
 }

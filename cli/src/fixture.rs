@@ -154,6 +154,7 @@ pub(crate) struct Fake {
     /// What the next question fails with.
     pub(crate) error: Option<fn() -> SourceError>,
     pub(crate) degraded: Option<String>,
+    pub(crate) age: Duration,
     /// Batches that arrive while somebody waits, in order.
     pub(crate) later: Vec<Batch>,
     pub(crate) told: Rc<RefCell<Told>>,
@@ -255,7 +256,7 @@ impl Source for Fake {
         Ok(Health {
             engine: "fake".to_owned(),
             revision: self.snapshot.revision,
-            age: Duration::ZERO,
+            age: self.age,
             degraded: self.degraded.clone(),
         })
     }

@@ -83,6 +83,27 @@ mod tests {
         }
     }
 
+    /// The definition, in time that no one should have to wait for.
+    fn defined(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([], text) => text.is_empty(),
+            ([b'*', rest @ ..], text) => {
+                (0..=text.len()).any(|skipped| defined(rest, &text[skipped..]))
+            }
+            ([b'?', rest @ ..], [_, text @ ..]) => defined(rest, text),
+            ([p, rest @ ..], [c, text @ ..]) => p == c && defined(rest, text),
+            (_, []) => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn matches_what_the_definition_does(pattern in "[ab*?]{1,7}", text in "[ab]{0,7}") {
+            let expected = defined(pattern.as_bytes(), text.as_bytes());
+            proptest::prop_assert_eq!(matches(&pattern, &text), expected);
+        }
+    }
+
     #[test]
     fn no_pattern_takes_exponential_time() {
         let pattern = "*a".repeat(100);

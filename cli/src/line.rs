@@ -120,6 +120,23 @@ pub(crate) fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_words_survive_quoting(words in proptest::collection::vec(".{0,8}", 0..5)) {
+            let text: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+            proptest::prop_assert_eq!(split(&text.join(" ")).unwrap(), words);
+        }
+
+        #[test]
+        fn no_line_is_too_strange(text in ".{0,40}") {
+            let scan = scan(&text);
+            for (start, _) in &scan.words {
+                proptest::prop_assert!(text.is_char_boundary(*start));
+            }
+            proptest::prop_assert_eq!(split(&text).is_err(), scan.unfinished.is_some());
+        }
+    }
+
     #[test]
     fn quoted_words_are_one_word_again() {
         for word in ["plain", "", "two words", "it's", "a\"b\\c", "#"] {

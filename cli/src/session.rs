@@ -9,7 +9,7 @@ use crate::failure::{ExitStatus, Failure, Stop};
 use crate::output::{self, Format, Layout, Listing};
 use crate::selector::Selector;
 use crate::source::{Source, SourceError};
-use crate::view::{Freshness, View};
+use crate::view::{Freshness, STALE_AFTER, View};
 
 /// Everything outside of the program; tests bring their own.
 pub(crate) struct World {
@@ -127,18 +127,27 @@ impl Session {
             return Err(selector.nothing_matched(nouns).into());
         }
         let stale = freshness.iter().filter(|owner| !owner.is_live()).count();
-        if stale == 0 {
-            return self.print(&listing);
-        }
         let words = format!("{stale} of {} {nouns} are stale", freshness.len());
         let hint = "their daemon is silent or gone; see `show status`";
-        if !self.options.fresh {
-            self.warn(&format!("{words}: {hint}"))?;
-            return self.print(&listing);
-        }
-        let failure = Failure::new(ExitStatus::Stale, words).hint(hint);
+        let failure = match (stale, self.options.fresh) {
+            (0, true) => self.stale_store()?,
+            (_, true) => Some(Failure::new(ExitStatus::Stale, words).hint(hint)),
+            (0, false) => None,
+            (_, false) => {
+                self.warn(&format!("{words}: {hint}"))?;
+                None
+            }
+        };
+        let Some(failure) = failure else { return self.print(&listing) };
         self.print(&Listing { failure: Some(&failure), ..listing })?;
         Err(failure.into())
+    }
+
+    /// Why the store itself shows what may have changed since, if it does.
+    fn stale_store(&mut self) -> Result<Option<Failure>, Stop> {
+        let age = self.ask(|source| source.health())?.age;
+        let words = format!("what the store shows is {} s old", age.as_secs());
+        Ok((age > STALE_AFTER).then(|| Failure::new(ExitStatus::Stale, words)))
     }
 
     /// Prints one of many rows that come as they happen: a document or a line each.
@@ -179,7 +188,7 @@ impl Session {
                 self.world.out.flush().ok();
                 return ExitStatus::Success;
             }
-            Err(Stop::Interrupted) => Failure::new(ExitStatus::PartlyFailed, "interrupted"),
+            Err(Stop::Interrupted) => Failure::new(ExitStatus::Interrupted, "interrupted"),
             Err(Stop::Failure(failure)) => failure,
         };
         if let Some(place) = &self.place {

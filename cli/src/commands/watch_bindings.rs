@@ -84,6 +84,8 @@ impl Watch<'_> {
                 Ok(None) if deadline.remaining().is_zero() => return self.time_is_up(),
                 Ok(None) => continue,
                 Err(SourceError::Missed(_)) => self.catch_up(session)?,
+                // The usual way to end it.
+                Err(SourceError::Interrupted) if self.command.count.is_none() => return Ok(()),
                 Err(err) => return Err(err.into()),
             };
             for event in events {

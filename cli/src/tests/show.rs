@@ -121,3 +121,12 @@ fn a_degraded_store_is_shown() {
         (&false.into(), &"the disk is full".into())
     );
 }
+
+#[test]
+fn a_store_that_lost_its_source_is_stale() {
+    let lost = || Fake { age: std::time::Duration::from_secs(9), ..Fake::network() };
+    let done = on(lost(), "-o json --fresh show bindings", "");
+    assert_eq!(done.json()["error"]["message"], "what the store shows is 9 s old");
+    assert_eq!(done.status, ExitStatus::Stale);
+    assert_eq!(on(lost(), "show bindings", "").status, ExitStatus::Success);
+}
