@@ -1,6 +1,7 @@
 //! `associations`: mobility security associations, without their keys.
 
 use serde::{Deserialize, Serialize};
+pub use wire::AuthenticationAlgorithm as Algorithm;
 use wire::Spi;
 
 use super::Unknown;
@@ -25,17 +26,6 @@ pub struct Association {
     pub active: bool,
     #[serde(flatten)]
     pub unknown: Unknown,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    /// The default (RFC 5944 §3.5.1).
-    HmacMd5,
-    /// MD5 over key, data, key (RFC 5944 §3.5.1, "prefix+suffix").
-    KeyedMd5,
-    HmacSha1,
-    HmacSha256,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
