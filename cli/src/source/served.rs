@@ -149,3 +149,6 @@ impl From<CommitError> for SourceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
