@@ -102,11 +102,11 @@ pub enum Encapsulation {
 }
 
 impl Encapsulation {
-    /// What `flags` ask for; GRE goes before minimal encapsulation when both are offered.
-    pub(crate) fn of(flags: Flags) -> Self {
-        if flags.any(Flags::GRE) {
+    /// What `flags` ask for, of what we have; GRE goes first when both are asked for.
+    pub(crate) fn choose(flags: Flags, gre: bool, minimal: bool) -> Self {
+        if flags.any(Flags::GRE) && gre {
             Self::Gre
-        } else if flags.any(Flags::MINIMAL_ENCAPSULATION) {
+        } else if flags.any(Flags::MINIMAL_ENCAPSULATION) && minimal {
             Self::Minimal
         } else {
             Self::IpInIp
@@ -114,15 +114,16 @@ impl Encapsulation {
     }
 }
 
-impl From<&Binding> for Service {
-    fn from(binding: &Binding) -> Self {
+impl Service {
+    /// The service of a binding.
+    pub(crate) fn new(binding: &Binding, encapsulation: Encapsulation) -> Self {
         Self {
             home_agent: binding.home_agent,
             home_address: binding.home_address,
             care_of_address: binding.care_of_address,
             nai: binding.nai.clone(),
             foreign_agent: binding.foreign_agent,
-            encapsulation: Encapsulation::of(binding.flags),
+            encapsulation,
             reverse_tunnel: binding.flags.any(Flags::REVERSE_TUNNEL),
             broadcast_datagrams: binding.flags.any(Flags::BROADCAST_DATAGRAMS),
             decapsulation_by_mobile_node: binding.flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE),

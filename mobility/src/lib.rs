@@ -13,6 +13,9 @@ mod mobile_node;
 mod random;
 mod tally;
 
+#[cfg(test)]
+mod scenarios;
+
 pub use action::{Action, CommitId, Encapsulation, Output, Received, Service};
 pub use association::SecurityAssociation;
 pub use home_agent::{

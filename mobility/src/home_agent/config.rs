@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use store::Binding;
 use wire::Lifetime;
+
+use crate::action::{Encapsulation, Service};
 
 /// The configuration of a home agent; [`HomeAgentConfig::new`] has the defaults.
 #[derive(Clone)]
@@ -58,6 +61,15 @@ impl HomeAgentConfig {
             seed,
             counters_lost: false,
         }
+    }
+}
+
+impl HomeAgentConfig {
+    /// How datagrams get to the care-of address of `binding`.
+    pub(super) fn service(&self, binding: &Binding) -> Service {
+        let encapsulation =
+            Encapsulation::choose(binding.flags, self.gre, self.minimal_encapsulation);
+        Service::new(binding, encapsulation)
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Batch, Binding, Identity, Node, ReplayProtection, Row, Unknown, UtcTime};
+use store::{Batch, Binding, BindingKey, Identity, Node, ReplayProtection, Row, Unknown, UtcTime};
 use wire::{Code, Flags, Lifetime};
 
 use super::HomeAgent;
 use super::config::Admission;
 use super::denial::Denial;
 use super::request::{Answer, Request};
-use crate::action::{Action, Service};
+use crate::action::Action;
 
 /// What a granted request does, before anything has been done.
 #[derive(Debug)]
@@ -19,11 +19,34 @@ pub(super) struct Grant {
     pub(super) home_address: Ipv4Addr,
     pub(super) lifetime: Lifetime,
     pub(super) code: Code,
-    /// The bindings that end.
+    /// The bindings that end, as memory has them.
     ended: Vec<Arc<Binding>>,
+    scope: Scope,
     /// The binding that comes to be or is renewed.
     bound: Option<Arc<Binding>>,
     node: Arc<Node>,
+}
+
+/// Which bindings of a home address a request ends, besides what memory knows of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Scope {
+    None,
+    /// The one with this care-of address.
+    One(Ipv4Addr),
+    /// All but the one with this care-of address.
+    Others(Ipv4Addr),
+    All,
+}
+
+impl Scope {
+    fn covers(self, care_of_address: Ipv4Addr) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(one) => care_of_address == one,
+            Self::Others(kept) => care_of_address != kept,
+            Self::All => true,
+        }
+    }
 }
 
 impl HomeAgent {
@@ -50,7 +73,11 @@ impl HomeAgent {
         if keep && others.len() >= self.config.simultaneous_bindings_max {
             return Err(Denial::TooManySimultaneousBindings);
         }
-        let ended = if keep { Vec::new() } else { others };
+        let (ended, scope) = if keep {
+            (Vec::new(), Scope::None)
+        } else {
+            (others, Scope::Others(request.fixed.care_of_address))
+        };
         if renewed.is_empty() && self.state.len() >= self.config.bindings_max + ended.len() {
             return Err(Denial::TooManyBindingsInAll);
         }
@@ -61,7 +88,7 @@ impl HomeAgent {
         let lifetime = request.fixed.lifetime.min(self.config.lifetime_max);
         let node = self.node_row(request, answer, home_address);
         let bound = self.binding_row(request, answer, home_address, lifetime, renewed.first());
-        Ok(Grant { home_address, lifetime, code, ended, bound: Some(bound), node })
+        Ok(Grant { home_address, lifetime, code, ended, scope, bound: Some(bound), node })
     }
 
     /// §3.8.2.2: a deregistration ends one binding, or all when the care-of address is the home address.
@@ -82,7 +109,8 @@ impl HomeAgent {
             self.state.bindings(&answer.identity).iter().filter(is_meant).cloned().collect();
         let node = self.node_row(request, answer, home_address);
         let (lifetime, code) = (Lifetime::ZERO, Code::ACCEPTED);
-        Grant { home_address, lifetime, code, ended, bound: None, node }
+        let scope = if all { Scope::All } else { Scope::One(fixed.care_of_address) };
+        Grant { home_address, lifetime, code, ended, scope, bound: None, node }
     }
 
     /// The home address that the request is about, chosen from the pools if it names none.
@@ -162,7 +190,7 @@ impl HomeAgent {
         home_address: Ipv4Addr,
     ) -> Arc<Node> {
         let nonces = answer.signer.replay == ReplayProtection::Nonces;
-        let nonce = nonces.then(|| self.random.next_u32());
+        let nonce = nonces.then(|| self.next_nonce(request));
         let unknown = self.state.row(&answer.identity).map(|row| row.unknown.clone());
         Arc::new(Node {
             home_agent: self.config.address,
@@ -174,6 +202,21 @@ impl HomeAgent {
             last_accepted_at: request.now.stamp(),
             unknown: unknown.unwrap_or_default(),
         })
+    }
+
+    /// A nonce that is none of those before (§5.7.2).
+    ///
+    /// It follows from the request as well, so that even a seed that a driver uses
+    /// twice gives no nonce twice; and it is never the one that was just consumed.
+    fn next_nonce(&mut self, request: &Request<'_>) -> u32 {
+        let consumed = request.fixed.identification;
+        let chained = self.random.of(&consumed.0.to_be_bytes());
+        loop {
+            let nonce = chained ^ self.random.next_u32();
+            if nonce != consumed.high() {
+                return nonce;
+            }
+        }
     }
 
     fn binding_row(
@@ -213,12 +256,17 @@ impl HomeAgent {
         for binding in &grant.ended {
             self.state.remove(identity, binding.home_address, binding.care_of_address);
             batch.delete::<Binding>(binding.key());
-            actions.push(Action::StopService(Service::from(&**binding)));
+            actions.push(Action::StopService(self.config.service(binding)));
+        }
+        for key in self.perhaps_stored(identity, grant) {
+            batch.delete::<Binding>(key);
         }
         if let Some(binding) = &grant.bound {
-            let service = Service::from(&**binding);
-            let bindings = self.state.bindings(identity).iter();
-            let unchanged = bindings.map(|old| Service::from(&**old)).any(|old| old == service);
+            let service = self.config.service(binding);
+            let mut bindings = self.state.bindings(identity).iter();
+            // While a commit is in flight, the service in memory may never come to be.
+            let unchanged = !self.busy.contains_key(identity)
+                && bindings.any(|old| self.config.service(old) == service);
             if !unchanged {
                 actions.push(Action::StartService(service));
             }
@@ -229,6 +277,21 @@ impl HomeAgent {
         batch.put::<Node>(Arc::clone(&grant.node));
         self.give_back_homes(identity, grant.ended.iter().map(|binding| binding.home_address));
         (batch, actions)
+    }
+
+    /// Bindings that the request ends, if a commit in flight fails and leaves them in the store.
+    fn perhaps_stored(&self, identity: &Identity, grant: &Grant) -> BTreeSet<BindingKey> {
+        if !self.busy.contains_key(identity) {
+            return BTreeSet::new();
+        }
+        let changes = self.in_flight.values().flat_map(|in_flight| &in_flight.changes);
+        let keys = changes.filter_map(super::binding_key).filter(|key| {
+            super::identity(key) == *identity
+                && key.home_address == grant.home_address
+                && grant.scope.covers(key.care_of_address)
+        });
+        let known = |key: &BindingKey| grant.ended.iter().any(|binding| binding.key() == *key);
+        keys.filter(|key| !known(key)).collect()
     }
 
     /// Returns home addresses to the pools that the node has no binding for any more.

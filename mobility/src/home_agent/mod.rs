@@ -67,6 +67,8 @@ pub struct HomeAgent {
     dirty_nodes: BTreeSet<Identity>,
     last_commit: CommitId,
     in_flight: BTreeMap<CommitId, InFlight>,
+    /// How many registrations of a node are in flight.
+    busy: BTreeMap<Identity, u32>,
     /// Expired rows that the store did not delete, and when to try again.
     undeleted: Vec<BindingKey>,
     retry_at: Option<Time>,
@@ -105,6 +107,7 @@ impl HomeAgent {
             dirty_nodes: BTreeSet::new(),
             last_commit: CommitId::default(),
             in_flight: BTreeMap::new(),
+            busy: BTreeMap::new(),
             undeleted: Vec::new(),
             retry_at: None,
             last_discard: None,
@@ -121,7 +124,7 @@ impl HomeAgent {
 
     /// The services of all bindings: what a driver starts after [`Self::new`].
     pub fn services(&self) -> impl Iterator<Item = Service> {
-        self.state.all_bindings().map(|binding| Service::from(&**binding))
+        self.state.all_bindings().map(|binding| self.config.service(binding))
     }
 
     /// How many bindings there are.
@@ -195,7 +198,7 @@ impl HomeAgent {
             self.give_back_homes(&identity, std::iter::once(binding.home_address));
             identities.insert(identity);
             batch.delete::<Binding>(binding.key());
-            actions.push(Action::StopService(Service::from(&*binding)));
+            actions.push(Action::StopService(self.config.service(&binding)));
         }
         if batch.is_empty() {
             return Output::default();
@@ -212,6 +215,7 @@ impl HomeAgent {
     pub fn on_committed(&mut self, id: CommitId) {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
             Some(Purpose::Registration { answer, code, at }) => {
+                self.no_longer_busy(&answer.identity);
                 self.count_reply(&answer);
                 self.tally.count(if code == Code::ACCEPTED {
                     Counter::HaRegistrationAccepted
@@ -237,6 +241,7 @@ impl HomeAgent {
         };
         match purpose {
             Purpose::Registration { answer, .. } => {
+                self.no_longer_busy(&answer.identity);
                 self.reload(&answer.identity, &changes, snapshot);
                 self.deny(&answer, Denial::CommitFailed, now).actions
             }
@@ -268,6 +273,7 @@ impl HomeAgent {
         // The tunnel is there before the mobile node learns that it may use it.
         let actions = services.into_iter().chain(reply).collect();
         let at = now.stamp();
+        *self.busy.entry(answer.identity.clone()).or_insert(0) += 1;
         self.send_off(batch, actions, Purpose::Registration { answer: Box::new(answer), code, at })
     }
 
@@ -295,6 +301,15 @@ impl HomeAgent {
         let id = self.last_commit;
         self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), purpose });
         Output { id, batch, actions }
+    }
+
+    fn no_longer_busy(&mut self, identity: &Identity) {
+        if let Some(count) = self.busy.get_mut(identity) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(identity);
+            }
+        }
     }
 
     fn count_reply(&mut self, answer: &Answer) {

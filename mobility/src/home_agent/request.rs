@@ -81,11 +81,12 @@ impl Answer {
         foreign_signer: Option<Arc<SecurityAssociation>>,
     ) -> Self {
         let local = request.received.local;
-        // §3.8.3.1: what was sent to a broadcast or multicast address is answered from ours.
-        let is_unicast = !(local.ip().is_broadcast() || local.ip().is_multicast());
-        let broadcast =
-            is_asking_for_any(&request.fixed) && *local.ip() == request.fixed.home_agent;
-        let address = if is_unicast && !broadcast { *local.ip() } else { home_agent };
+        // §3.8.3.1: what was sent to a broadcast or multicast address is answered from ours. That
+        // of a subnet looks like any other, but the request names it as its home agent (§3.6.1.2).
+        let of_many = local.ip().is_broadcast()
+            || local.ip().is_multicast()
+            || *local.ip() == request.fixed.home_agent;
+        let address = if of_many { home_agent } else { *local.ip() };
         Self {
             request: request.fixed,
             identity,
@@ -130,9 +131,4 @@ impl Answer {
         let deserved = self.authenticated || octets.len() <= self.request_len;
         deserved.then_some(Action::Send { from: self.from, to: self.to, octets })
     }
-}
-
-/// Whether a request is for no home agent in particular (§3.6.1.2; zero as in RFC 4433 §2).
-pub(super) fn is_asking_for_any(request: &RegistrationRequest) -> bool {
-    request.home_agent.is_broadcast() || request.home_agent.is_unspecified()
 }

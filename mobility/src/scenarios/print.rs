@@ -1,0 +1,147 @@
+//! Rows, datagrams and actions as a transcript shows them.
+
+use store::{AnyKey, AnyRow, Binding, Change, NodeCounters, UtcTime};
+use wire::{
+    Authentication, Flags, Identification, Lifetime, RegistrationReply, RegistrationRequest,
+};
+
+use super::datagrams::FLAG_LETTERS;
+use crate::clock::{ahead, ntp};
+use crate::extensions::Extensions;
+use crate::{SecurityAssociation, Service};
+
+pub(super) fn flags(flags: Flags) -> String {
+    let letters = FLAG_LETTERS.chars().enumerate();
+    let set: String =
+        letters.filter(|(bit, _)| flags.0 & (0x80 >> bit) != 0).map(|(_, letter)| letter).collect();
+    if set.is_empty() { "-".to_owned() } else { set }
+}
+
+fn lifetime(lifetime: Lifetime) -> String {
+    if lifetime == Lifetime::INFINITE { "infinite".to_owned() } else { lifetime.0.to_string() }
+}
+
+/// What printing needs to know of the world.
+pub(super) struct Printer<'a> {
+    pub(super) associations: &'a [SecurityAssociation],
+    pub(super) utc: UtcTime,
+    /// The stamp that rows made now carry.
+    pub(super) stamp: UtcTime,
+}
+
+impl Printer<'_> {
+    pub(super) fn reply(&self, octets: &[u8], asked: Option<Identification>) -> String {
+        let (reply, _) = RegistrationReply::parse(octets).unwrap();
+        let extensions = Extensions::parse(octets, RegistrationReply::LEN).unwrap();
+        let identification = match asked {
+            Some(asked) if asked == reply.identification => "same".to_owned(),
+            Some(asked) if asked.low() != reply.identification.low() => "other".to_owned(),
+            _ if reply.identification.high() == ntp(self.utc).high() => "clock".to_owned(),
+            _ => format!("nonce:{:08x}", reply.identification.high()),
+        };
+        format!(
+            "reply {} lifetime={} home={} agent={} identification={identification}{}",
+            reply.code,
+            lifetime(reply.lifetime),
+            reply.home_address,
+            reply.home_agent,
+            self.extensions(&extensions)
+        )
+    }
+
+    pub(super) fn request(&self, octets: &[u8]) -> String {
+        let (request, _) = RegistrationRequest::parse(octets).unwrap();
+        let extensions = Extensions::parse(octets, RegistrationRequest::LEN).unwrap();
+        let stamp = request.identification;
+        // A timestamp within a day is printed as how far it is ahead.
+        let offset = (i128::from(ahead(stamp, ntp(self.utc))) * 1000) >> 32;
+        let identification = if offset.abs() < 86_400_000 {
+            format!("timestamp={offset:+}ms")
+        } else {
+            format!("nonce={:08x}", stamp.high())
+        };
+        format!(
+            "request lifetime={} home={} agent={} care-of={} flags={} {identification}{}",
+            lifetime(request.lifetime),
+            request.home_address,
+            request.home_agent,
+            request.care_of_address,
+            flags(request.flags),
+            self.extensions(&extensions)
+        )
+    }
+
+    fn extensions(&self, extensions: &Extensions<'_>) -> String {
+        let nai = extensions.nai.iter().map(|nai| format!(" nai={nai}"));
+        let all = [
+            ("mobile-home", &extensions.mobile_home),
+            ("mobile-foreign", &extensions.mobile_foreign),
+            ("foreign-home", &extensions.foreign_home),
+        ];
+        let authentications = all.into_iter().flat_map(|(name, list)| {
+            list.iter().map(move |it| format!(" {name}={}", self.authentication(it)))
+        });
+        nai.chain(authentications).collect()
+    }
+
+    /// The association that an authenticator really fits.
+    fn authentication(&self, authentication: &Authentication<'_>) -> String {
+        let fitting = self.associations.iter().find(|it| it.verifies(authentication));
+        match fitting {
+            Some(association) => format!("{}@{}", association.spi, association.peer),
+            None => format!("{}@nobody", authentication.spi),
+        }
+    }
+
+    pub(super) fn change(&self, change: &Change) -> String {
+        match change {
+            Change::Put(AnyRow::Binding(row)) => format!("put {}", self.binding(row)),
+            Change::Put(AnyRow::Node(row)) => {
+                let nonce = row.nonce.map(|nonce| format!(" nonce={nonce:08x}"));
+                let home = row.home_address;
+                format!(
+                    "put node {} home={home} spi={}{}",
+                    row.identity,
+                    row.last_spi,
+                    nonce.unwrap_or_default()
+                )
+            }
+            Change::Put(row) => format!("put {}", row.key().path()),
+            Change::Delete(AnyKey::Binding(key)) => {
+                format!("delete binding {} at {}", key.home_address, key.care_of_address)
+            }
+            Change::Delete(key) => format!("delete {}", key.path()),
+        }
+    }
+
+    pub(super) fn binding(&self, row: &Binding) -> String {
+        let left = row.remaining_seconds(self.stamp);
+        let nai = row.nai.as_ref().map(|nai| format!(" nai={nai}")).unwrap_or_default();
+        let through = row.foreign_agent.map(|it| format!(" through={it}")).unwrap_or_default();
+        format!(
+            "binding {} at {} lifetime={} left={} flags={} spi={}{nai}{through}",
+            row.home_address,
+            row.care_of_address,
+            lifetime(row.lifetime_granted),
+            left.map_or("infinite".to_owned(), |left| left.to_string()),
+            flags(row.flags),
+            row.spi
+        )
+    }
+}
+
+pub(super) fn service(service: &Service) -> String {
+    let encapsulation = format!("{:?}", service.encapsulation).to_lowercase();
+    let reverse = if service.reverse_tunnel { " reverse-tunnel" } else { "" };
+    let through = service.foreign_agent.map(|it| format!(" through={it}")).unwrap_or_default();
+    let (home_address, care_of_address) = (service.home_address, service.care_of_address);
+    format!("{home_address} at {care_of_address} {encapsulation}{reverse}{through}")
+}
+
+pub(super) fn node_counters(row: &NodeCounters, now: UtcTime) -> String {
+    let since = row.serving_since.map_or(0, |at| now.since(at).as_millis());
+    let served = u128::from(row.served_milliseconds) + since;
+    let code = row.last_denied_code.map(|code| format!(" last-code={code}")).unwrap_or_default();
+    let (accepted, denied) = (row.accepted, row.denied);
+    format!("node {} accepted={accepted} denied={denied}{code} served={served}ms", row.identity)
+}

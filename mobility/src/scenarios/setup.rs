@@ -1,0 +1,123 @@
+//! The lines of a scenario that say what there is.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use store::ReplayProtection;
+use wire::{AuthenticationAlgorithm, Lifetime, SecretKey, Spi};
+
+use super::datagrams::{flags, identity, socket};
+use super::words::Words;
+use super::world::World;
+use crate::{
+    Admission, HomeAgent, HomeAgentConfig, MobileNode, MobileNodeConfig, ReservedBits,
+    ReverseTunnel, SecurityAssociation,
+};
+
+pub(super) fn input(world: &mut World, words: &Words<'_>) {
+    match words.verb {
+        "home-agent" => home_agent(world, words),
+        "association" => world.associations.push(association(words)),
+        "forget" => {
+            let peer = identity(words.word(0).unwrap());
+            let spi = words.value("spi").map(Spi);
+            let is_meant =
+                |it: &SecurityAssociation| it.peer == peer && spi.is_none_or(|spi| it.spi == spi);
+            world.associations.retain(|it| !is_meant(it));
+        }
+        "mobile-node" => mobile_node(world, words),
+        unknown => panic!("unknown setup {unknown:?}"),
+    }
+    if let Some((_, home_agent)) = &mut world.home_agent {
+        home_agent.set_associations(world.associations.clone());
+    }
+    if let Some((config, node)) = &mut world.node {
+        let peer = config.nai.clone().map(store::Identity::Nai);
+        let peer = peer.or(config.home_address.map(store::Identity::Address)).unwrap();
+        let own = world.associations.iter().filter(|it| it.peer == peer).cloned();
+        node.set_associations(own.collect());
+    }
+}
+
+fn networks(words: &Words<'_>, key: &str) -> Vec<Ipv4Net> {
+    words.all(key).into_iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn home_agent(world: &mut World, words: &Words<'_>) {
+    let address: Ipv4Addr = words.word(0).unwrap().parse().unwrap();
+    let mut config = HomeAgentConfig::new("ha", address, [1; 32]);
+    config.lifetime_max = Lifetime(words.or("max-lifetime", config.lifetime_max.0));
+    config.simultaneous_bindings_max = words.or("simultaneous", config.simultaneous_bindings_max);
+    config.bindings_max = words.or("max-bindings", config.bindings_max);
+    config.in_flight_max = words.or("max-in-flight", config.in_flight_max);
+    if words.text("reserved-bits") == Some("ignore") {
+        config.reserved_bits = ReservedBits::Ignore;
+    }
+    config.reverse_tunnel = match words.text("reverse-tunnel") {
+        None => config.reverse_tunnel,
+        Some("unavailable") => ReverseTunnel::Unavailable,
+        Some("required") => ReverseTunnel::Required,
+        Some(other) => panic!("reverse-tunnel={other}"),
+    };
+    config.gre = words.or("gre", true);
+    config.minimal_encapsulation = words.or("minimal", true);
+    config.pools = networks(words, "pool");
+    config.home_networks = networks(words, "network");
+    config.shared_home_addresses = networks(words, "shared");
+    let home_agent = HomeAgent::new(config.clone(), &world.snapshot, world.now());
+    world.home_agent = Some((config, home_agent));
+}
+
+pub(super) fn admission(world: &mut World, words: &Words<'_>) {
+    let admission = match words.word(0).unwrap() {
+        "open" => Admission::Open,
+        "renewals-only" => Admission::RenewalsOnly,
+        "closed" => Admission::Closed,
+        other => panic!("admission {other}"),
+    };
+    world.home_agent.as_mut().unwrap().1.set_admission(admission);
+}
+
+fn association(words: &Words<'_>) -> SecurityAssociation {
+    let peer = words.word(0).unwrap();
+    let spi: u32 = words.or("spi", 1000);
+    let key = words.text("key").map_or(format!("{peer}/{spi}"), str::to_owned);
+    SecurityAssociation {
+        peer: identity(peer),
+        spi: Spi(spi),
+        algorithm: match words.text("algorithm").unwrap_or("hmac-md5") {
+            "hmac-md5" => AuthenticationAlgorithm::HmacMd5,
+            "keyed-md5" => AuthenticationAlgorithm::KeyedMd5,
+            "hmac-sha1" => AuthenticationAlgorithm::HmacSha1,
+            "hmac-sha256" => AuthenticationAlgorithm::HmacSha256,
+            other => panic!("algorithm={other}"),
+        },
+        key: SecretKey::from_ascii(&key).unwrap(),
+        replay: match words.text("replay").unwrap_or("timestamps") {
+            "timestamps" => ReplayProtection::Timestamps,
+            "nonces" => ReplayProtection::Nonces,
+            "none" => ReplayProtection::None,
+            other => panic!("replay={other}"),
+        },
+        tolerance: Duration::from_secs(words.or("tolerance", 7)),
+    }
+}
+
+fn mobile_node(world: &mut World, words: &Words<'_>) {
+    let home_agent = words.text("agent").map_or(socket("10.0.0.1"), socket);
+    let local = words.text("care-of").map_or(socket("192.0.2.7:5000"), socket);
+    let mut config = MobileNodeConfig::new("mn", home_agent, local, [2; 32]);
+    match identity(words.word(0).unwrap()) {
+        store::Identity::Address(address) => config.home_address = Some(address),
+        store::Identity::Nai(nai) => config.nai = Some(nai),
+    }
+    config.home_address = words.value("home").or(config.home_address);
+    config.lifetime = Lifetime(words.or("lifetime", 600));
+    config.flags = words.text("flags").map_or(config.flags, flags);
+    config.attempts_max = words.value("attempts");
+    config.is_discovery = words.has("discovers");
+    world.skew = words.or("ahead", 0);
+    let node = MobileNode::new(config.clone(), &world.snapshot, world.now());
+    world.node = Some((config, node));
+}

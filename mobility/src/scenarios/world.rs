@@ -1,0 +1,389 @@
+//! The machines of a scenario, their store, their clock, and the network between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use store::{Batch, Counter, Counters, Now, Revision, Snapshot, Time, UtcTime};
+use wire::{Identification, RegistrationRequest, message_type};
+
+use super::datagrams::{Defaults, hex, socket};
+use super::print::{self, Printer};
+use super::setup;
+use super::words::Words;
+use crate::{
+    Action, HomeAgent, HomeAgentConfig, MobileNode, MobileNodeConfig, Output, Received,
+    SecurityAssociation,
+};
+
+/// When every scenario begins: 2027-01-15T08:00:00Z.
+const EPOCH: UtcTime = UtcTime(1_800_000_000_000);
+
+/// A datagram that may be sent again.
+#[derive(Clone)]
+struct Recorded {
+    octets: Vec<u8>,
+    from: SocketAddrV4,
+    to: SocketAddrV4,
+}
+
+#[derive(Default)]
+pub(super) struct World {
+    time: Duration,
+    /// When the machines were started; uptime counts from here.
+    pub(super) started: Duration,
+    /// How far the wall clock was stepped in all, and before the last start, in milliseconds.
+    step: i64,
+    step_at_start: i64,
+    pub(super) snapshot: Snapshot,
+    pub(super) associations: Vec<SecurityAssociation>,
+    pub(super) home_agent: Option<(HomeAgentConfig, HomeAgent)>,
+    pub(super) node: Option<(MobileNodeConfig, MobileNode)>,
+    /// How far the mobile node's clock is ahead, in milliseconds.
+    pub(super) skew: i64,
+    recorded: BTreeMap<String, Recorded>,
+    last_reply: Option<Identification>,
+    last_request: Option<RegistrationRequest>,
+    /// Whether commits wait until the scenario decides about them.
+    held: bool,
+    in_flight: BTreeMap<u64, (Output, Option<Identification>)>,
+    printed: BTreeMap<(String, Counter), u64>,
+    /// How many datagrams the network loses next.
+    lose: u32,
+}
+
+impl World {
+    /// Takes one line of a scenario; returns what comes out.
+    pub(super) fn input(&mut self, words: &Words<'_>) -> Vec<String> {
+        if let Some(at) = words.at {
+            assert!(at >= self.time, "time goes backwards");
+            self.time = at;
+        }
+        let mut lines = Vec::new();
+        match words.verb {
+            "home-agent" | "association" | "forget" | "mobile-node" => {
+                setup::input(self, words);
+            }
+            "request" => self.request(words, &mut lines),
+            "replay" => self.replay(words, &mut lines),
+            "datagram" => self.datagram(words, &mut lines),
+            "deadline" => self.deadline(&mut lines),
+            "hold" => self.held = true,
+            "commit" => self.commit(words.word(0).unwrap().parse().unwrap(), &mut lines),
+            "fail" => self.fail(words.word(0).unwrap().parse().unwrap(), &mut lines),
+            "restart" => self.restart(),
+            "clock" => self.step += words.word(0).unwrap().parse::<i64>().unwrap() * 1000,
+            "admission" => setup::admission(self, words),
+            "lose" => self.lose = words.word(0).unwrap().parse().unwrap(),
+            "reply" => self.reply(words, &mut lines),
+            "register" => self.tell(&mut lines, MobileNode::register),
+            "deregister" => self.tell(&mut lines, MobileNode::deregister),
+            "move" => {
+                let local = socket(words.word(0).unwrap());
+                self.tell(&mut lines, |node, now| node.move_to(local, now));
+            }
+            "state" => self.state(&mut lines),
+            "rows" => self.rows(&mut lines),
+            "counters" => self.counters(&mut lines),
+            unknown => panic!("unknown input {unknown:?}"),
+        }
+        lines
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let uptime = self.time.saturating_sub(self.started);
+        let utc = (EPOCH + self.time).shifted(self.step);
+        Now { uptime: Time::from_uptime(uptime), utc, clock_step: self.step - self.step_at_start }
+    }
+
+    fn node_now(&self) -> Now {
+        let now = self.now();
+        Now { utc: now.utc.shifted(self.skew), ..now }
+    }
+
+    fn printer(&self) -> Printer<'_> {
+        let now = self.now();
+        Printer { associations: &self.associations, utc: now.utc, stamp: now.stamp() }
+    }
+
+    fn defaults(&self) -> Defaults<'_> {
+        Defaults {
+            associations: &self.associations,
+            home_agent: self.home_agent_address().unwrap_or(*socket("10.0.0.1").ip()),
+            utc: self.now().utc,
+            last_reply: self.last_reply,
+        }
+    }
+
+    fn home_agent_address(&self) -> Option<std::net::Ipv4Addr> {
+        self.home_agent.as_ref().map(|(config, _)| config.address)
+    }
+
+    fn request(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let octets = self.defaults().request(words);
+        let (fixed, _) = RegistrationRequest::parse(&octets).unwrap_or_default_request();
+        let home_agent = self.home_agent_address().unwrap();
+        let from =
+            words.text("from").map_or(SocketAddrV4::new(fixed.care_of_address, 5000), socket);
+        let to = words.text("to").map_or(SocketAddrV4::new(home_agent, crate::PORT), socket);
+        let recorded = Recorded { octets, from, to };
+        if let Some(name) = words.text("as") {
+            self.recorded.insert(name.to_owned(), recorded.clone());
+        }
+        self.deliver(&recorded, lines);
+    }
+
+    fn replay(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let mut recorded = self.recorded[words.word(0).unwrap()].clone();
+        if let Some(from) = words.text("from") {
+            recorded.from = socket(from);
+        }
+        self.deliver(&recorded, lines);
+    }
+
+    /// Octets as they are.
+    fn datagram(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let from = words.text("from").map_or(socket("192.0.2.7:5000"), socket);
+        let to = words.text("to").map(socket);
+        let to = to.or(self.home_agent_address().map(|it| SocketAddrV4::new(it, crate::PORT)));
+        let recorded =
+            Recorded { octets: hex(words.word(0).unwrap_or_default()), from, to: to.unwrap() };
+        self.deliver(&recorded, lines);
+    }
+
+    /// Gives a datagram to the machine that its destination belongs to.
+    fn deliver(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
+        let now = self.now();
+        let received = Received::new(&datagram.octets, datagram.from, datagram.to);
+        let kind = message_type(&datagram.octets);
+        let to_node = self.node.as_ref().is_some_and(|(config, _)| config.local == datagram.to);
+        if to_node {
+            let now = self.node_now();
+            let (_, node) = self.node.as_mut().unwrap();
+            let output = node.on_datagram(&received, now);
+            self.act(output, None, lines);
+        } else if let Some((_, home_agent)) = &mut self.home_agent {
+            let output = home_agent.on_datagram(&received, now);
+            let asked = (kind == Some(RegistrationRequest::TYPE))
+                .then(|| RegistrationRequest::parse(&datagram.octets).ok())
+                .flatten()
+                .map(|(request, _)| request.identification);
+            if output.is_empty() {
+                lines.push("silence".to_owned());
+            }
+            self.take(output, asked, lines);
+        }
+    }
+
+    /// Sends a batch to the store, or holds it.
+    fn take(&mut self, output: Output, asked: Option<Identification>, lines: &mut Vec<String>) {
+        if output.batch.is_empty() {
+            return self.act(output, asked, lines);
+        }
+        for change in &output.batch.changes {
+            lines.push(self.printer().change(change));
+        }
+        let id = output.id.0;
+        self.in_flight.insert(id, (output, asked));
+        if self.held {
+            lines.push(format!("commit {id} is on its way"));
+        } else {
+            self.commit(id, lines);
+        }
+    }
+
+    fn commit(&mut self, id: u64, lines: &mut Vec<String>) {
+        let (output, asked) = self.in_flight.remove(&id).unwrap();
+        self.apply(&output.batch);
+        let (_, home_agent) = self.home_agent.as_mut().unwrap();
+        home_agent.on_committed(output.id);
+        self.act(output, asked, lines);
+    }
+
+    fn fail(&mut self, id: u64, lines: &mut Vec<String>) {
+        let (output, asked) = self.in_flight.remove(&id).unwrap();
+        let now = self.now();
+        let (_, home_agent) = self.home_agent.as_mut().unwrap();
+        let actions = home_agent.on_commit_failed(output.id, &self.snapshot, now);
+        self.act(Output { actions, ..Output::default() }, asked, lines);
+    }
+
+    fn apply(&mut self, batch: &Batch) {
+        self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
+        self.snapshot.tables.apply(batch, self.snapshot.revision);
+    }
+
+    fn act(&mut self, output: Output, asked: Option<Identification>, lines: &mut Vec<String>) {
+        for action in output.actions {
+            match action {
+                Action::Send { from, to, octets } => {
+                    let text = self.datagram_text(&octets, asked);
+                    lines.push(format!("{from} -> {to} {text}"));
+                    self.travel(&Recorded { octets, from, to }, lines);
+                }
+                Action::StartService(service) => {
+                    lines.push(format!("start {}", print::service(&service)));
+                }
+                Action::StopService(service) => {
+                    lines.push(format!("stop {}", print::service(&service)));
+                }
+                other => lines.push(format!("{other:?}")),
+            }
+        }
+    }
+
+    fn datagram_text(&mut self, octets: &[u8], asked: Option<Identification>) -> String {
+        if message_type(octets) == Some(RegistrationRequest::TYPE) {
+            self.last_request = Some(RegistrationRequest::parse(octets).unwrap().0);
+            return self.printer().request(octets);
+        }
+        self.last_reply = Some(wire::RegistrationReply::parse(octets).unwrap().0.identification);
+        let asked = asked.or(self.last_request.map(|request| request.identification));
+        self.printer().reply(octets, asked)
+    }
+
+    /// What one machine sent reaches another, unless it is lost or nobody is there.
+    fn travel(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
+        let is_node = |(config, _): &(MobileNodeConfig, MobileNode)| config.local == datagram.to;
+        let to_node = self.node.as_ref().is_some_and(is_node);
+        let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
+        if !to_node && !to_home_agent {
+            return;
+        }
+        if self.lose > 0 {
+            self.lose -= 1;
+            lines.push("lost".to_owned());
+            return;
+        }
+        self.deliver(datagram, lines);
+    }
+
+    /// A reply made by hand, to what the mobile node sent last.
+    fn reply(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let request = self.last_request.unwrap();
+        let (config, _) = self.node.as_ref().unwrap();
+        let nai = config.nai.clone();
+        let peer = nai.map_or(store::Identity::Address(request.home_address), store::Identity::Nai);
+        let octets = self.defaults().reply(words, &request, &peer);
+        let recorded = Recorded { octets, from: config.home_agent, to: config.local };
+        self.deliver(&recorded, lines);
+        if lines.is_empty() {
+            lines.push("silence".to_owned());
+        }
+    }
+
+    fn tell(&mut self, lines: &mut Vec<String>, what: impl FnOnce(&mut MobileNode, Now) -> Output) {
+        let now = self.node_now();
+        let output = what(&mut self.node.as_mut().unwrap().1, now);
+        if let (Some((config, _)), Some(Action::Send { from, .. })) =
+            (self.node.as_mut(), output.actions.first())
+        {
+            config.local = *from;
+        }
+        self.act(output, None, lines);
+    }
+
+    /// Lets everything that is due happen.
+    fn deadline(&mut self, lines: &mut Vec<String>) {
+        let now = self.now();
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now.uptime);
+        while let Some((_, home_agent)) = &mut self.home_agent
+            && is_due(home_agent.next_deadline())
+        {
+            let output = home_agent.on_deadline(now);
+            self.take(output, None, lines);
+        }
+        while let Some((_, node)) = &self.node
+            && is_due(node.next_deadline())
+        {
+            self.tell(lines, MobileNode::on_deadline);
+        }
+        if lines.is_empty() {
+            lines.push("nothing is due".to_owned());
+        }
+    }
+
+    /// The home agent starts anew from what is in the store; its commits on their way are lost.
+    fn restart(&mut self) {
+        self.in_flight.clear();
+        self.started = self.time;
+        self.step_at_start = self.step;
+        let now = self.now();
+        if let Some((config, home_agent)) = &mut self.home_agent {
+            let counters = home_agent.take_counters(now);
+            self.snapshot.tables.apply(&counters, self.snapshot.revision);
+            config.seed[0] ^= 0x55;
+            *home_agent = HomeAgent::new(config.clone(), &self.snapshot, now);
+            home_agent.set_associations(self.associations.clone());
+        }
+    }
+
+    fn state(&self, lines: &mut Vec<String>) {
+        let (_, node) = self.node.as_ref().unwrap();
+        let until = |at: Time| {
+            let seconds = at.since(self.now().uptime).as_millis();
+            format!("{}.{:03}s", seconds / 1000, seconds % 1000)
+        };
+        let next = node
+            .next_deadline()
+            .map_or("nothing due".to_owned(), |at| format!("next deadline in {}", until(at)));
+        let home = node.home_address().map(|it| format!(" home={it}")).unwrap_or_default();
+        lines.push(format!("{:?}{home} clock={:+}ms, {next}", node.state(), node.clock_offset()));
+    }
+
+    fn rows(&self, lines: &mut Vec<String>) {
+        let printer = self.printer();
+        let bindings = self.snapshot.rows::<store::Binding>();
+        lines.extend(bindings.iter().map(|row| printer.binding(row)));
+        let nodes = self.snapshot.rows::<store::Node>();
+        lines.extend(nodes.iter().map(|row| format!("node {} spi={}", row.identity, row.last_spi)));
+        if let Some((_, home_agent)) = &self.home_agent {
+            assert_eq!(home_agent.binding_count(), bindings.len(), "memory differs from the store");
+        }
+        if lines.is_empty() {
+            lines.push("no rows".to_owned());
+        }
+    }
+
+    /// What was counted since this was asked last.
+    fn counters(&mut self, lines: &mut Vec<String>) {
+        let now = self.now();
+        let mut batches = Vec::new();
+        batches.extend(self.home_agent.as_mut().map(|(_, it)| it.take_counters(now)));
+        batches.extend(self.node.as_mut().map(|(_, it)| it.take_counters(now)));
+        for batch in batches {
+            self.apply(&batch);
+            for change in &batch.changes {
+                if let store::Change::Put(store::AnyRow::NodeCounters(row)) = change {
+                    lines.push(print::node_counters(row, now.stamp()));
+                }
+            }
+        }
+        let rows: Vec<_> = self.snapshot.rows::<Counters>().iter().cloned().collect();
+        for row in rows {
+            for (counter, value) in &row.values {
+                let key = (row.role.as_str().to_owned(), *counter);
+                let before = self.printed.insert(key, *value).unwrap_or(0);
+                if *value != before {
+                    lines.push(format!("{counter:?} +{}", value - before));
+                }
+            }
+        }
+    }
+}
+
+/// A request that was cut short has no addresses to go by.
+trait OrDefault<'a> {
+    fn unwrap_or_default_request(self) -> (RegistrationRequest, &'a [u8]);
+}
+
+impl<'a> OrDefault<'a> for Result<(RegistrationRequest, &'a [u8]), wire::ParseError> {
+    fn unwrap_or_default_request(self) -> (RegistrationRequest, &'a [u8]) {
+        self.unwrap_or_else(|_| {
+            let mut octets = vec![0; RegistrationRequest::LEN];
+            octets[0] = RegistrationRequest::TYPE;
+            octets[12..16].copy_from_slice(&[192, 0, 2, 7]);
+            (RegistrationRequest::parse(&octets).unwrap().0, &[])
+        })
+    }
+}
