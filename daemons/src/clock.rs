@@ -1,44 +1,108 @@
 //! The only place that reads the clock.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use store::{Now, Time, UtcTime};
 
-/// Both clocks of the operating system, and how far the wall clock was stepped since the start.
-#[derive(Clone, Copy, Debug)]
+/// A larger jump of the wall clock than this is a step; less is the slewing of a time daemon.
+const STEP_MIN: u64 = 250;
+
+/// Turns the clocks of the operating system into [`Now`]. Clones share it.
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     started_at: Instant,
-    utc_at_start: UtcTime,
+    wall: Arc<Mutex<Wall>>,
+}
+
+/// How the wall clock stands to the monotonic one, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Wall {
+    /// UTC at uptime zero, as of the last look.
+    origin: i64,
+    /// The sum of its steps.
+    step: i64,
+}
+
+impl Wall {
+    /// Looks at the wall clock; returns the sum of its steps.
+    fn look(&mut self, uptime: Time, utc: UtcTime) -> i64 {
+        let origin = utc.0.saturating_sub(i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX));
+        let moved = origin.saturating_sub(self.origin);
+        if moved.unsigned_abs() >= STEP_MIN {
+            self.step = self.step.saturating_add(moved);
+        }
+        self.origin = origin;
+        self.step
+    }
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { started_at: Instant::now(), utc_at_start: wall() }
+        let wall = Wall { origin: utc().0, step: 0 };
+        Self { started_at: Instant::now(), wall: Arc::new(Mutex::new(wall)) }
     }
 
-    pub(crate) fn now(self) -> Now {
-        let uptime = self.started_at.elapsed();
-        let utc = wall();
-        let clock_step = utc.0.saturating_sub((self.utc_at_start + uptime).0);
-        Now { uptime: Time::from_uptime(uptime), utc, clock_step }
+    /// Takes over the steps that the last run of this instance has published, so that what it
+    /// stamped and what is stamped from here on are on one scale.
+    pub(crate) fn take_over_steps(&self, step: i64) {
+        let mut wall = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
+        wall.step = wall.step.saturating_add(step);
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        // Both are read under the lock, so that a delay between them is no step to another thread.
+        let mut wall = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
+        let uptime = Time::from_uptime(self.started_at.elapsed());
+        let utc = utc();
+        let clock_step = wall.look(uptime, utc);
+        Now { uptime, utc, clock_step }
     }
 
     /// Returns at `deadline`; never, if there is none.
-    pub(crate) async fn reach(self, deadline: Option<Time>) {
+    pub(crate) async fn reach(&self, deadline: Option<Time>) {
         match deadline {
-            // A millisecond more: `Time` is whole milliseconds, rounded down.
             Some(deadline) => {
-                let left = deadline.since(self.now().uptime);
-                if !left.is_zero() {
-                    tokio::time::sleep(left + Duration::from_millis(1)).await;
-                }
+                let uptime = Time::from_uptime(self.started_at.elapsed());
+                tokio::time::sleep(deadline.since(uptime)).await;
             }
             None => std::future::pending().await,
         }
     }
 }
 
-fn wall() -> UtcTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+fn utc() -> UtcTime {
+    let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    UtcTime(match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => milliseconds(since),
+        Err(before) => milliseconds(before.duration()).saturating_neg(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(milliseconds: u64) -> Time {
+        Time::from_uptime(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn a_step_is_counted_and_slewing_is_not() {
+        let mut wall = Wall { origin: 1_000_000, step: 0 };
+        assert_eq!(wall.look(time(1_000), UtcTime(1_001_000)), 0);
+        assert_eq!(wall.look(time(2_000), UtcTime(1_002_200)), 0, "slewed by 200 ms");
+        assert_eq!(wall.look(time(3_000), UtcTime(1_003_400)), 0, "and by 200 ms again");
+        assert_eq!(wall.look(time(4_000), UtcTime(4_604_400)), 3_600_000, "an hour ahead");
+        assert_eq!(wall.look(time(5_000), UtcTime(1_005_400)), 0, "and back");
+    }
+
+    #[test]
+    fn both_clocks_go_on() {
+        let clock = Clock::start();
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first.uptime <= second.uptime);
+        assert!(first.utc.0 > 1_700_000_000_000);
+        assert_eq!(second.clock_step, 0);
+    }
 }

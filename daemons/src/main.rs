@@ -1,40 +1,41 @@
 //! `mip4d`, the Mobile IPv4 daemon.
+//!
+//! Owns the clock, the sockets and the privileges. Every decision is made by
+//! the machines of `mobility` and the engine of `agent`; everything that lasts
+//! is a row of the `store`.
 
+mod associations;
+mod check;
+mod cli;
 mod clock;
+mod config;
 mod driver;
+mod exit;
+mod instance;
 mod lab;
-mod serve;
+mod logging;
+mod privilege;
+mod reload;
+mod run;
 mod socket;
+mod storage;
+mod system;
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use clap::Parser;
+use clap::Parser as _;
 
-/// The Mobile IPv4 daemon
-#[derive(Parser, Debug)]
-#[command(version)]
-enum Command {
-    Lab(lab::Lab),
-}
+use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let done = match Command::parse() {
-        Command::Lab(lab) => lab.run(),
+    let Cli { command, log } = Cli::parse();
+    let done = match command {
+        Command::Run(args) => run::run(&args, &log),
+        Command::Check(args) => check::check(&args),
+        Command::Lab(args) => lab::lab(&args, &log),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
+        Err(failure) => failure.report(),
     }
-}
-
-/// Octets that nobody can guess.
-fn seed() -> anyhow::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).context("the system gives no random octets")?;
-    Ok(seed)
 }

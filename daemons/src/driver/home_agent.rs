@@ -3,16 +3,18 @@
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use mobility::{Action, HomeAgent, Output, Received, SecurityAssociation};
+use mobility::{Action, HomeAgent, Output, Received};
 use store::{Class, Counter, Store};
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, trace, warn};
 
 use super::Shutdown;
 use super::commits::{Commits, Finished};
+use crate::associations::ActiveAssociations;
 use crate::clock::Clock;
+use crate::instance::InstanceKeeper;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN};
 
 /// How often changed counters are written; they are relaxed, and many at once cost little.
@@ -53,9 +55,11 @@ impl HomeAgentDriver {
     /// Serves until it is told to stop; then everything that was begun is finished.
     pub(crate) async fn run(
         mut self,
-        mut associations: mpsc::Receiver<Vec<SecurityAssociation>>,
+        mut associations: watch::Receiver<ActiveAssociations>,
+        instance: InstanceKeeper,
         mut shutdown: Shutdown,
     ) {
+        self.take_associations(&mut associations, &instance);
         info!(address = %self.local, bindings = self.machine.binding_count(), "home agent serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
@@ -70,9 +74,8 @@ impl HomeAgentDriver {
                         self.finish(finished).await;
                     }
                 }
-                Some(associations) = associations.recv() => {
-                    debug!(count = associations.len(), "associations replaced");
-                    self.machine.set_associations(associations);
+                Ok(()) = associations.changed() => {
+                    self.take_associations(&mut associations, &instance);
                 }
                 () = self.clock.reach(self.machine.next_deadline()) => {
                     let output = self.machine.on_deadline(self.clock.now());
@@ -86,6 +89,18 @@ impl HomeAgentDriver {
             }
         }
         self.end().await;
+    }
+
+    /// Takes the associations over from the store, and says so.
+    fn take_associations(
+        &mut self,
+        associations: &mut watch::Receiver<ActiveAssociations>,
+        instance: &InstanceKeeper,
+    ) {
+        let active = associations.borrow_and_update().clone();
+        debug!(count = active.associations.len(), revision = %active.revision, "associations");
+        self.machine.set_associations(active.associations);
+        instance.applied(active.revision);
     }
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.

@@ -2,7 +2,6 @@
 
 pub(crate) mod commits;
 pub(crate) mod home_agent;
-pub(crate) mod instance;
 pub(crate) mod mobile_nodes;
 pub(crate) mod snmp;
 

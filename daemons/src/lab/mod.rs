@@ -3,40 +3,46 @@
 mod network;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::Args;
-use store::Store;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
+use crate::cli::LogArgs;
 use crate::driver::mobile_nodes::Progress;
-use network::Network;
+use crate::exit::Failure;
+use crate::logging::{self, Format};
+use crate::run::{Signals, reactor};
+use crate::system::{Bound, System};
+use network::{MobileNetwork, Peer};
 
 /// The most nodes that the addresses of the lab have room for.
 const NODES_MAX: u32 = 60_000;
 
-/// Try it: a home agent and mobile nodes that register with it, on the loopback interface
-///
-/// Needs no configuration, no root, and no free well-known port. Everything is gone when it
-/// stops, unless a directory is given.
+/// How often standard error hears how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
 #[derive(Args, Debug)]
-pub(crate) struct Lab {
+pub(crate) struct LabArgs {
     /// How many mobile nodes register
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODES_MAX)))]
     nodes: u32,
     /// Where the store and its socket are, kept afterwards [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Where the SNMP engine listens; an address of the loopback interface
+    /// Where the SNMP engine listens, for the community `public`; an address of the loopback interface
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:1161", value_parser = loopback)]
     snmp: SocketAddr,
-    /// The UDP port of the home agent [default: any that is free]
+    /// The UDP port of the home agent on 127.0.0.1 [default: any that is free]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     mip_port: u16,
+    /// The lifetime that the mobile nodes ask for
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u16).range(1..=65_534))]
+    lifetime: u16,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -49,61 +55,67 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-impl Lab {
-    /// Runs until it is interrupted.
-    pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let temporary = match &self.directory {
-            Some(_) => None,
-            None => Some(tempfile::Builder::new().prefix("mip4-lab-").tempdir()?),
-        };
-        let directory = match (&self.directory, &temporary) {
-            (Some(given), _) => given.clone(),
-            (None, Some(made)) => made.path().to_owned(),
-            (None, None) => PathBuf::new(),
-        };
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("failed to make `{}`", directory.display()))?;
-        let directory = directory.canonicalize().context("the directory of the lab is gone")?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.serve(&directory))
-    }
+/// Runs a lab until it is interrupted.
+pub(crate) fn lab(args: &LabArgs, log: &LogArgs) -> Result<(), Failure> {
+    // What people wait for is on standard output; progress is worth a line, not more.
+    let level = log.log_level.as_deref();
+    logging::start(log.log_format.unwrap_or(Format::Human), level)?;
+    let directory = Directory::prepare(args.directory.as_deref())?;
+    let result = reactor()?.block_on(run(args, directory.path()));
+    directory.end()?;
+    result
+}
 
-    async fn serve(&self, directory: &std::path::Path) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt()).context("failed to await SIGINT")?;
-        let mut terminate = signal(SignalKind::terminate()).context("failed to await SIGTERM")?;
-        let network = Network::start(self, directory).await?;
-        let stopped = async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        tokio::pin!(stopped);
-        tokio::select! {
-            () = &mut stopped => {}
-            () = all_registered(network.progress.clone(), self.nodes) => {
-                self.greet(&network.store, &network.home_agent.to_string(), directory)?;
-                stopped.await;
-            }
-        }
-        info!("stopping");
-        network.stop().await
-    }
+async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let peers = Peer::several(args.nodes)?;
+    let config = network::config(args.snmp, args.mip_port, &peers, directory)?;
+    let bound = Bound::bind(&config)?;
+    let home_agent = bound.home_agent().context("the lab has no home agent")?;
+    let mut system = tokio::select! {
+        started = System::start(&config, bound) => started?,
+        () = signals.stop() => return Ok(()),
+    };
+    let mobile = MobileNetwork::start(&peers, home_agent, args.lifetime, &system)?;
+    drop(peers);
+    let served = tokio::select! {
+        () = signals.stop() => Ok(()),
+        error = system.broken() => Err(error),
+        greeted = greet_when_ready(args, mobile.progress(), home_agent, directory) => match greeted {
+            Ok(()) => tokio::select! {
+                () = signals.stop() => Ok(()),
+                error = system.broken() => Err(error),
+            },
+            Err(error) => Err(error),
+        },
+    };
+    mobile.stop().await;
+    system.stop().await?;
+    Ok(served?)
+}
 
-    /// The line that scripts wait for, then what to type.
-    fn greet(
-        &self,
-        store: &Store,
-        home_agent: &str,
-        directory: &std::path::Path,
-    ) -> anyhow::Result<()> {
-        let (nodes, snmp) = (self.nodes, self.snmp);
-        let revision = store.snapshot().revision;
-        let directory = directory.display();
-        let mut out = std::io::stdout().lock();
-        let written = write!(
-            out,
-            "ready: {nodes} mobile nodes registered with {home_agent}, store revision {revision}
+/// Waits until all are registered, then says so and what to do next.
+async fn greet_when_ready(
+    args: &LabArgs,
+    progress: Progress,
+    home_agent: SocketAddrV4,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    all_registered(progress, args.nodes).await;
+    match greet(args, home_agent, directory) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to write to standard output"),
+    }
+}
+
+/// The line that scripts wait for, then what to type.
+fn greet(args: &LabArgs, home_agent: SocketAddrV4, directory: &Path) -> io::Result<()> {
+    let (nodes, snmp) = (args.nodes, args.snmp);
+    let directory = directory.display();
+    let mut out = io::stdout().lock();
+    write!(
+        out,
+        "ready: {nodes} mobile nodes are registered with the home agent {home_agent}
 
 Try, in another terminal:
   export MIP4_STORE=unix:{directory}/store.sock
@@ -116,19 +128,14 @@ Try, in another terminal:
 
 Ctrl-C stops it.
 "
-        )
-        .and_then(|()| out.flush());
-        match written {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.context("failed to write to standard output"),
-        }
-    }
+    )?;
+    out.flush()
 }
 
 /// Returns when `wanted` nodes are registered; tells how far it is on the way there.
 async fn all_registered(mut progress: Progress, wanted: u32) {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    let mut tell = tokio::time::interval(Duration::from_secs(2));
+    let mut tell = tokio::time::interval(TELL_EVERY);
     tell.tick().await;
     loop {
         tokio::select! {
@@ -142,5 +149,39 @@ async fn all_registered(mut progress: Progress, wanted: u32) {
         }
         let registered = *progress.borrow();
         info!(registered, of = wanted, "mobile nodes register");
+    }
+}
+
+/// Where the lab keeps its files.
+enum Directory {
+    Given(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl Directory {
+    fn prepare(given: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = given else {
+            let made = tempfile::Builder::new().prefix("mip4-lab-").tempdir();
+            return made.map(Self::Temporary).context("failed to make a temporary folder");
+        };
+        let shown = path.display();
+        fs::create_dir_all(path).with_context(|| format!("failed to make `{shown}`"))?;
+        let path = path.canonicalize().with_context(|| format!("failed to find `{shown}`"))?;
+        Ok(Self::Given(path))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Given(path) => path,
+            Self::Temporary(made) => made.path(),
+        }
+    }
+
+    /// Removes what is temporary, and says so if that does not work.
+    fn end(self) -> anyhow::Result<()> {
+        match self {
+            Self::Given(_) => Ok(()),
+            Self::Temporary(made) => made.close().context("failed to remove the temporary folder"),
+        }
     }
 }

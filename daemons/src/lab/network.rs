@@ -1,132 +1,55 @@
-//! What a lab consists of, and how it is started and stopped.
+//! The mobile nodes of a lab, and the configuration of what they register with.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use agent::{Engine, EngineConfig, LocalFacts};
 use anyhow::{Context as _, anyhow};
-use mobility::{HomeAgent, HomeAgentConfig, MobileNode, MobileNodeConfig, SecurityAssociation};
-use store::wire::{AuthenticationAlgorithm, Nai, SecretKey, Spi};
-use store::{
-    Algorithm, Association, Batch, Identity, Instance, InstanceState, OpenOptions, Origin,
-    ReplayProtection, Role, StorageType, Store, StoreUrl, Unknown,
-};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use mobility::{MobileNode, MobileNodeConfig, SecurityAssociation};
+use store::{Algorithm, Identity, ReplayProtection};
+use tokio::task::JoinHandle;
+use tracing::error;
+use wire::{AuthenticationAlgorithm, Lifetime, Nai, SecretKey, Spi};
 
-use super::Lab;
-use crate::clock::Clock;
-use crate::driver::home_agent::HomeAgentDriver;
-use crate::driver::instance::{Heartbeat, ended_badly};
+use crate::config::{
+    AssociationConfig, CommunityConfig, Config, DaemonConfig, HomeAgentSection, Listen, LogConfig,
+    SnmpConfig, StoreConfig,
+};
 use crate::driver::mobile_nodes::{MobileNodes, Progress};
-use crate::driver::{Shutdown, Stop, snmp};
-use crate::serve::serve_store;
+use crate::driver::{Shutdown, Stop};
 use crate::socket::{bind_udp, into_tokio};
+use crate::system::{System, seed};
 
 const INSTANCE: &str = "lab";
 const HOME_AGENT: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const COMMUNITY: &str = "public";
 const SPI: Spi = Spi(1000);
-/// The care-of addresses of the lab, with a socket each; nodes share them.
-const CARE_OF_ADDRESSES: u32 = 16;
-/// How many rows one commit of the setup has.
-const ROWS_A_COMMIT: usize = 1000;
+const TOLERANCE_SECONDS: u8 = 7;
 
-/// Everything that runs in a lab.
-pub(crate) struct Network {
-    pub(crate) store: Store,
-    pub(crate) home_agent: SocketAddrV4,
-    pub(crate) progress: Progress,
-    /// Nodes stop first, then the home agent, then what shows them.
-    nodes: (Stop, JoinSet<()>),
-    agents: (Stop, JoinSet<()>),
-    rest: (Stop, JoinSet<()>),
-    snmp: JoinHandle<()>,
-}
-
-impl Network {
-    /// Starts everything; mobile nodes begin to register.
-    pub(crate) async fn start(lab: &Lab, directory: &Path) -> anyhow::Result<Self> {
-        // What may be refused comes first.
-        let snmp_socket = bind_udp(lab.snmp)?;
-        let home_agent_socket = bind_udp((HOME_AGENT, lab.mip_port).into())?;
-        let home_agent = ipv4(home_agent_socket.local_addr()?)?;
-        let store = Store::open(&StoreUrl::Sled(directory.join("store")), OpenOptions::default())
-            .await
-            .context("failed to open the store of the lab")?;
-        let clock = Clock::start();
-        let counters_lost = ended_badly(&store.snapshot(), INSTANCE);
-        let mut beat = Heartbeat::new(store.clone(), clock, instance(clock));
-        beat.announce(InstanceState::Starting).await;
-        let peers: Vec<Peer> = (0..lab.nodes).map(Peer::new).collect();
-        write_associations(&store, &peers).await?;
-
-        let (stop_rest, shutdown_rest) = Stop::new();
-        let mut rest = JoinSet::new();
-        let serving = serve_store(&store, &directory.join("store.sock"), shutdown_rest.clone())?;
-        rest.spawn(serving);
-        let engine = Engine::new(engine_config(clock));
-        let snmp =
-            snmp::spawn(engine, vec![snmp_socket], store.clone(), clock, shutdown_rest.clone())?;
-
-        let (stop_agents, shutdown_agents) = Stop::new();
-        let mut agents = JoinSet::new();
-        agents.spawn(serve_home_agent(
-            (home_agent_socket, home_agent),
-            &peers,
-            counters_lost,
-            (&store, clock),
-            shutdown_agents,
-        )?);
-        beat.announce(InstanceState::Serving).await;
-        rest.spawn(beat.run(shutdown_rest));
-
-        let (stop_nodes, shutdown_nodes) = Stop::new();
-        let mut nodes = JoinSet::new();
-        let (driver, progress) = mobile_nodes(&peers, home_agent, &store, clock)?;
-        nodes.spawn(driver.run(shutdown_nodes));
-        Ok(Self {
-            store,
-            home_agent,
-            progress,
-            nodes: (stop_nodes, nodes),
-            agents: (stop_agents, agents),
-            rest: (stop_rest, rest),
-            snmp,
-        })
-    }
-
-    /// Stops everything in order; nothing acknowledged is lost.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        for (stop, mut tasks) in [self.nodes, self.agents, self.rest] {
-            stop.now();
-            while let Some(ended) = tasks.join_next().await {
-                ended.context("a part of the lab broke")?;
-            }
-        }
-        tokio::task::spawn_blocking(|| self.snmp.join())
-            .await?
-            .map_err(|_| anyhow!("the SNMP engine broke"))?;
-        self.store.close().await;
-        Ok(())
-    }
-}
+/// Care-of addresses with a socket each; more nodes than this share them.
+const CARE_OF_ADDRESSES_MAX: u32 = 250;
 
 /// A mobile node of the lab; every other one has an NAI.
-struct Peer {
-    index: u32,
+pub(super) struct Peer {
     home_address: Ipv4Addr,
     nai: Option<Nai>,
+    key: SecretKey,
 }
 
 impl Peer {
-    fn new(index: u32) -> Self {
-        let [_, _, high, low] = (index + 1).to_be_bytes();
-        let nai = format!("mobile-{}@lab.example", index + 1);
-        let nai = if index % 2 == 1 { Nai::new(&nai).ok() } else { None };
-        Self { index, home_address: Ipv4Addr::new(10, 99, high, low), nai }
+    /// So many nodes, each with a key of its own.
+    pub(super) fn several(count: u32) -> anyhow::Result<Vec<Self>> {
+        (1..=count).map(Self::new).collect()
+    }
+
+    fn new(number: u32) -> anyhow::Result<Self> {
+        let [_, _, high, low] = number.to_be_bytes();
+        let nai = match number % 2 {
+            0 => Some(Nai::new(&format!("mobile-{number}@lab.example"))?),
+            _ => None,
+        };
+        let key = SecretKey::from_octets(&seed()?)?;
+        Ok(Self { home_address: Ipv4Addr::new(10, 99, high, low), nai, key })
     }
 
     fn identity(&self) -> Identity {
@@ -136,122 +59,113 @@ impl Peer {
         }
     }
 
-    /// The key is made from the address: it protects nothing but a lab.
-    fn association(&self, peer: Identity) -> anyhow::Result<SecurityAssociation> {
-        let octets: Vec<u8> = self.home_address.octets().repeat(4);
-        Ok(SecurityAssociation {
-            peer,
+    /// The association as the home agent has it.
+    fn configured(&self) -> AssociationConfig {
+        let algorithm = Algorithm::HmacMd5;
+        let replay = ReplayProtection::Timestamps;
+        AssociationConfig {
+            peer: self.identity(),
+            spi: SPI,
+            algorithm,
+            key: self.key.clone(),
+            replay,
+            tolerance: TOLERANCE_SECONDS,
+            is_inline: true,
+        }
+    }
+
+    /// The same association as the node has it.
+    fn association(&self) -> SecurityAssociation {
+        SecurityAssociation {
+            peer: Identity::Address(HOME_AGENT),
             spi: SPI,
             algorithm: AuthenticationAlgorithm::HmacMd5,
-            key: SecretKey::from_octets(&octets)?,
+            key: self.key.clone(),
             replay: ReplayProtection::Timestamps,
-            tolerance: Duration::from_secs(7),
-        })
-    }
-}
-
-fn instance(clock: Clock) -> Instance {
-    let now = clock.now();
-    Instance {
-        name: INSTANCE.to_owned(),
-        roles: vec![Role::HomeAgent, Role::MobileNode, Role::Snmp, Role::Store],
-        addresses: vec![HOME_AGENT],
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        process_id: std::process::id(),
-        started_at: now.stamp(),
-        heartbeat_at: now.stamp(),
-        clock_step: 0,
-        state: InstanceState::Starting,
-        applied_revision: 0,
-        apply_error: None,
-        unknown: Unknown::default(),
-    }
-}
-
-/// The rows of the associations; their keys are in no store, since the lab makes them anew.
-async fn write_associations(store: &Store, peers: &[Peer]) -> anyhow::Result<()> {
-    for peers in peers.chunks(ROWS_A_COMMIT) {
-        let mut batch = Batch::default();
-        for peer in peers {
-            batch.put(Association {
-                peer: peer.identity(),
-                spi: SPI,
-                algorithm: Algorithm::HmacMd5,
-                replay: ReplayProtection::Timestamps,
-                tolerance: 7,
-                origin: Origin::File,
-                storage: StorageType::ReadOnly,
-                active: true,
-                unknown: Unknown::default(),
-            });
+            tolerance: Duration::from_secs(TOLERANCE_SECONDS.into()),
         }
-        store.commit(batch).await.context("failed to write the associations of the lab")?;
     }
-    Ok(())
 }
 
-fn engine_config(clock: Clock) -> EngineConfig {
-    let mut config = EngineConfig {
-        local: LocalFacts {
-            started: clock.now().uptime,
-            description: format!("Mobile IPv4 lab, mip4d {}", env!("CARGO_PKG_VERSION")),
-            contact: String::new(),
-            name: INSTANCE.to_owned(),
-            location: "loopback".to_owned(),
-            ..LocalFacts::default()
-        },
-        ..EngineConfig::default()
-    };
-    config.allow_read(COMMUNITY, &[1, 3, 6, 1]);
-    config
-}
-
-fn serve_home_agent(
-    (socket, local): (std::net::UdpSocket, SocketAddrV4),
+/// What a configuration file of the lab's fixed part would say.
+pub(super) fn config(
+    snmp: SocketAddr,
+    mip_port: u16,
     peers: &[Peer],
-    counters_lost: bool,
-    (store, clock): (&Store, Clock),
-    shutdown: Shutdown,
-) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
-    let mut config = HomeAgentConfig::new(INSTANCE, HOME_AGENT, crate::seed()?);
-    config.counters_lost = counters_lost;
-    let mut machine = HomeAgent::new(config, &store.snapshot(), clock.now());
-    let associations: anyhow::Result<Vec<_>> =
-        peers.iter().map(|peer| peer.association(peer.identity())).collect();
-    machine.set_associations(associations?);
-    let driver = HomeAgentDriver::new(machine, into_tokio(socket)?, local, store.clone(), clock);
-    Ok(async move {
-        // The associations of a lab never change; the sender lives as long as the driver.
-        let (_sender, updates) = mpsc::channel(1);
-        driver.run(updates, shutdown).await;
+    directory: &Path,
+) -> anyhow::Result<Config> {
+    let community = CommunityConfig::everything(COMMUNITY);
+    let name = Some(INSTANCE.to_owned());
+    Ok(Config {
+        path: directory.to_owned(),
+        daemon: DaemonConfig { name: name.clone(), ..DaemonConfig::default() },
+        log: LogConfig::default(),
+        store: StoreConfig::owned(directory.join("store"), directory.join("store.sock")),
+        snmp: Some(SnmpConfig {
+            listen: vec![Listen(snmp)],
+            name,
+            location: "the loopback interface".to_owned(),
+            communities: vec![community],
+            ..SnmpConfig::default()
+        }),
+        home_agent: Some(HomeAgentSection::at(SocketAddrV4::new(HOME_AGENT, mip_port))),
+        associations: peers.iter().map(Peer::configured).collect(),
+        warnings: Vec::new(),
     })
 }
 
-fn mobile_nodes(
-    peers: &[Peer],
-    home_agent: SocketAddrV4,
-    store: &Store,
-    clock: Clock,
-) -> anyhow::Result<(MobileNodes, Progress)> {
-    let mut sockets = Vec::new();
-    for number in 0..CARE_OF_ADDRESSES.min(u32::try_from(peers.len()).unwrap_or(u32::MAX)) {
-        let [.., last] = (number + 1).to_be_bytes();
-        let socket = bind_udp((Ipv4Addr::new(127, 0, 1, last), 0).into())?;
-        sockets.push((ipv4(socket.local_addr()?)?, into_tokio(socket)?));
+/// The mobile nodes, in a task of their own.
+pub(super) struct MobileNetwork {
+    progress: Progress,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
+impl MobileNetwork {
+    /// Starts to register all of them.
+    pub(super) fn start(
+        peers: &[Peer],
+        home_agent: SocketAddrV4,
+        lifetime: u16,
+        system: &System,
+    ) -> anyhow::Result<Self> {
+        let mut sockets = Vec::new();
+        let count = CARE_OF_ADDRESSES_MAX.min(u32::try_from(peers.len()).unwrap_or(u32::MAX));
+        for number in 1..=count {
+            let [.., last] = number.to_be_bytes();
+            let socket = bind_udp((Ipv4Addr::new(127, 0, 1, last), 0).into())?;
+            sockets.push((ipv4(socket.local_addr()?)?, into_tokio(socket)?));
+        }
+        let snapshot = system.store.snapshot();
+        let mut nodes = Vec::with_capacity(peers.len());
+        for (peer, socket) in peers.iter().zip((0..sockets.len()).cycle()) {
+            let (local, _) = sockets.get(socket).context("a node without a socket")?;
+            let mut config = MobileNodeConfig::new(INSTANCE, home_agent, *local, seed()?);
+            config.home_address = Some(peer.home_address);
+            config.nai.clone_from(&peer.nai);
+            config.lifetime = Lifetime(lifetime);
+            let mut node = MobileNode::new(config, &snapshot, system.clock.now());
+            node.set_associations(vec![peer.association()]);
+            nodes.push((node, socket));
+        }
+        let (store, clock) = (system.store.clone(), system.clock.clone());
+        let (driver, progress) = MobileNodes::new(nodes, sockets, store, clock);
+        let (stop, shutdown): (Stop, Shutdown) = Stop::new();
+        let task = tokio::spawn(driver.run(shutdown));
+        Ok(Self { progress, stop, task })
     }
-    let snapshot = store.snapshot();
-    let mut nodes = Vec::with_capacity(peers.len());
-    for peer in peers {
-        let socket = usize::try_from(peer.index % CARE_OF_ADDRESSES)?;
-        let (local, _) = sockets.get(socket).context("a node without a socket")?;
-        let mut config = MobileNodeConfig::new(INSTANCE, home_agent, *local, crate::seed()?);
-        config.home_address = Some(peer.home_address);
-        config.nai.clone_from(&peer.nai);
-        let mut node = MobileNode::new(config, &snapshot, clock.now());
-        node.set_associations(vec![peer.association(Identity::Address(HOME_AGENT))?]);
-        nodes.push((node, socket));
+
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.clone()
     }
-    Ok(MobileNodes::new(nodes, sockets, store.clone(), clock))
+
+    /// Stops them where they are; their bindings expire by themselves.
+    pub(super) async fn stop(self) {
+        self.stop.now();
+        if self.task.await.is_err() {
+            error!("the mobile nodes panicked");
+        }
+    }
 }
 
 fn ipv4(address: SocketAddr) -> anyhow::Result<SocketAddrV4> {

@@ -1,0 +1,39 @@
+//! `mip4d check`
+
+use std::io::{self, Write as _};
+
+use crate::cli::ConfigArgs;
+use crate::config::{Config, StoreConfig};
+use crate::exit::Failure;
+
+/// Checks a file and says what it configures.
+pub(crate) fn check(args: &ConfigArgs) -> Result<(), Failure> {
+    let config = Config::load(&args.config)?;
+    for warning in &config.warnings {
+        drop(writeln!(io::stderr(), "mip4d: warning: {warning}"));
+    }
+    // A closed pipe is no reason to fail.
+    drop(writeln!(io::stdout(), "{}: {}", config.path.display(), summary(&config)));
+    Ok(())
+}
+
+/// What the file configures, in a line.
+fn summary(config: &Config) -> String {
+    let mut parts = Vec::new();
+    parts.push(match &config.store {
+        StoreConfig::Owned { path, .. } => format!("store {}", path.display()),
+        StoreConfig::Connected(url) => format!("store {url}"),
+    });
+    if let Some(home_agent) = &config.home_agent {
+        parts.push(format!("home agent {}", home_agent.address));
+    }
+    if let Some(snmp) = &config.snmp {
+        let listen: Vec<String> = snmp.listen.iter().map(ToString::to_string).collect();
+        parts.push(format!("SNMP {}", listen.join(" ")));
+    }
+    parts.push(match config.associations.len() {
+        1 => "1 association".to_owned(),
+        count => format!("{count} associations"),
+    });
+    format!("good: {}", parts.join(", "))
+}

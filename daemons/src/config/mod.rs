@@ -1,0 +1,116 @@
+//! The configuration file: TOML, read whole and checked whole before anything acts on it.
+
+mod association;
+mod daemon;
+mod home_agent;
+mod problem;
+mod secret;
+mod section;
+mod snmp;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub(crate) use association::AssociationConfig;
+pub(crate) use daemon::{DaemonConfig, LogConfig};
+pub(crate) use home_agent::HomeAgentSection;
+pub(crate) use problem::ConfigError;
+pub(crate) use snmp::{CommunityConfig, Listen, SnmpConfig};
+pub(crate) use store::StoreConfig;
+
+use problem::{Problem, Problems};
+use section::Section;
+
+/// Everything that the file says.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) daemon: DaemonConfig,
+    pub(crate) log: LogConfig,
+    pub(crate) store: StoreConfig,
+    pub(crate) snmp: Option<SnmpConfig>,
+    pub(crate) home_agent: Option<HomeAgentSection>,
+    pub(crate) associations: Vec<AssociationConfig>,
+    /// What is right but unwise, for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { path: path.to_owned(), source };
+        let text = fs::read_to_string(path).map_err(read)?;
+        let mode = fs::metadata(path).map_err(read)?.permissions().mode();
+        let mut config = Self::parse(path, &text)
+            .map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })?;
+        if config.holds_secrets && mode & 0o077 != 0 {
+            let path = path.display();
+            let warning = format!("{path} holds keys and others may read it: `chmod 600 {path}`");
+            config.config.warnings.push(warning);
+        }
+        Ok(config.config)
+    }
+
+    /// Checks `text`; relative paths in it start at the folder of `path`.
+    fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Problem>> {
+        let problems = Problems::new(text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            problems.add(&span, format!("not TOML: {}", error.message().trim_end()));
+        }
+        let config = Self::read(path, document.into_inner(), &problems);
+        let found = problems.into_sorted();
+        if found.is_empty() { Ok(config) } else { Err(found) }
+    }
+
+    /// Where a value is wrong, a default stands for it and `problems` says so.
+    fn read<'i>(path: &Path, table: DeTable<'i>, problems: &Problems<'i>) -> Parsed {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut file = Section::new("", 0..0, table, problems);
+        let mut warnings = Vec::new();
+        let daemon = file.section("daemon").map(daemon::read).unwrap_or_default();
+        let log = file.section("log").map(daemon::read_log).unwrap_or_default();
+        let store = file.section("store").map(|section| store::read(section, folder));
+        if store.is_none() && file.key_span("store").is_none() {
+            file.missing("store", "a table `[store]` with `path` or `connect`");
+        }
+        let snmp = file.section("snmp").map(|section| snmp::read(section, folder));
+        let home_agent = file.section("home-agent").map(home_agent::read);
+        let associations =
+            association::read(file.sections("association"), folder, problems, &mut warnings);
+        for later in ["foreign-agent", "mobile-node"] {
+            if let Some(section) = file.section(later) {
+                problems.add(section.span(), format!("`[{later}]` is not supported yet"));
+            }
+        }
+        file.finish();
+        // Only what is given in this very file makes it one to hide.
+        let holds_secrets = associations.iter().any(|association| association.is_inline)
+            || snmp.as_ref().is_some_and(|snmp| !snmp.communities.is_empty());
+        Parsed {
+            config: Self {
+                path: path.to_owned(),
+                daemon,
+                log,
+                store: store.unwrap_or_default(),
+                snmp,
+                home_agent,
+                associations,
+                warnings,
+            },
+            holds_secrets,
+        }
+    }
+}
+
+struct Parsed {
+    config: Config,
+    holds_secrets: bool,
+}

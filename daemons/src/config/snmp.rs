@@ -1,0 +1,167 @@
+//! `[snmp]`: who may ask, and where.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::secret::{self, Password};
+use super::section::Section;
+
+/// `[snmp]`
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct SnmpConfig {
+    pub(crate) listen: Vec<Listen>,
+    /// `sysContact`, `sysName`, `sysLocation`.
+    pub(crate) contact: String,
+    pub(crate) name: Option<String>,
+    pub(crate) location: String,
+    pub(crate) communities: Vec<CommunityConfig>,
+}
+
+/// `[[snmp.community]]`: SNMPv1 and SNMPv2c, read only.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct CommunityConfig {
+    pub(crate) name: String,
+    /// What it may read: everything below these.
+    pub(crate) subtrees: Vec<Vec<u32>>,
+}
+
+impl CommunityConfig {
+    /// A community that reads all there is.
+    pub(crate) fn everything(name: &str) -> Self {
+        Self { name: name.to_owned(), subtrees: vec![INTERNET.to_vec()] }
+    }
+}
+
+impl fmt::Debug for CommunityConfig {
+    /// Leaves out the name: it is a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommunityConfig").field("subtrees", &self.subtrees).finish_non_exhaustive()
+    }
+}
+
+/// A transport address: `udp:127.0.0.1:161` or `udp:[::1]:161`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Listen(pub(crate) SocketAddr);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let (transport, address) = text.split_once(':').ok_or("it names no transport")?;
+        match transport {
+            "udp" => address.parse().map(Self).map_err(|_| "it is no address and port"),
+            "tcp" => Err("TCP is not supported yet"),
+            _ => Err("its transport is unknown"),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "udp:{}", self.0)
+    }
+}
+
+/// Below this is everything that there is.
+const INTERNET: &[u32] = &[1, 3, 6, 1];
+
+const DISPLAY_STRING: &str = "a string of at most 255 octets";
+
+pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
+    let listen = section.texts("listen", "`udp:ADDRESS:PORT`");
+    let mut display_string = |key| {
+        section.parsed(key, DISPLAY_STRING, |value| {
+            value.as_str().filter(|text| text.len() <= 255).map(str::to_owned)
+        })
+    };
+    let contact = display_string("contact").unwrap_or_default();
+    let name = display_string("name");
+    let location = display_string("location").unwrap_or_default();
+    if section.key_span("agentx").is_some() {
+        let agentx = section.take("agentx");
+        let span = agentx.map_or(0..0, |value| value.span);
+        section.problems.add(&span, "`snmp.agentx` is not supported yet");
+    }
+    let communities = section.sections("community").into_iter().filter_map(community).collect();
+    for user in section.sections("user") {
+        read_user(user, folder);
+    }
+    section.finish();
+    SnmpConfig { listen: listen.unwrap_or_default(), contact, name, location, communities }
+}
+
+fn community(mut section: Section<'_, '_>) -> Option<CommunityConfig> {
+    // No message of this key says what was found: a community is a password.
+    let taken = section.take("name");
+    let name = taken.as_ref().and_then(|taken| taken.value.as_str()).map(str::to_owned);
+    let name = name.filter(|name| (1..=255).contains(&name.len()));
+    match (&taken, &name) {
+        (None, _) => section.missing("name", "the community"),
+        (Some(taken), None) => {
+            let message = format!("`{}`: expected a string of 1 to 255 octets", taken.key);
+            section.problems.add(&taken.span, message);
+        }
+        (Some(_), Some(_)) => {}
+    }
+    section.word("access", &[("read", ())]);
+    let view: Option<Vec<Subtree>> = section.texts("view", "an object identifier in digits");
+    section.finish();
+    let subtrees = match view {
+        Some(view) => view.into_iter().map(|subtree| subtree.0).collect(),
+        None => vec![INTERNET.to_vec()],
+    };
+    Some(CommunityConfig { name: name?, subtrees })
+}
+
+/// `1.3.6.1.2.1.44`, with or without a dot in front.
+struct Subtree(Vec<u32>);
+
+impl FromStr for Subtree {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let digits = text.strip_prefix('.').unwrap_or(text);
+        let parsed: Result<Vec<u32>, _> = digits.split('.').map(str::parse).collect();
+        match parsed {
+            Ok(oid) if (2..=128).contains(&oid.len()) => Ok(Self(oid)),
+            _ => Err("it is no object identifier"),
+        }
+    }
+}
+
+const AUTH: &[(&str, ())] =
+    &[("MD5", ()), ("SHA", ()), ("SHA-224", ()), ("SHA-256", ()), ("SHA-384", ()), ("SHA-512", ())];
+const PRIV: &[(&str, ())] = &[("DES", ()), ("AES", ()), ("AES-192", ()), ("AES-256", ())];
+
+/// `[[snmp.user]]`: checked whole, so that the file is right on the day that users are served.
+fn read_user(mut section: Section<'_, '_>, folder: &Path) {
+    let name = section.parsed("name", "a string of 1 to 32 octets", |value| {
+        value.as_str().filter(|text| (1..=32).contains(&text.len())).map(str::to_owned)
+    });
+    if name.is_none() && section.key_span("name").is_none() {
+        section.missing("name", "the name of the user");
+    }
+    let auth = section.word("auth", AUTH);
+    let auth_password: Option<Password> =
+        secret::password(&mut section, folder, "auth-password", "auth-password-file");
+    let privacy = section.word("priv", PRIV);
+    let priv_password =
+        secret::password(&mut section, folder, "priv-password", "priv-password-file");
+    if auth.is_some() && auth_password.is_none() {
+        section.missing("auth-password", "a password, or `auth-password-file` instead");
+    }
+    if privacy.is_some() && priv_password.is_none() {
+        section.missing("priv-password", "a password, or `priv-password-file` instead");
+    }
+    if privacy.is_some() && auth.is_none() {
+        section.missing("auth", "an algorithm, because there is no privacy without authentication");
+    }
+    section.word("access", &[("read", ()), ("write", ())]);
+    section.string("view", "the name of a view");
+    section.string("context", "the name of a context");
+    let span = section.span().clone();
+    section.problems.add(&span, "`[[snmp.user]]` is not supported yet");
+    section.finish();
+}

@@ -1,0 +1,237 @@
+//! Every message that a wrong file can cause, with its place.
+
+use std::path::Path;
+
+use super::*;
+
+/// What is said about `text`, one problem a line; nothing if it is right.
+fn problems(text: &str) -> String {
+    match Config::parse(Path::new("/etc/mip4/mip4d.toml"), text) {
+        Ok(_) => String::new(),
+        Err(problems) => {
+            let path = PathBuf::from("mip4d.toml");
+            ConfigError::Wrong { path, problems }.to_string()
+        }
+    }
+}
+
+fn good(text: &str) -> Config {
+    Config::parse(Path::new("/etc/mip4/mip4d.toml"), text)
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
+        .config
+}
+
+const STORE: &str = "[store]\npath = \"/var/lib/mip4/store\"\n";
+
+/// The file of the documentation, which has every table.
+const WHOLE: &str = r#"
+[store]
+path = "/var/lib/mip4/store"
+socket = "/run/mip4/store.sock"
+[snmp]
+listen = ["udp:127.0.0.1:1161", "udp:[::1]:1161"]
+[[snmp.community]]
+name = "public"
+[home-agent]
+address = "127.0.0.1"
+port = 434
+max-lifetime = 1800
+[[association]]
+peer = "10.99.0.7"
+spi = 1000
+algorithm = "hmac-md5"
+key = "hex:00112233445566778899aabbccddeeff"
+replay = "timestamps"
+tolerance = 7
+[[association]]
+peer = "user@example.com"
+spi = 0x100
+algorithm = "keyed-md5"
+key = "ascii:a good secret"
+"#;
+
+#[test]
+fn the_whole_file_is_read() {
+    let config = good(WHOLE);
+    assert!(
+        matches!(&config.store, StoreConfig::Owned { path, .. } if path.ends_with("mip4/store"))
+    );
+    assert_eq!(config.snmp.unwrap().listen.len(), 2);
+    let home_agent = config.home_agent.unwrap();
+    assert_eq!(home_agent.address.to_string(), "127.0.0.1:434");
+    assert_eq!(home_agent.lifetime_max.unwrap().0, 1800);
+    let [first, second] = config.associations.as_slice() else { panic!("two associations") };
+    assert_eq!((first.peer.to_string().as_str(), first.spi.0), ("10.99.0.7", 1000));
+    assert_eq!((second.peer.to_string().as_str(), second.spi.0), ("user@example.com", 256));
+    assert_eq!(second.key.expose_octets(), b"a good secret");
+    assert_eq!(second.tolerance, 7);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn paths_start_at_the_folder_of_the_file() {
+    let config = good("[store]\npath = \"store\"\nsocket = \"/run/mip4/store.sock\"\n");
+    let StoreConfig::Owned { path, socket, .. } = config.store else { panic!("owned") };
+    assert_eq!(path, Path::new("/etc/mip4/store"));
+    assert_eq!(socket.unwrap(), Path::new("/run/mip4/store.sock"));
+}
+
+/// What follows `[store]`, and what is said about it; line 3 is its first line.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "[home-agent]\nmaximum-lifetime = 5\naddress = \"127.0.0.1\"",
+        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-networks, max-bindings, max-lifetime, max-simultaneous-bindings, minimal-encapsulation, pools, port, reserved-bits, reverse-tunnel, shared-home-addresses",
+    ),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\nmax-lifetime = \"long\"",
+        "mip4d.toml:5:16: `home-agent.max-lifetime`: expected an integer from 1 to 65535 seconds, found \"long\"",
+    ),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\nmax-lifetime = 70_000",
+        "mip4d.toml:5:16: `home-agent.max-lifetime`: expected an integer from 1 to 65535 seconds, found 70000",
+    ),
+    (
+        "[home-agent]\naddress = \"224.0.0.11\"",
+        "mip4d.toml:4:11: `home-agent.address`: expected the IPv4 unicast address that mobile nodes register with, found \"224.0.0.11\"",
+    ),
+    (
+        "[home-agent]\nport = 434",
+        "mip4d.toml:3:2: `home-agent.address` is missing: expected the IPv4 unicast address that mobile nodes register with",
+    ),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\nreserved-bits = \"drop\"",
+        "mip4d.toml:5:17: `home-agent.reserved-bits`: expected \"reject\" or \"ignore\", found \"drop\"",
+    ),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\npools = [\"10.0.0.0/8\", \"10.0.0.0/33\", 7]",
+        "mip4d.toml:5:24: `home-agent.pools`: invalid IP address syntax; expected an IPv4 network such as `10.99.0.0/16`\nmip4d.toml:5:39: `home-agent.pools`: expected an IPv4 network such as `10.99.0.0/16`, found 7",
+    ),
+    (
+        "[home-agents]\n",
+        "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: association, daemon, foreign-agent, home-agent, log, mobile-node, snmp, store",
+    ),
+    ("[foreign-agent]\n", "mip4d.toml:3:2: `[foreign-agent]` is not supported yet"),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\n[home-agent]",
+        "mip4d.toml:5:2: not TOML: duplicate key",
+    ),
+    (
+        "[snmp]\nlisten = [\"tcp:127.0.0.1:161\", \"udp:here\", \"161\"]",
+        "mip4d.toml:4:11: `snmp.listen`: TCP is not supported yet; expected `udp:ADDRESS:PORT`\nmip4d.toml:4:32: `snmp.listen`: it is no address and port; expected `udp:ADDRESS:PORT`\nmip4d.toml:4:44: `snmp.listen`: it names no transport; expected `udp:ADDRESS:PORT`",
+    ),
+    (
+        "[snmp]\n[[snmp.community]]\nname = 5",
+        "mip4d.toml:5:8: `snmp.community.name`: expected a string of 1 to 255 octets",
+    ),
+    (
+        "[snmp]\n[[snmp.community]]\nname = \"public\"\naccess = \"write\"",
+        "mip4d.toml:6:10: `snmp.community.access`: expected \"read\", found \"write\"",
+    ),
+    (
+        "[snmp]\n[[snmp.user]]\nname = \"noc\"\nauth = \"SHA-256\"\nauth-password = \"short\"",
+        "mip4d.toml:4:1: `[[snmp.user]]` is not supported yet\nmip4d.toml:4:1: `snmp.user.auth-password` is missing: expected a password, or `auth-password-file` instead\nmip4d.toml:7:17: `snmp.user.auth-password`: expected at least 8 characters",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nalgorithm = \"rot13\"\nkey = \"hex:00\"",
+        "mip4d.toml:6:13: `association.algorithm`: expected \"hmac-md5\", \"keyed-md5\", \"hmac-sha1\" or \"hmac-sha256\", found \"rot13\"",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0\"\nspi = 1000\nkey = \"hex:00\"",
+        "mip4d.toml:4:8: `association.peer`: expected a home address, the address of an agent, or an NAI such as `user@example.com`, found \"10.99.0\"",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 12\nkey = \"hex:00\"",
+        "mip4d.toml:5:7: `association.spi`: expected an integer from 256 to 4294967295 (below 256 with `allow-reserved-spi = true`), found 12",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey = \"hex:0g\"",
+        "mip4d.toml:6:7: `association.key`: a key in hexadecimal has an even number of the digits 0-9 a-f; expected `hex:` and pairs of digits, or `ascii:` and characters",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey = \"sesame\"",
+        "mip4d.toml:6:7: `association.key`: it starts with neither `hex:` nor `ascii:`; expected `hex:` and pairs of digits, or `ascii:` and characters",
+    ),
+    (
+        "[[association]]\nspi = 1000",
+        "mip4d.toml:3:1: `association.key` is missing: expected `hex:` and pairs of digits, or `ascii:` and characters, or `key-file` instead\nmip4d.toml:3:1: `association.peer` is missing: expected a home address, the address of an agent, or an NAI such as `user@example.com`",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey-file = \"/nonexistent/key\"",
+        "mip4d.toml:6:12: `association.key-file`: cannot read /nonexistent/key: No such file or directory (os error 2)",
+    ),
+    (
+        "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey = \"hex:00\"\n[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey = \"hex:01\"",
+        "mip4d.toml:7:1: `association`: 10.99.0.7 has SPI 1000 twice",
+    ),
+    (
+        "[log]\nlevel = \"mip4d=loud\"",
+        "mip4d.toml:4:9: `log.level`: expected `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mip4d::role=debug`, found \"mip4d=loud\"",
+    ),
+    (
+        "[daemon]\nname = \"a/b\"",
+        "mip4d.toml:4:8: `daemon.name`: expected 1 to 64 letters, digits or `.` `-` `_` `@`, found \"a/b\"",
+    ),
+];
+
+#[test]
+fn every_mistake_is_named_with_its_place() {
+    let said = |text: &str| problems(&format!("{STORE}{text}\n"));
+    let differing: Vec<_> = WRONG
+        .iter()
+        .map(|(text, expected)| (text, said(text), (*expected).to_owned()))
+        .filter(|(_, said, expected)| said != expected)
+        .collect();
+    assert!(differing.is_empty(), "{differing:#?}");
+}
+
+#[test]
+fn a_store_is_owned_or_connected() {
+    assert_eq!(
+        problems(""),
+        "mip4d.toml:1:1: `store` is missing: expected a table `[store]` with `path` or `connect`"
+    );
+    assert_eq!(
+        problems("[store]\n"),
+        "mip4d.toml:1:2: `store.path` is missing: expected the folder of the store, or `connect` instead"
+    );
+    assert_eq!(
+        problems("[store]\npath = \"a\"\nconnect = \"unix:b\"\n"),
+        "mip4d.toml:3:1: `store.path` and `store.connect` are both given: expected one"
+    );
+    assert_eq!(
+        problems("[store]\nconnect = \"unix:b\"\nsocket = \"c\"\n"),
+        "mip4d.toml:3:1: `store.socket`: unknown key, `[store]` knows: connect"
+    );
+    assert!(matches!(
+        good("[store]\nconnect = \"unix:/run/mip4/store.sock\"\n").store,
+        StoreConfig::Connected(_)
+    ));
+}
+
+#[test]
+fn reserved_spis_need_a_switch_and_warn() {
+    let text = "[[association]]\npeer = \"10.99.0.7\"\nspi = 12\nkey = \"hex:00\"\nallow-reserved-spi = true\n";
+    let config = good(&format!("{STORE}{text}"));
+    assert_eq!(config.warnings, ["the association with 10.99.0.7 uses the reserved SPI 12"]);
+}
+
+#[test]
+fn no_message_and_no_debug_output_has_a_secret() {
+    let secret = "c0ffee00c0ffee00";
+    let text = format!(
+        "{STORE}[snmp]\n[[snmp.community]]\nname = \"{secret}\"\n[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nkey = \"hex:{secret}\"\n"
+    );
+    assert!(!format!("{:?}", good(&text)).contains(secret));
+    let wrong = format!("{text}key-file = \"x\"\ntolerance = 0\n");
+    let said = problems(&wrong);
+    assert!(said.contains("tolerance") && !said.contains(secret), "{said}");
+    let wrong = text.replace("hex:", "hax:");
+    assert!(!problems(&wrong).contains(secret));
+}
+
+#[test]
+fn several_mistakes_are_told_in_the_order_of_the_file() {
+    let said = problems("[store]\npath = 5\n[home-agent]\naddress = \"x\"\nport = 0\n");
+    let lines: Vec<&str> = said.lines().map(|line| line.split('`').nth(1).unwrap()).collect();
+    assert_eq!(lines, ["store.path", "home-agent.address", "home-agent.port"]);
+}

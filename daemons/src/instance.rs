@@ -1,0 +1,156 @@
+//! The row of this process: who it is, and that it is alive.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use store::{Batch, Class, Instance, InstanceState, Revision, Role, Snapshot, Store, Unknown};
+use tokio::time::MissedTickBehavior;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::driver::Shutdown;
+
+/// How often the row is written; it is stale after three were missed.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Keeps the row of this process. Clones share it.
+#[derive(Clone)]
+pub(crate) struct InstanceKeeper {
+    store: Store,
+    clock: Clock,
+    row: Arc<Mutex<Instance>>,
+}
+
+/// What an instance is called unless its file says: the host, and what it does there.
+pub(crate) fn default_name(roles: &[Role]) -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "localhost",
+        host => host,
+    };
+    // SNMP comes and goes with a file's edits; counters and bindings stay with what owns them.
+    let words: Vec<&str> = roles
+        .iter()
+        .filter(|role| !matches!(role, Role::Snmp | Role::Store))
+        .map(|role| role.as_str())
+        .collect();
+    if words.is_empty() { host.to_owned() } else { format!("{host}-{}", words.join("-")) }
+}
+
+/// What the last run of the instance left behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Predecessor {
+    /// How far its clock was stepped.
+    pub(crate) clock_step: i64,
+    /// It did not end in order, so relaxed writes may be lost.
+    pub(crate) crashed: bool,
+}
+
+impl Predecessor {
+    pub(crate) fn of(name: &str, snapshot: &Snapshot) -> Self {
+        match snapshot.rows::<Instance>().get(&name.to_owned()) {
+            Some(row) => {
+                Self { clock_step: row.clock_step, crashed: row.state != InstanceState::Gone }
+            }
+            None => Self::default(),
+        }
+    }
+}
+
+impl InstanceKeeper {
+    /// Makes the row, in state `starting`.
+    pub(crate) async fn announce(
+        store: Store,
+        clock: Clock,
+        name: String,
+        roles: Vec<Role>,
+        addresses: Vec<Ipv4Addr>,
+    ) -> anyhow::Result<Self> {
+        let stamp = clock.now().stamp();
+        let row = Instance {
+            name,
+            roles,
+            addresses,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process_id: std::process::id(),
+            started_at: stamp,
+            heartbeat_at: stamp,
+            clock_step: 0,
+            state: InstanceState::Starting,
+            applied_revision: 0,
+            apply_error: None,
+            unknown: Unknown::default(),
+        };
+        let keeper = Self { store, clock, row: Arc::new(Mutex::new(row)) };
+        keeper.write(Class::Durable).await?;
+        Ok(keeper)
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.change(|row| row.name.clone())
+    }
+
+    /// Says durably in which state the process is.
+    pub(crate) async fn set_state(&self, state: InstanceState) -> anyhow::Result<()> {
+        self.change(|row| row.state = state);
+        self.write(Class::Durable).await
+    }
+
+    /// Says which revision of the configuration is acted on, with the next heartbeat.
+    pub(crate) fn applied(&self, revision: Revision) {
+        self.change(|row| {
+            row.applied_revision = revision.0;
+            row.apply_error = None;
+        });
+    }
+
+    /// Says why the newest configuration is not acted on, with the next heartbeat.
+    pub(crate) fn apply_failed(&self, why: &str) {
+        self.change(|row| row.apply_error = Some(why.to_owned()));
+    }
+
+    /// Writes the row every second until it is time to stop.
+    pub(crate) async fn beat(self, mut shutdown: Shutdown) {
+        let mut ticks = tokio::time::interval(HEARTBEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut step = self.clock.now().clock_step;
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return,
+                _ = ticks.tick() => {}
+            }
+            let row = self.stamped();
+            if row.clock_step != step {
+                warn!(milliseconds = row.clock_step - step, "the wall clock was stepped");
+                step = row.clock_step;
+            }
+            let mut batch = Batch::new(Class::Relaxed);
+            batch.put(row);
+            self.store.commit_soon(batch);
+        }
+    }
+
+    async fn write(&self, class: Class) -> anyhow::Result<()> {
+        let mut batch = Batch::new(class);
+        batch.put(self.stamped());
+        self.store.commit(batch).await.context("failed to write the row of this instance")?;
+        Ok(())
+    }
+
+    /// The row as of now.
+    fn stamped(&self) -> Instance {
+        let now = self.clock.now();
+        self.change(|row| {
+            row.heartbeat_at = now.stamp();
+            row.clock_step = now.clock_step;
+            row.clone()
+        })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Instance) -> T) -> T {
+        change(&mut self.row.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,113 @@
+//! Gives privileges up once what needs them is done.
+
+use std::fs;
+
+use anyhow::{Context as _, anyhow, bail};
+use rustix::process::{Gid, Uid};
+use rustix::thread;
+
+/// Whom to become.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// The groups of the user beside its own.
+    pub(crate) groups: Vec<u32>,
+}
+
+impl Account {
+    /// Looks `user` up in the files of this machine.
+    pub(crate) fn find(user: &str, group: Option<&str>) -> anyhow::Result<Self> {
+        let passwd = fs::read_to_string("/etc/passwd").context("failed to read /etc/passwd")?;
+        let groups = fs::read_to_string("/etc/group").context("failed to read /etc/group")?;
+        Self::find_in(&passwd, &groups, user, group)
+    }
+
+    fn find_in(
+        passwd: &str,
+        groups: &str,
+        user: &str,
+        group: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let (uid, own_gid) = passwd
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find_map(|fields| match fields.as_slice() {
+                [name, _, uid, gid, ..] if *name == user => {
+                    Some((uid.parse().ok()?, gid.parse().ok()?))
+                }
+                _ => None,
+            })
+            .ok_or_else(|| anyhow!("there is no user `{user}` in /etc/passwd"))?;
+        let gid = match group {
+            Some(group) => group_id(groups, group)?,
+            None => own_gid,
+        };
+        let is_member = |members: &str| members.split(',').any(|member| member == user);
+        let groups = groups
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .filter_map(|fields| match fields.as_slice() {
+                [_, _, gid, members, ..] if is_member(members) => gid.parse().ok(),
+                _ => None,
+            })
+            .collect();
+        Ok(Self { uid, gid, groups })
+    }
+}
+
+/// The number of a group of this machine.
+pub(crate) fn find_group(group: &str) -> anyhow::Result<u32> {
+    group_id(&fs::read_to_string("/etc/group").context("failed to read /etc/group")?, group)
+}
+
+fn group_id(groups: &str, group: &str) -> anyhow::Result<u32> {
+    groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find_map(|fields| match fields.as_slice() {
+            [name, _, gid, ..] if *name == group => gid.parse().ok(),
+            _ => None,
+        })
+        .ok_or_else(|| anyhow!("there is no group `{group}` in /etc/group"))
+}
+
+/// Becomes `account`, for good: real, effective and saved.
+///
+/// The kernel keeps these for each thread, so this comes before any thread is started.
+pub(crate) fn become_account(account: &Account) -> anyhow::Result<()> {
+    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads > 1 {
+        bail!("{threads} threads run already, and only one would lose its privileges");
+    }
+    let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    thread::set_thread_groups(&groups).context("failed to set the groups")?;
+    thread::set_thread_res_gid(gid, gid, gid).context("failed to set the group")?;
+    thread::set_thread_res_uid(uid, uid, uid).context("failed to set the user")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nmip4:x:990:980::/:/usr/sbin/nologin\n";
+    const GROUP: &str = "root:x:0:\nadm:x:4:syslog,mip4\nmip4:x:980:\nmip4-view:x:981:mip4x\n";
+
+    #[test]
+    fn an_account_has_its_groups() {
+        let account = Account::find_in(PASSWD, GROUP, "mip4", None).unwrap();
+        assert_eq!(account, Account { uid: 990, gid: 980, groups: vec![4] });
+        let account = Account::find_in(PASSWD, GROUP, "mip4", Some("mip4-view")).unwrap();
+        assert_eq!(account.gid, 981);
+    }
+
+    #[test]
+    fn strangers_are_named() {
+        let error = Account::find_in(PASSWD, GROUP, "mip", None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no user `mip` in /etc/passwd");
+        let error = Account::find_in(PASSWD, GROUP, "mip4", Some("wheel")).unwrap_err();
+        assert_eq!(error.to_string(), "there is no group `wheel` in /etc/group");
+    }
+}

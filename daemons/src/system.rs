@@ -1,0 +1,222 @@
+//! Everything that a configuration file asks for, started in order and stopped in order.
+
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::thread::JoinHandle;
+
+use agent::Engine;
+use anyhow::{Context as _, anyhow};
+use mobility::HomeAgent;
+use rustix::io::Errno;
+use store::{InstanceState, Role, Store};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::associations;
+use crate::clock::Clock;
+use crate::config::{Config, HomeAgentSection, StoreConfig};
+use crate::driver::home_agent::HomeAgentDriver;
+use crate::driver::{Shutdown, Stop, snmp};
+use crate::exit::{ExitStatus, Failure};
+use crate::instance::{self, InstanceKeeper, Predecessor};
+use crate::socket::{bind_udp, into_tokio};
+use crate::storage::{self, StoreServer};
+
+/// The sockets that may need privileges, bound before they are given up.
+pub(crate) struct Bound {
+    home_agent: Option<UdpSocket>,
+    snmp: Vec<UdpSocket>,
+}
+
+impl Bound {
+    pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
+        let bind = |address, purpose: &str| {
+            let bound = bind_udp(address).with_context(|| format!("{purpose} cannot be served"));
+            bound.map_err(|error| {
+                let errno = error.downcast_ref().and_then(Errno::from_io_error);
+                match errno {
+                    Some(Errno::ACCESS | Errno::PERM) => {
+                        Failure::new(ExitStatus::NotPermitted, error)
+                    }
+                    _ => Failure::from(error),
+                }
+            })
+        };
+        let home_agent = match &config.home_agent {
+            Some(section) => Some(bind(section.address.into(), "the home agent")?),
+            None => None,
+        };
+        let listen = config.snmp.iter().flat_map(|snmp| &snmp.listen);
+        let snmp = listen.map(|listen| bind(listen.0, "SNMP")).collect::<Result<_, _>>()?;
+        Ok(Self { home_agent, snmp })
+    }
+
+    /// Where the home agent is, once a port has been chosen.
+    pub(crate) fn home_agent(&self) -> Option<SocketAddrV4> {
+        match self.home_agent.as_ref()?.local_addr().ok()? {
+            std::net::SocketAddr::V4(address) => Some(address),
+            std::net::SocketAddr::V6(_) => None,
+        }
+    }
+}
+
+/// A process that serves.
+pub(crate) struct System {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) instance: InstanceKeeper,
+    roles: JoinSet<anyhow::Result<()>>,
+    snmp: Option<JoinHandle<()>>,
+    server: Option<StoreServer>,
+    shutdown: Shutdown,
+    stop: Stop,
+}
+
+impl System {
+    /// Starts everything; returns once all of it serves.
+    pub(crate) async fn start(config: &Config, bound: Bound) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let store = storage::open(&config.store).await?;
+        let (stop, shutdown) = Stop::new();
+        match Self::start_on(config, bound, store.clone(), clock, stop, shutdown).await {
+            Ok(system) => Ok(system),
+            Err(failure) => {
+                store.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn start_on(
+        config: &Config,
+        bound: Bound,
+        store: Store,
+        clock: Clock,
+        stop: Stop,
+        shutdown: Shutdown,
+    ) -> Result<Self, Failure> {
+        let name = instance_name(config);
+        let predecessor = Predecessor::of(&name, &store.snapshot());
+        clock.take_over_steps(predecessor.clock_step);
+        if predecessor.crashed {
+            warn!("the last run did not end in order: counters may have lost their last moments");
+        }
+        let instance = InstanceKeeper::announce(
+            store.clone(),
+            clock.clone(),
+            name.clone(),
+            roles(config),
+            addresses(config),
+        )
+        .await?;
+        associations::follow_file(&store, &name, &config.associations).await?;
+        let mut system = Self {
+            store,
+            clock,
+            instance,
+            roles: JoinSet::new(),
+            snmp: None,
+            server: None,
+            shutdown,
+            stop,
+        };
+        if let (Some(section), Some(socket)) = (&config.home_agent, bound.home_agent) {
+            system.start_home_agent(section, socket, predecessor.crashed).await?;
+        }
+        if let Some(snmp) = &config.snmp {
+            let Self { store, clock, shutdown, .. } = &system;
+            let engine = Engine::new(snmp::engine_config(snmp, clock));
+            let (store, clock, shutdown) = (store.clone(), clock.clone(), shutdown.clone());
+            system.snmp = Some(snmp::spawn(engine, bound.snmp, store, clock, shutdown)?);
+        }
+        if let StoreConfig::Owned { .. } = &config.store {
+            system.server = Some(StoreServer::start(&config.store)?);
+        }
+        system.instance.set_state(InstanceState::Serving).await?;
+        let beat = system.instance.clone().beat(system.shutdown.clone());
+        system.roles.spawn(async {
+            beat.await;
+            Ok(())
+        });
+        info!(instance = name, "serving");
+        Ok(system)
+    }
+
+    async fn start_home_agent(
+        &mut self,
+        section: &HomeAgentSection,
+        socket: UdpSocket,
+        crashed: bool,
+    ) -> anyhow::Result<()> {
+        let machine = section.machine(&self.instance.name(), seed()?, crashed);
+        let machine = HomeAgent::new(machine, &self.store.snapshot(), self.clock.now());
+        let associations = associations::follow_store(&self.store).await;
+        let local = SocketAddrV4::new(*section.address.ip(), socket.local_addr()?.port());
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let driver = HomeAgentDriver::new(machine, into_tokio(socket)?, local, store, clock);
+        let (instance, shutdown) = (self.instance.clone(), self.shutdown.clone());
+        self.roles.spawn(async move {
+            driver.run(associations, instance, shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Returns when some part cannot go on; never, if all is well.
+    pub(crate) async fn broken(&mut self) -> anyhow::Error {
+        match self.roles.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Ok(Ok(()))) => anyhow!("a part of the process ended by itself"),
+            Some(Err(panicked)) => anyhow!(panicked).context("a part of the process panicked"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops everything in order: no new work, what is on its way, the last words, the store.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        info!("stopping");
+        let said = self.instance.set_state(InstanceState::Draining).await;
+        self.stop.now();
+        let mut first_error = said.err();
+        while let Some(ended) = self.roles.join_next().await {
+            let ended = ended.map_err(anyhow::Error::from).and_then(|done| done);
+            first_error = first_error.or(ended.err());
+        }
+        if let Some(snmp) = self.snmp.take() {
+            let joined = tokio::task::spawn_blocking(|| snmp.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                first_error = first_error.or_else(|| Some(anyhow!("the SNMP thread panicked")));
+            }
+        }
+        let gone = self.instance.set_state(InstanceState::Gone).await;
+        drop(self.server.take());
+        self.store.close().await;
+        match first_error.or(gone.err()) {
+            Some(error) => Err(error.context("did not stop in order").into()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn roles(config: &Config) -> Vec<Role> {
+    let mut roles = Vec::new();
+    roles.extend(config.home_agent.is_some().then_some(Role::HomeAgent));
+    roles.extend(config.snmp.is_some().then_some(Role::Snmp));
+    roles.extend(matches!(config.store, StoreConfig::Owned { .. }).then_some(Role::Store));
+    roles
+}
+
+fn addresses(config: &Config) -> Vec<Ipv4Addr> {
+    config.home_agent.iter().map(|section| *section.address.ip()).collect()
+}
+
+/// What this process is called in the store.
+pub(crate) fn instance_name(config: &Config) -> String {
+    config.daemon.name.clone().unwrap_or_else(|| instance::default_name(&roles(config)))
+}
+
+/// Octets that nobody can guess.
+pub(crate) fn seed() -> anyhow::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(seed)
+}
