@@ -105,9 +105,8 @@ async fn put_secrets(store: &Store, configured: &[AssociationConfig]) -> anyhow:
 async fn finish_one(
     writes: &mut JoinSet<Result<Revision, store::CommitError>>,
 ) -> anyhow::Result<()> {
-    match writes.join_next().await {
-        Some(done) => drop(done?.context("failed to seal a key")?),
-        None => {}
+    if let Some(done) = writes.join_next().await {
+        done?.context("failed to seal a key")?;
     }
     Ok(())
 }

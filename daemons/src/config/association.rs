@@ -1,6 +1,6 @@
 //! `[[association]]`: mobility security associations.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use store::{Algorithm, Association, Identity, Origin, ReplayProtection, StorageType, Unknown};
@@ -63,13 +63,13 @@ pub(super) fn read<'i>(
     problems: &Problems<'i>,
     warnings: &mut Vec<String>,
 ) -> Vec<AssociationConfig> {
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     let mut associations = Vec::new();
     for section in sections {
         let span = section.span().clone();
         let Some(association) = read_one(section, folder, warnings) else { continue };
         let name = (association.peer.clone(), association.spi);
-        if names.insert(name, ()).is_some() {
+        if !names.insert(name) {
             let (peer, spi) = (&association.peer, association.spi);
             problems.add(&span, format!("`association`: {peer} has SPI {spi} twice"));
         }

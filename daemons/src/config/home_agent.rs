@@ -79,8 +79,9 @@ const NETWORK: &str = "an IPv4 network such as `10.99.0.0/16`";
 pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
     let expected = "the IPv4 unicast address that mobile nodes register with";
     let address_at = section.key_span("address");
-    let address = section
-        .parsed("address", expected, |value| value.as_str()?.parse().ok().filter(is_unicast));
+    let address = section.parsed("address", expected, |value| {
+        value.as_str()?.parse().ok().filter(|address| is_unicast(*address))
+    });
     if address_at.is_none() {
         section.missing("address", expected);
     }
@@ -126,6 +127,6 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
     config
 }
 
-fn is_unicast(address: &Ipv4Addr) -> bool {
+fn is_unicast(address: Ipv4Addr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
 }

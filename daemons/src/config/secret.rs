@@ -40,7 +40,7 @@ pub(super) fn key(section: &mut Section<'_, '_>, folder: &Path) -> Option<Secret
             None
         }
         (Some(inline), None) => {
-            let parsed = match &inline.value {
+            let parsed = match &inline.given {
                 DeValue::String(text) => parse_key(text),
                 _ => Err("it is not a string".to_owned()),
             };
@@ -52,7 +52,7 @@ pub(super) fn key(section: &mut Section<'_, '_>, folder: &Path) -> Option<Secret
                 .ok()
         }
         (None, Some(file)) => {
-            let read = match &file.value {
+            let read = match &file.given {
                 DeValue::String(path) => read_secret_file(&folder.join(path.as_ref()))
                     .and_then(|text| parse_key(text.trim_end_matches(['\r', '\n']))),
                 _ => Err("expected a path".to_owned()),
@@ -81,11 +81,11 @@ pub(super) fn password(
             return None;
         }
         (Some(text), None) => {
-            let read = text.value.as_str().map(|text| Zeroizing::new(text.to_owned()));
+            let read = text.given.as_str().map(|text| Zeroizing::new(text.to_owned()));
             (text, read.ok_or_else(|| "expected a string".to_owned()))
         }
         (None, Some(path)) => {
-            let read = match path.value.as_str() {
+            let read = match path.given.as_str() {
                 Some(name) => read_secret_file(&folder.join(name))
                     .map(|text| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())),
                 None => Err("expected a path".to_owned()),

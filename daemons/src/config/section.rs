@@ -24,7 +24,7 @@ pub(super) struct Section<'i, 'p> {
 pub(super) struct Value<'i> {
     pub(super) key: String,
     pub(super) span: Range<usize>,
-    pub(super) value: DeValue<'i>,
+    pub(super) given: DeValue<'i>,
 }
 
 impl<'i, 'p> Section<'i, 'p> {
@@ -59,7 +59,7 @@ impl<'i, 'p> Section<'i, 'p> {
         self.known.push(key);
         let (_, value) = self.entries.remove(key)?;
         let span = value.span();
-        Some(Value { key: self.name(key), span, value: value.into_inner() })
+        Some(Value { key: self.name(key), span, given: value.into_inner() })
     }
 
     /// Takes a value that `parse` understands; `expected` says what that is.
@@ -70,7 +70,7 @@ impl<'i, 'p> Section<'i, 'p> {
         parse: impl FnOnce(&DeValue<'i>) -> Option<T>,
     ) -> Option<T> {
         let taken = self.take(key)?;
-        let parsed = parse(&taken.value);
+        let parsed = parse(&taken.given);
         if parsed.is_none() {
             self.wrong(&taken, expected);
         }
@@ -121,7 +121,7 @@ impl<'i, 'p> Section<'i, 'p> {
         expected: &str,
     ) -> Option<Vec<T>> {
         let taken = self.take(key)?;
-        let DeValue::Array(items) = &taken.value else {
+        let DeValue::Array(items) = &taken.given else {
             self.wrong(&taken, &format!("an array of {expected}"));
             return None;
         };
@@ -153,7 +153,7 @@ impl<'i, 'p> Section<'i, 'p> {
     pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'i, 'p>> {
         let key_span = self.key_span(key);
         let taken = self.take(key)?;
-        let DeValue::Table(table) = taken.value else {
+        let DeValue::Table(table) = taken.given else {
             self.wrong(&taken, &format!("a table `[{}]`", taken.key));
             return None;
         };
@@ -164,7 +164,7 @@ impl<'i, 'p> Section<'i, 'p> {
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'i, 'p>> {
         let Some(taken) = self.take(key) else { return Vec::new() };
         let expected = format!("tables `[[{}]]`", taken.key);
-        let DeValue::Array(items) = taken.value else {
+        let DeValue::Array(items) = taken.given else {
             self.wrong(&taken, &expected);
             return Vec::new();
         };
@@ -204,7 +204,7 @@ impl<'i, 'p> Section<'i, 'p> {
     }
 
     fn wrong(&self, taken: &Value<'_>, expected: &str) {
-        let found = describe(&taken.value);
+        let found = describe(&taken.given);
         let message = format!("`{}`: expected {expected}, found {found}", taken.key);
         self.problems.add(&taken.span, message);
     }

@@ -95,7 +95,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
 fn community(mut section: Section<'_, '_>) -> Option<CommunityConfig> {
     // No message of this key says what was found: a community is a password.
     let taken = section.take("name");
-    let name = taken.as_ref().and_then(|taken| taken.value.as_str()).map(str::to_owned);
+    let name = taken.as_ref().and_then(|taken| taken.given.as_str()).map(str::to_owned);
     let name = name.filter(|name| (1..=255).contains(&name.len()));
     match (&taken, &name) {
         (None, _) => section.missing("name", "the community"),

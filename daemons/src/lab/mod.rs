@@ -69,7 +69,7 @@ pub(crate) fn lab(args: &LabArgs, log: &LogArgs) -> Result<(), Failure> {
 async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let peers = Peer::several(args.nodes)?;
-    let config = network::config(args.snmp, args.mip_port, &peers, directory)?;
+    let config = network::config(args.snmp, args.mip_port, &peers, directory);
     let bound = Bound::bind(&config)?;
     let home_agent = bound.home_agent().context("the lab has no home agent")?;
     let mut system = tokio::select! {

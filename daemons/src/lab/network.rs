@@ -88,15 +88,10 @@ impl Peer {
 }
 
 /// What a configuration file of the lab's fixed part would say.
-pub(super) fn config(
-    snmp: SocketAddr,
-    mip_port: u16,
-    peers: &[Peer],
-    directory: &Path,
-) -> anyhow::Result<Config> {
+pub(super) fn config(snmp: SocketAddr, mip_port: u16, peers: &[Peer], directory: &Path) -> Config {
     let community = CommunityConfig::everything(COMMUNITY);
     let name = Some(INSTANCE.to_owned());
-    Ok(Config {
+    Config {
         path: directory.to_owned(),
         daemon: DaemonConfig { name: name.clone(), ..DaemonConfig::default() },
         log: LogConfig::default(),
@@ -111,7 +106,7 @@ pub(super) fn config(
         home_agent: Some(HomeAgentSection::at(SocketAddrV4::new(HOME_AGENT, mip_port))),
         associations: peers.iter().map(Peer::configured).collect(),
         warnings: Vec::new(),
-    })
+    }
 }
 
 /// The mobile nodes, in a task of their own.
