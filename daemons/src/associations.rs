@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use mobility::SecurityAssociation;
 use serde_json::Value;
 use store::{
-    Algorithm, AnyKey, AnyRow, Association, AssociationKey, Batch, Change, Class, Key as _, Origin,
-    Revision, Row as _, Store, WatchEvent, WatchStream,
+    AnyKey, AnyRow, Association, AssociationKey, Batch, Change, Class, Key as _, Origin, Revision,
+    Row as _, Store, WatchEvent, WatchStream,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use wire::{AuthenticationAlgorithm, SecretKey};
+use wire::SecretKey;
 
 use crate::config::AssociationConfig;
 
@@ -220,12 +220,7 @@ fn association(row: &Association, key: SecretKey) -> SecurityAssociation {
     SecurityAssociation {
         peer: row.peer.clone(),
         spi: row.spi,
-        algorithm: match row.algorithm {
-            Algorithm::HmacMd5 => AuthenticationAlgorithm::HmacMd5,
-            Algorithm::KeyedMd5 => AuthenticationAlgorithm::KeyedMd5,
-            Algorithm::HmacSha1 => AuthenticationAlgorithm::HmacSha1,
-            Algorithm::HmacSha256 => AuthenticationAlgorithm::HmacSha256,
-        },
+        algorithm: row.algorithm,
         key,
         replay: row.replay,
         tolerance: Duration::from_secs(row.tolerance.into()),
