@@ -34,6 +34,12 @@ pub(crate) trait Engine: Send + Sync + 'static {
         octets: Option<Zeroizing<Vec<u8>>>,
     ) -> Boxed<'_, Result<Revision, CommitError>>;
 
+    /// Folds what commits wrote into its most compact form; returns the revision it covers.
+    fn checkpoint(&self) -> Boxed<'_, Result<Revision, CommitError>> {
+        let revision = self.snapshot().revision;
+        Box::pin(async move { Ok(revision) })
+    }
+
     fn health(&self) -> Health;
 
     /// Flushes what is queued and lets go of files and sockets; later commits fail.

@@ -5,12 +5,18 @@
 
 mod batch;
 mod engine;
+mod files;
+mod journal;
 mod key;
+mod local;
 mod memory;
 mod published;
 mod rows;
+mod secrets;
 mod store;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod time;
 mod watch;
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::engine::Engine;
+use crate::local::Local;
 use crate::memory::Memory;
 use crate::{Batch, Class, Compare, Revision, Snapshot, WatchStream};
 
@@ -22,10 +23,16 @@ pub struct Store {
 impl Store {
     /// Opens the store at `url` and loads it; returns once snapshots can be served.
     pub async fn open(url: &StoreUrl, options: OpenOptions) -> Result<Self, OpenError> {
-        match (url, options) {
-            (StoreUrl::Sled(_) | StoreUrl::Unix(_) | StoreUrl::Etcd(_), _) => {
-                std::future::ready(Err(OpenError::Unsupported(url.clone()))).await
+        match url {
+            StoreUrl::Sled(path) => {
+                let path = path.clone();
+                let opened =
+                    tokio::task::spawn_blocking(move || Local::open(&path, options.into()));
+                Ok(Self::from_engine(opened.await.unwrap_or_else(|error| {
+                    Err(OpenError::Unreachable(format!("loading it stopped: {error}")))
+                })?))
             }
+            StoreUrl::Unix(_) | StoreUrl::Etcd(_) => Err(OpenError::Unsupported(url.clone())),
         }
     }
 
@@ -85,6 +92,11 @@ impl Store {
     /// Forgets the secret at `path`, durably; no error if there is none.
     pub async fn delete_secret(&self, path: &str) -> Result<Revision, CommitError> {
         self.engine.put_secret(path, None).await
+    }
+
+    /// Folds the journal into a checkpoint now, where the engine has one; returns its revision.
+    pub async fn checkpoint(&self) -> Result<Revision, CommitError> {
+        self.engine.checkpoint().await
     }
 
     /// How the store is, as of now.

@@ -256,7 +256,6 @@ macro_rules! tables {
                 Event { revision: at, changes: changes.into(), stamps: stamps.into() }
             }
 
-            #[expect(dead_code, reason = "for engines that load from elsewhere")]
             /// Puts a row back as it was, with what was known of it.
             pub(crate) fn restore(&mut self, row: AnyRow, stamp: Stamp) {
                 match row {
@@ -264,7 +263,6 @@ macro_rules! tables {
                 }
             }
 
-            #[expect(dead_code, reason = "for engines that load from elsewhere")]
             /// Removes a row; tells whether there was one.
             pub(crate) fn remove(&mut self, key: &AnyKey) -> bool {
                 match key { $(AnyKey::$row(key) => self.$field.delete(key),)* }

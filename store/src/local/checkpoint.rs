@@ -1,0 +1,357 @@
+//! The checkpoint: all rows at one revision, in a sled tree that is never written again.
+//!
+//! Each checkpoint is a folder of its own, filled once, synced file by file by
+//! us (sled's `flush` is not a sync), read back whole, and then named, with its
+//! revision, counts and the checksum of every file, in `checkpoint.json`, which
+//! replaces the one before by a rename. So nothing rests on how sled recovers:
+//! its files are verified before it sees them, and its answer afterwards.
+//!
+//! The tree maps page numbers to pages: a CRC-32C, then items, about 8 KiB of
+//! them. A page for each row would take five times as long to write and to read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use super::load;
+use super::state::State;
+use crate::files::Files;
+use crate::journal::item::Item;
+use crate::journal::segment::FORMAT;
+use crate::{OpenError, Revision, Table};
+
+/// How large a page grows before the next is begun; sled keeps values of this size inline.
+const PAGE: usize = 8 * 1024;
+const SLED_CACHE: u64 = 32 * 1024 * 1024;
+const MANIFEST: &str = "checkpoint.json";
+
+/// What a checkpoint must turn out to be.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: u32,
+    pub(crate) revision: Revision,
+    /// The folder of the sled database, below that of the store.
+    pub(crate) folder: String,
+    pub(crate) totals: Totals,
+    /// The files in it.
+    files: BTreeMap<String, Seal>,
+}
+
+/// What the pages hold.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) pages: u64,
+    pub(crate) items: u64,
+    pub(crate) octets: u64,
+    /// CRC-32C over the checksums of the pages, in order.
+    checksum: u32,
+}
+
+/// Length and CRC-32C of a file.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Seal {
+    length: u64,
+    checksum: u32,
+}
+
+impl Totals {
+    /// Counts a page and verifies its checksum; returns its items.
+    pub(crate) fn count<'a>(&mut self, page: &'a [u8]) -> Option<&'a [u8]> {
+        let (stated, items) = page.split_first_chunk::<4>()?;
+        if crc32c::crc32c(items) != u32::from_be_bytes(*stated) {
+            return None;
+        }
+        self.pages += 1;
+        self.octets += u64::try_from(page.len()).ok()?;
+        self.checksum = crc32c::crc32c_append(self.checksum, stated);
+        for item in Item::parse_all(items) {
+            item.ok()?;
+            self.items += 1;
+        }
+        Some(items)
+    }
+}
+
+impl Manifest {
+    /// The octets that the files take.
+    pub(crate) fn octets(&self) -> u64 {
+        self.files.values().map(|seal| seal.length).sum()
+    }
+
+    /// Whether the files are those that were sealed; sled is not asked before they are.
+    pub(crate) fn verify_files(&self, store: &Path) -> Result<(), OpenError> {
+        let folder = store.join(&self.folder);
+        let found = seals(&folder).map_err(|source| OpenError::Io {
+            doing: "read",
+            path: folder.clone(),
+            source,
+        })?;
+        for (name, seal) in &self.files {
+            let what = match found.get(name) {
+                None => "it is missing".to_owned(),
+                Some(is) if is.length != seal.length => {
+                    format!("it has {} octets instead of {}", is.length, seal.length)
+                }
+                Some(is) if is.checksum != seal.checksum => "its checksum is wrong".to_owned(),
+                Some(_) => continue,
+            };
+            return Err(self.damaged(&folder.join(name), &what));
+        }
+        Ok(())
+    }
+
+    /// A fault in `file`: nothing of this checkpoint can be trusted.
+    pub(crate) fn damaged(&self, file: &Path, what: &str) -> OpenError {
+        OpenError::Damaged {
+            file: file.to_owned(),
+            offset: 0,
+            what: what.to_owned(),
+            good: Revision(0),
+            written: self.revision,
+        }
+    }
+}
+
+/// Reads the manifest of the store; `None` if it has no checkpoint yet.
+pub(crate) fn read_manifest(store: &Path) -> Result<Option<Manifest>, OpenError> {
+    let path = store.join(MANIFEST);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(OpenError::Io { doing: "read", path, source }),
+    };
+    let damaged = |what: &str| OpenError::Damaged {
+        file: path.clone(),
+        offset: 0,
+        what: what.to_owned(),
+        good: Revision(0),
+        written: Revision(0),
+    };
+    let (stated, body) = text.split_first_chunk::<9>().ok_or_else(|| damaged("it is too short"))?;
+    if stated != checksum_line(body).as_bytes() {
+        return Err(damaged("its checksum is wrong"));
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))?;
+    if manifest.format != FORMAT {
+        return Err(OpenError::Format { file: path, found: manifest.format, known: FORMAT });
+    }
+    Ok(Some(manifest))
+}
+
+fn checksum_line(body: &[u8]) -> String {
+    format!("{:08x}\n", crc32c::crc32c(body))
+}
+
+/// Writes, syncs, verifies and names a checkpoint of `state`.
+///
+/// It ends early, with an error, once `stop` is set.
+pub(crate) fn write(
+    files: &Arc<dyn Files>,
+    store: &Path,
+    state: &State,
+    stop: &Arc<AtomicBool>,
+) -> Result<Manifest, OpenError> {
+    let before = read_manifest(store)?;
+    if let Some(before) = before.filter(|before| before.revision == state.snapshot.revision) {
+        return Ok(before);
+    }
+    let name = format!("checkpoint-{:020}", state.snapshot.revision.0);
+    let folder = store.join(&name);
+    let made = make(files, store, &name, state, stop);
+    if made.is_err() {
+        // Of no use, and its room may be what is missing.
+        let _ = files.remove_directory(&folder);
+    }
+    made
+}
+
+fn make(
+    files: &Arc<dyn Files>,
+    store: &Path,
+    name: &str,
+    state: &State,
+    stop: &Arc<AtomicBool>,
+) -> Result<Manifest, OpenError> {
+    let folder = store.join(name);
+    let failed = |doing| {
+        let path = folder.clone();
+        move |source| OpenError::Io { doing, path, source }
+    };
+    files.remove_directory(&folder).map_err(failed("empty"))?;
+    let into = folder.clone();
+    let (of, until) = (state.clone(), Arc::clone(stop));
+    let totals = guarded(&folder, move || fill(&into, &of, &until))?;
+    files.sync_tree(&folder).map_err(failed("sync"))?;
+    // Reading back also lets sled write what it writes at an opening, before the files are sealed.
+    let from = folder.clone();
+    let found = guarded(&folder, move || {
+        let mut found = Totals::default();
+        load::pages(&from, &mut |page| found.count(page).map(|_| ()).ok_or(()))?;
+        Ok(found)
+    })?;
+    let mut manifest = Manifest {
+        format: FORMAT,
+        revision: state.snapshot.revision,
+        folder: name.to_owned(),
+        totals,
+        files: BTreeMap::new(),
+    };
+    if found != totals {
+        return Err(manifest.damaged(&folder, "what was written does not read back"));
+    }
+    files.sync_tree(&folder).map_err(failed("sync"))?;
+    manifest.files = seals(&folder).map_err(failed("read"))?;
+    files.sync_directory(store).map_err(failed("sync"))?;
+    name_it(files, store, &manifest)?;
+    Ok(manifest)
+}
+
+/// Replaces the manifest: from here on this is the checkpoint.
+pub(crate) fn name_it(
+    files: &Arc<dyn Files>,
+    store: &Path,
+    manifest: &Manifest,
+) -> Result<(), OpenError> {
+    let path = store.join(MANIFEST);
+    let temporary = store.join("checkpoint.json.new");
+    let body = serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
+    let written = body.and_then(|body| {
+        if temporary.exists() {
+            files.remove(&temporary)?;
+        }
+        let mut file = files.create(&temporary)?;
+        file.write_at(0, &[checksum_line(&body).as_bytes(), &body].concat())?;
+        file.sync()?;
+        drop(file);
+        files.rename(&temporary, &path)?;
+        files.sync_directory(store)
+    });
+    written.map_err(|source| OpenError::Io { doing: "write", path, source })
+}
+
+/// Removes the folders of checkpoints that `manifest` does not name.
+pub(crate) fn remove_others(
+    files: &Arc<dyn Files>,
+    store: &Path,
+    manifest: Option<&Manifest>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(store)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let named = manifest.is_some_and(|manifest| manifest.folder == name);
+        if name.starts_with("checkpoint-") && !named {
+            files.remove_directory(&store.join(name))?;
+        }
+    }
+    files.sync_directory(store)
+}
+
+/// Fills a new sled database with all of `state`.
+fn fill(folder: &Path, state: &State, stop: &AtomicBool) -> Result<Totals, String> {
+    let database = open_sled(folder)?;
+    let mut totals = Totals::default();
+    let mut page = Vec::with_capacity(PAGE * 2);
+    let mut put = |path: &str, stamp, value: &[u8]| {
+        Item { path, put: Some((stamp, value)) }.emit(&mut page);
+        if stop.load(Ordering::Relaxed) {
+            return Err("the store is closing".to_owned());
+        }
+        if page.len() >= PAGE {
+            write_page(&database, &mut page, &mut totals)?;
+        }
+        Ok::<_, String>(())
+    };
+    for table in Table::ALL {
+        for (row, stamp) in state.snapshot.tables.all(*table) {
+            let value = row.encode().map_err(|error| error.to_string())?;
+            put(&row.key().path(), stamp, &value)?;
+        }
+    }
+    for (path, sealed) in &state.secrets {
+        put(path, sealed.stamp, &sealed.octets)?;
+    }
+    if !page.is_empty() {
+        write_page(&database, &mut page, &mut totals)?;
+    }
+    database.flush().map_err(|error| error.to_string())?;
+    Ok(totals)
+}
+
+fn write_page(database: &sled::Db, items: &mut Vec<u8>, totals: &mut Totals) -> Result<(), String> {
+    let page = [&crc32c::crc32c(items).to_be_bytes()[..], items].concat();
+    items.clear();
+    database.insert(totals.pages.to_be_bytes(), &page[..]).map_err(|error| error.to_string())?;
+    totals.count(&page).map(|_| ()).ok_or_else(|| "a page does not parse".to_owned())
+}
+
+pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {
+    sled::Config::new()
+        .path(folder)
+        .cache_capacity(SLED_CACHE)
+        .mode(sled::Mode::HighThroughput)
+        .flush_every_ms(None)
+        .open()
+        .map_err(|error| error.to_string())
+}
+
+/// Runs `work` on sled in a thread of its own: sled panics on damage and on some full disks.
+pub(crate) fn guarded<T: Send + 'static>(
+    folder: &Path,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, OpenError> {
+    let failed = |what: String| OpenError::Io {
+        doing: "use the checkpoint in",
+        path: folder.to_owned(),
+        source: io::Error::other(what),
+    };
+    let thread = thread::Builder::new().name("store-sled".to_owned()).spawn(work);
+    let thread = thread.map_err(|error| failed(error.to_string()))?;
+    match thread.join() {
+        Ok(done) => done.map_err(failed),
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(failed(format!("sled gave up: {}", words.unwrap_or("without words"))))
+        }
+    }
+}
+
+/// Length and checksum of every file below `folder`.
+fn seals(folder: &Path) -> io::Result<BTreeMap<String, Seal>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next)? {
+            let path: PathBuf = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
+                found.insert(name.to_owned(), seal(&path)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn seal(path: &Path) -> io::Result<Seal> {
+    let mut file = fs::File::open(path)?;
+    let mut seal = Seal { length: 0, checksum: 0 };
+    let mut buffer = vec![0; 1024 * 1024];
+    loop {
+        let length = file.read(&mut buffer)?;
+        let Some(octets) = buffer.get(..length).filter(|octets| !octets.is_empty()) else {
+            return Ok(seal);
+        };
+        seal.checksum = crc32c::crc32c_append(seal.checksum, octets);
+        seal.length += u64::try_from(length).map_err(io::Error::other)?;
+    }
+}

@@ -1,0 +1,165 @@
+//! Reading a store without changing it: checkpoint first, then the journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::checkpoint::{self, Manifest, Totals};
+use super::state::{Decoded, State, decode};
+use crate::journal::item::Item;
+use crate::journal::{self, Layout, mark};
+use crate::{Event, OpenError, Revision};
+
+/// How many pages may wait between two threads.
+const PAGES_WAITING_MAX: usize = 64;
+/// More threads than this wait for the one that inserts.
+const DECODERS_MAX: usize = 4;
+
+/// All that the files of a store say.
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) mark: Option<mark::Found>,
+    pub(crate) layout: Layout,
+    /// The commits after the checkpoint.
+    pub(crate) events: Vec<Event>,
+}
+
+/// The places of a store's files.
+pub(crate) struct Paths {
+    pub(crate) store: PathBuf,
+    pub(crate) journal: PathBuf,
+    pub(crate) mark: PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn new(store: &Path) -> Self {
+        Self { store: store.to_owned(), journal: store.join("journal"), mark: store.join("mark") }
+    }
+}
+
+/// Reads and verifies everything.
+pub(crate) fn load(paths: &Paths) -> Result<Loaded, OpenError> {
+    let manifest = checkpoint::read_manifest(&paths.store)?;
+    let mark = mark::read(&paths.mark)?;
+    let mut state = match &manifest {
+        Some(manifest) => read_checkpoint(&paths.store, manifest)?,
+        None => State::default(),
+    };
+    let checkpoint = state.snapshot.revision;
+    let synced = mark.map_or(Revision(0), |mark| mark.revision);
+    let mut events = Vec::new();
+    let layout = journal::read(&paths.journal, checkpoint, synced, |path, offset, record| {
+        let revision = record.header.revision;
+        let good = state.snapshot.revision;
+        let event = state.replay(revision, record.items()).map_err(|error| OpenError::Damaged {
+            file: path.to_owned(),
+            offset,
+            what: error.to_string(),
+            good,
+            written: synced.max(revision),
+        })?;
+        events.push(event);
+        Ok(())
+    })?;
+    if mark.is_none() && (manifest.is_some() || !layout.segments.is_empty()) {
+        return Err(OpenError::Damaged {
+            file: paths.mark.clone(),
+            offset: 0,
+            what: "the high-water mark is missing".to_owned(),
+            good: layout.last,
+            written: layout.last,
+        });
+    }
+    Ok(Loaded { state, manifest, mark, layout, events })
+}
+
+fn read_checkpoint(store: &Path, manifest: &Manifest) -> Result<State, OpenError> {
+    manifest.verify_files(store)?;
+    let folder = store.join(&manifest.folder);
+    let (state, totals) = thread::scope(|scope| {
+        let decoders = thread::available_parallelism().map_or(1, usize::from).min(DECODERS_MAX);
+        let (page_senders, row_receivers): (Vec<_>, Vec<_>) = (0..decoders)
+            .map(|_| {
+                let (pages, pages_receiver) = sync_channel(PAGES_WAITING_MAX);
+                let (rows_sender, rows) = sync_channel(PAGES_WAITING_MAX);
+                scope.spawn(move || decode_pages(&pages_receiver, &rows_sender));
+                (pages, rows)
+            })
+            .unzip();
+        let from = folder.clone();
+        let inserter = scope.spawn(move || insert_rows(&row_receivers));
+        let totals = checkpoint::guarded(&folder, move || deal_pages(&from, &page_senders));
+        (inserter.join(), totals)
+    });
+    let totals = totals.map_err(|error| manifest.damaged(&folder, &words(&error)))?;
+    if totals != manifest.totals {
+        let what = format!(
+            "it holds {} rows in {} pages instead of {} in {}, or others",
+            totals.items, totals.pages, manifest.totals.items, manifest.totals.pages
+        );
+        return Err(manifest.damaged(&folder, &what));
+    }
+    let state = state.unwrap_or_else(|_| Err("a thread that reads it stopped".to_owned()));
+    let mut state = state.map_err(|what| manifest.damaged(&folder, &what))?;
+    state.snapshot.revision = manifest.revision;
+    Ok(state)
+}
+
+fn words(error: &OpenError) -> String {
+    match error {
+        OpenError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Hands the pages to the decoders in turn.
+fn deal_pages(folder: &Path, decoders: &[SyncSender<Vec<u8>>]) -> Result<Totals, String> {
+    let mut totals = Totals::default();
+    let mut next = decoders.iter().cycle();
+    pages(folder, &mut |page| {
+        let items = totals.count(page).ok_or(())?;
+        // If nobody receives, the inserter has the reason.
+        next.next().map_or(Err(()), |decoder| decoder.send(items.to_vec()).map_err(|_| ()))
+    })?;
+    Ok(totals)
+}
+
+/// Reads every page of the sled database in `folder`, in order, until `each` fails.
+pub(crate) fn pages(
+    folder: &Path,
+    each: &mut dyn FnMut(&[u8]) -> Result<(), ()>,
+) -> Result<(), String> {
+    let database = checkpoint::open_sled(folder)?;
+    for page in database.iter() {
+        let (number, page) = page.map_err(|error| error.to_string())?;
+        each(&page).map_err(|()| format!("page {number:?} is bad"))?;
+    }
+    Ok(())
+}
+
+type Rows = Result<Vec<Decoded>, String>;
+
+fn decode_pages(pages: &Receiver<Vec<u8>>, rows: &SyncSender<Rows>) {
+    for page in pages {
+        let decoded = Item::parse_all(&page)
+            .map(|item| item.map_err(Into::into).and_then(|item| decode(&item)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string());
+        if rows.send(decoded).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes rows from the decoders in the order the pages were dealt.
+fn insert_rows(decoders: &[Receiver<Rows>]) -> Result<State, String> {
+    let mut state = State::default();
+    for rows in decoders.iter().cycle() {
+        let Ok(rows) = rows.recv() else { break };
+        for decoded in rows? {
+            state.restore(decoded);
+        }
+    }
+    Ok(state)
+}

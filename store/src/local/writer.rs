@@ -1,0 +1,373 @@
+//! The one thread that changes a store.
+//!
+//! ```text
+//!   commits ──► queue ──► group ──► evaluate in order ──► append ──► fdatasync ──► publish ──► reply
+//!                           ▲        (on a clone)            │ failed
+//!                           └── while syncing, the next      └──► drop the clone, fail all, degraded:
+//!                               group gathers                     probe every second until it works
+//! ```
+//!
+//! What readers see is always on disk, relaxed commits included: they wait at
+//! most [`RELAXED_DELAY`] for a durable one to ride with.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::SecretsView;
+use super::checkpoint::Manifest;
+use super::folder::Folder;
+use super::keeper::Keeper;
+use super::lock::Lock;
+use super::queue::{Commit, Encoded, Reply, Work};
+use super::shared::Shared;
+use super::state::State;
+use crate::files::Files;
+use crate::journal::Journal;
+use crate::journal::item::Item;
+use crate::journal::record::Header;
+use crate::{Change, Class, CommitError, Event, Revision};
+
+/// How long a relaxed commit waits for others.
+pub(crate) const RELAXED_DELAY: Duration = Duration::from_millis(50);
+/// How often a store that cannot write looks whether it can again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// What a probe must be able to write: room for some commits, not just for one octet.
+const PROBE_OCTETS: usize = 64 * 1024;
+/// The largest group, so that the first in it need not wait for too many others.
+const GROUP_COMMITS_MAX: usize = 4096;
+const GROUP_OCTETS_MAX: usize = 8 * 1024 * 1024;
+
+/// When segments are closed and folded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// A segment this long is closed.
+    pub(crate) segment_octets: u64,
+    /// Closed segments this long, or a quarter of the checkpoint, make a new checkpoint.
+    pub(crate) checkpoint_octets: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_octets: 16 * 1024 * 1024, checkpoint_octets: 64 * 1024 * 1024 }
+    }
+}
+
+pub(crate) struct Writer {
+    pub(crate) queue: Receiver<Work>,
+    pub(crate) journal: Journal,
+    /// What is on disk and published.
+    pub(crate) state: State,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) secrets: Arc<Mutex<SecretsView>>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) store: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) folder: Folder,
+    pub(crate) keeper: Keeper,
+    pub(crate) lock: Lock,
+    /// Who wants to know when the next checkpoint is made.
+    pub(crate) waiting: Vec<oneshot::Sender<Result<Revision, CommitError>>>,
+    /// Why nothing can be written, and when that was tried last.
+    pub(crate) degraded: Option<(CommitError, Instant)>,
+}
+
+/// Commits that share one sync.
+#[derive(Default)]
+struct Group {
+    commits: Vec<(Commit, Reply)>,
+    durable: bool,
+}
+
+/// A group on its way to disk.
+struct Pending {
+    state: State,
+    records: Vec<u8>,
+    events: Vec<Event>,
+    replies: Vec<(Reply, Result<Revision, CommitError>)>,
+}
+
+impl Writer {
+    /// Works until the store is closed.
+    pub(crate) fn run(mut self) {
+        let closed = loop {
+            let (group, other) = self.gather();
+            if !group.commits.is_empty() {
+                self.commit(group);
+            }
+            match other {
+                Some(Work::Close(done)) => break done,
+                Some(Work::Checkpointed(done)) => self.checkpointed(done),
+                Some(Work::Checkpoint(done)) => self.checkpoint_wanted(done),
+                Some(Work::Commit(..)) | None => {}
+            }
+            self.probe();
+        };
+        let Self { folder, keeper, lock, journal, queue, .. } = self;
+        folder.stop();
+        keeper.stop();
+        drop((journal, queue, lock));
+        // Everything is let go of before the caller is told.
+        let _ = closed.send(());
+    }
+
+    /// Waits for work: a group of commits, and what ended it if that was not one.
+    fn gather(&self) -> (Group, Option<Work>) {
+        let mut group = Group::default();
+        let mut until = self.degraded.as_ref().map(|(_, tried)| *tried + PROBE_INTERVAL);
+        let mut octets = 0;
+        loop {
+            let full = group.commits.len() >= GROUP_COMMITS_MAX || octets >= GROUP_OCTETS_MAX;
+            let next = if full {
+                Err(RecvTimeoutError::Timeout)
+            } else if group.durable || (self.degraded.is_some() && !group.commits.is_empty()) {
+                self.queue.try_recv().map_err(|_| RecvTimeoutError::Timeout)
+            } else if let Some(until) = until {
+                self.queue.recv_timeout(until.saturating_duration_since(Instant::now()))
+            } else {
+                self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match next {
+                Ok(Work::Commit(commit, reply)) => {
+                    self.shared.dequeued();
+                    group.durable |= commit.class() == Class::Durable;
+                    octets += commit.octets();
+                    group.commits.push((commit, reply));
+                    until = until.or_else(|| Some(Instant::now() + RELAXED_DELAY));
+                }
+                Ok(other) => return (group, Some(other)),
+                Err(_) => return (group, None),
+            }
+        }
+    }
+
+    fn commit(&mut self, group: Group) {
+        if let Some((error, _)) = &self.degraded {
+            for (_, reply) in group.commits {
+                let _ = reply.send(Err(error.clone()));
+            }
+            return;
+        }
+        let pending = self.evaluate(group);
+        let last = pending.state.snapshot.revision;
+        let started = Instant::now();
+        let synced = if pending.records.is_empty() {
+            Ok(())
+        } else {
+            self.journal.append(&pending.records, last)
+        };
+        match synced {
+            Ok(()) => {
+                if !pending.records.is_empty() {
+                    self.shared.synced(started.elapsed());
+                    self.keeper.raise(last);
+                    self.state = pending.state;
+                    let secrets = self.state.secrets.clone();
+                    *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
+                    self.shared.published.publish(self.state.snapshot.clone(), pending.events);
+                }
+                for (reply, result) in pending.replies {
+                    let _ = reply.send(result);
+                }
+                self.rotate_if_long();
+            }
+            Err(error) => {
+                let error = self.degrade("write the journal", &error);
+                for (reply, _) in pending.replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Decides every commit in order, each seeing those before it.
+    fn evaluate(&self, group: Group) -> Pending {
+        let state = self.state.clone();
+        let mut pending =
+            Pending { state, records: Vec::new(), events: Vec::new(), replies: Vec::new() };
+        for (commit, reply) in group.commits {
+            let class = commit.class();
+            let result = match commit {
+                Commit::Batch(encoded) => self.evaluate_batch(&encoded, &mut pending),
+                Commit::Secret { path, sealed } => {
+                    Ok(self.evaluate_secret(&path, sealed.as_deref(), &mut pending))
+                }
+            };
+            match result {
+                // Its place is known, and nobody was promised more.
+                Ok(revision) if class == Class::Relaxed => drop(reply.send(Ok(revision))),
+                result => pending.replies.push((reply, result)),
+            }
+        }
+        pending
+    }
+
+    fn evaluate_batch(
+        &self,
+        encoded: &Encoded,
+        pending: &mut Pending,
+    ) -> Result<Revision, CommitError> {
+        let batch = &encoded.batch;
+        let snapshot = &mut pending.state.snapshot;
+        if let Some(compare) = snapshot.tables.refuses(batch) {
+            return Err(CommitError::Refused(Box::new(compare.clone())));
+        }
+        if batch.is_empty() {
+            return Ok(snapshot.revision);
+        }
+        let revision = snapshot.revision.next();
+        let event = snapshot.tables.apply(batch, revision);
+        snapshot.revision = revision;
+        let puts = event.changes.iter().zip(event.stamps.iter());
+        let stamps = puts.filter(|(change, _)| matches!(change, Change::Put(_)));
+        self.header(batch.class, revision).emit(self.journal.salt(), &mut pending.records, |out| {
+            encoded.emit(stamps.map(|(_, stamp)| *stamp), out);
+        });
+        pending.events.push(event);
+        Ok(revision)
+    }
+
+    fn evaluate_secret(
+        &self,
+        path: &str,
+        sealed: Option<&[u8]>,
+        pending: &mut Pending,
+    ) -> Revision {
+        let revision = pending.state.snapshot.revision.next();
+        let stamp = pending.state.put_secret(path, sealed, revision);
+        pending.state.snapshot.revision = revision;
+        let put = sealed.map(|octets| (stamp, octets));
+        self.header(Class::Durable, revision).emit(
+            self.journal.salt(),
+            &mut pending.records,
+            |out| Item { path, put }.emit(out),
+        );
+        pending.events.push(Event { revision, changes: Arc::default(), stamps: Arc::default() });
+        revision
+    }
+
+    fn header(&self, class: Class, revision: Revision) -> Header {
+        Header { class, revision, synced: self.journal.last() }
+    }
+
+    fn rotate_if_long(&mut self) {
+        if self.journal.active_length() < self.limits.segment_octets {
+            return;
+        }
+        // If there is no room for a new segment the old one grows: no commit failed yet.
+        if let Err(error) = self.journal.rotate() {
+            self.shared.failed(&format!("cannot start a segment of the journal: {error}"));
+            return;
+        }
+        let due = self.limits.checkpoint_octets.max(self.shared.checkpoint_octets() / 4);
+        if self.journal.closed_length() >= due {
+            self.checkpoint();
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        self.folder.fold(&self.state);
+    }
+
+    fn checkpoint_wanted(&mut self, done: oneshot::Sender<Result<Revision, CommitError>>) {
+        if let Some((error, _)) = &self.degraded {
+            let _ = done.send(Err(error.clone()));
+            return;
+        }
+        if let Err(error) = self.journal.rotate() {
+            let error = self.degrade("start a segment of the journal", &error);
+            let _ = done.send(Err(error));
+            return;
+        }
+        self.waiting.push(done);
+        self.checkpoint();
+    }
+
+    fn checkpointed(&mut self, done: Result<Manifest, String>) {
+        self.folder.done();
+        let result = match done {
+            Ok(manifest) => {
+                self.shared.checkpointed(manifest.octets());
+                if let Err(error) = self.journal.forget(manifest.revision) {
+                    self.shared.failed(&format!("cannot delete segments of the journal: {error}"));
+                }
+                Ok(manifest.revision)
+            }
+            Err(words) => {
+                self.shared.failed(&format!("cannot make a checkpoint: {words}"));
+                Err(CommitError::Broken(words))
+            }
+        };
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.send(result.clone());
+        }
+    }
+
+    /// Nothing more can be written; gives the words that every waiting commit gets.
+    fn degrade(&mut self, doing: &str, error: &io::Error) -> CommitError {
+        let words = format!("cannot {doing} in {}: {error}", self.store.display());
+        tracing::error!(error = %words, "commits fail until the store can write again");
+        self.shared.degraded(&words);
+        let error = classify(error, words);
+        // At once, so that a commit that was just refused does not come back after a crash.
+        let _ = self.journal.reopen();
+        self.degraded = Some((error.clone(), Instant::now()));
+        error
+    }
+
+    /// Tries, once a second, whether a store that could not write can again.
+    fn probe(&mut self) {
+        let due = |tried: Instant| tried.elapsed() >= PROBE_INTERVAL;
+        let Some((error, tried)) = &mut self.degraded else { return };
+        if !due(*tried) {
+            return;
+        }
+        *tried = Instant::now();
+        match self.journal.reopen().and_then(|()| write_probe(&*self.files, &self.store)) {
+            Ok(()) => {
+                self.degraded = None;
+                self.shared.recovered();
+                tracing::info!(revision = self.journal.last().0, "the store can write again");
+            }
+            Err(again) => {
+                let words = format!("cannot write in {}: {again}", self.store.display());
+                *error = classify(&again, words);
+            }
+        }
+    }
+}
+
+impl Commit {
+    /// Roughly what it adds to a group.
+    fn octets(&self) -> usize {
+        match self {
+            Self::Batch(encoded) => encoded.octets(),
+            Self::Secret { sealed, .. } => sealed.as_ref().map_or(0, Vec::len),
+        }
+    }
+}
+
+/// Whether there is room again: writes and syncs a file, and removes it.
+fn write_probe(files: &dyn Files, store: &std::path::Path) -> io::Result<()> {
+    let path = store.join("probe");
+    if path.exists() {
+        files.remove(&path)?;
+    }
+    let mut file = files.create(&path)?;
+    let done = file.write_at(0, &vec![0; PROBE_OCTETS]).and_then(|()| file.sync());
+    files.remove(&path)?;
+    done
+}
+
+/// The words of a failed write, by what the operator can do about it.
+fn classify(error: &io::Error, words: String) -> CommitError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full(words),
+        io::ErrorKind::ReadOnlyFilesystem => CommitError::ReadOnly(words),
+        _ => CommitError::Broken(words),
+    }
+}
