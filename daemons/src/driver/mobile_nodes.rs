@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
 
 use mobility::{Action, MobileNode, MobileNodeState, Output, Received};
-use store::{Store, Time};
+use store::{Batch, Class, Store, Time};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, trace, warn};
 
 use super::Shutdown;
@@ -19,6 +21,9 @@ const HOME_ADDRESS: std::ops::Range<usize> = 4..8;
 
 /// How many nodes may wait for their first reply at a time, so that none waits in vain.
 const FIRST_AT_ONCE: usize = 64;
+
+/// How often changed counters are written.
+const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 
 /// How many nodes are registered, for who waits for that.
 pub(crate) type Progress = watch::Receiver<usize>;
@@ -36,6 +41,8 @@ pub(crate) struct MobileNodes {
     next_to_start: usize,
     waiting: BTreeSet<usize>,
     registered: BTreeSet<usize>,
+    /// Nodes that may have counted something since their rows were written.
+    touched: BTreeSet<usize>,
     progress: watch::Sender<usize>,
 }
 
@@ -75,6 +82,7 @@ impl MobileNodes {
             next_to_start: 0,
             waiting: BTreeSet::new(),
             registered: BTreeSet::new(),
+            touched: BTreeSet::new(),
             progress,
         };
         (driver, receiver)
@@ -83,20 +91,37 @@ impl MobileNodes {
     /// Registers all nodes and keeps them registered, until it is told to stop.
     pub(crate) async fn run(mut self, mut shutdown: Shutdown) {
         let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut counters = interval(COUNTERS_EVERY);
+        counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.start_more().await;
             let deadline = self.deadlines.first().map(|(at, _)| *at);
             tokio::select! {
                 biased;
-                () = shutdown.requested() => return,
+                () = shutdown.requested() => break,
                 finished = self.commits.next() => match finished.result {
                     // Rows of nodes are for show; what they do waits for them all the same.
                     Ok(_) => self.act(None, finished.actions).await,
                     Err(error) => warn!(%error, "the store does not take a mobile node's rows"),
                 },
                 () = self.clock.reach(deadline) => self.on_deadline().await,
+                _ = counters.tick() => self.write_counters(),
                 readable = readable(&self.sockets) => self.receive(readable, &mut buffer).await,
             }
+        }
+        self.write_counters();
+    }
+
+    fn write_counters(&mut self) {
+        let now = self.clock.now();
+        let mut batch = Batch::new(Class::Relaxed);
+        for index in std::mem::take(&mut self.touched) {
+            if let Some(node) = self.nodes.get_mut(index) {
+                batch.changes.append(&mut node.machine.take_counters(now).changes);
+            }
+        }
+        if !batch.is_empty() {
+            self.store.commit_soon(batch);
         }
     }
 
@@ -161,6 +186,7 @@ impl MobileNodes {
     /// Brings deadlines and progress up to date with what the machine says.
     fn look_at(&mut self, index: usize) {
         let Some(node) = self.nodes.get_mut(index) else { return };
+        self.touched.insert(index);
         let deadline = node.machine.next_deadline();
         if let Some(old) = std::mem::replace(&mut node.deadline, deadline) {
             self.deadlines.remove(&(old, index));

@@ -1,0 +1,102 @@
+//! `mip4d` as a person meets it on the command line: files, messages, exit statuses.
+
+use crate::support::{Files, mip4d};
+
+const GOOD: &str = r#"
+[store]
+path = "store"
+[home-agent]
+address = "127.0.0.1"
+[[association]]
+peer = "10.99.0.7"
+spi = 1000
+key-file = "key"
+"#;
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let files = Files::new();
+    files.write("key", "hex:00112233445566778899aabbccddeeff\n");
+    let config = files.write("mip4d.toml", GOOD);
+    let done = mip4d(&["check", "--config", &config]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let store = files.path("store");
+    assert_eq!(
+        done.stdout,
+        format!("{config}: good: store {store}, home agent 127.0.0.1:434, 1 association\n")
+    );
+    assert_eq!(done.stderr, "");
+    assert!(!std::path::Path::new(&store).exists(), "`check` changes nothing");
+}
+
+#[test]
+fn a_wrong_file_lists_all_that_is_wrong_and_exits_5() {
+    let files = Files::new();
+    let config = files.write(
+        "mip4d.toml",
+        "[store]\npath = \"store\"\n[home-agent]\naddress = \"::1\"\nport = \"mip\"\ncolour = 1\n",
+    );
+    for verb in ["check", "run"] {
+        let done = mip4d(&[verb, "--config", &config]);
+        assert_eq!(done.status, 5);
+        let lines: Vec<&str> = done.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{}", done.stderr);
+        for (line, place) in lines.iter().zip([
+            "4:11: `home-agent.address`",
+            "5:8: `home-agent.port`",
+            "6:1: `home-agent.colour`",
+        ]) {
+            assert!(line.contains(&format!("{config}:{place}: ")), "{line}");
+        }
+        assert_eq!(done.stdout, "");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let files = Files::new();
+    let path = files.path("none.toml");
+    let done = mip4d(&["check", "--config", &path]);
+    assert_eq!(done.status, 5);
+    assert_eq!(
+        done.stderr,
+        format!(
+            "mip4d: cannot read the configuration {path}: No such file or directory (os error 2)\n"
+        )
+    );
+}
+
+#[test]
+fn keys_that_others_may_read_are_warned_about() {
+    let files = Files::new();
+    let text = GOOD.replace("key-file = \"key\"", "key = \"hex:00112233445566778899aabbccddeeff\"");
+    let config = files.write("mip4d.toml", &text);
+    files.set_mode("mip4d.toml", 0o644);
+    let done = mip4d(&["check", "--config", &config]);
+    assert_eq!(done.status, 0);
+    assert_eq!(
+        done.stderr,
+        format!(
+            "mip4d: warning: {config} holds keys and others may read it: `chmod 600 {config}`\n"
+        )
+    );
+    files.set_mode("mip4d.toml", 0o600);
+    assert_eq!(mip4d(&["check", "--config", &config]).stderr, "");
+}
+
+#[test]
+fn usage_errors_exit_2_with_words() {
+    for (words, said) in [
+        (vec!["lab", "--snmp", "192.0.2.1:1161"], "loopback"),
+        (vec!["lab", "--nodes", "0"], "--nodes"),
+        (vec!["lab", "--mip-port", "70000"], "--mip-port"),
+        (vec!["run", "--log-level", "info,mip4d=loud"], "--log-level"),
+        (vec!["check", "--log-format", "xml"], "journald"),
+        (vec!["fly"], "fly"),
+    ] {
+        let done = mip4d(&words);
+        assert_eq!(done.status, 2, "{words:?}: {}", done.stderr);
+        assert!(done.stderr.contains(said), "{words:?}: {}", done.stderr);
+        assert_eq!(done.stdout, "");
+    }
+}

@@ -1,0 +1,6 @@
+//! The program as a whole: one test binary, one module a subject.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod support;
