@@ -23,9 +23,11 @@ mod watch;
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use key::{Identity, Key};
 pub use rows::{
-    Algorithm, Association, AssociationKey, Binding, BindingKey, Counter, Counters, CountersKey,
-    Instance, InstanceState, Node, NodeCounters, NodeKey, Origin, ReplayProtection,
-    RevocationSupport, Role, StorageType, Unknown,
+    Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,
+    Binding, BindingKey, CareOfAddress, CareOfAddressKey, Counter, Counters, CountersKey, Instance,
+    InstanceState, Node, NodeCounters, NodeKey, Origin, Registration, RegistrationKey,
+    ReplayProtection, RevocationSupport, Role, StorageType, Trail, TrailEvent, Unknown, Violation,
+    ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use store::{
     CommitError, Disk, EtcdOptions, Health, OpenError, OpenOptions, Store, StoreUrl, StoreUrlError,

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Association, Batch, Binding, Change, Counters, Event, Expect, Instance, Key, Node,
-    NodeCounters, Stamp,
+    Advertisement, Association, Batch, Binding, CareOfAddress, Change, Counters, Event, Expect,
+    Instance, Key, Node, NodeCounters, Registration, Stamp, Trail, Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -292,6 +292,12 @@ tables! {
     Association Associations associations;
     NodeCounters NodeCounters node_counters;
     Counters Counters counters;
+    Visitor Visitors visitors;
+    Registration Registrations registrations;
+    Violation Violations violations;
+    Advertisement Advertisements advertisements;
+    CareOfAddress CareOfAddresses care_of_addresses;
+    Trail Trail trail;
 }
 
 impl Tables {

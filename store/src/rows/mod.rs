@@ -1,20 +1,35 @@
 //! The tables: one file a row type.
 
+mod advertisement;
 mod association;
 mod binding;
+mod care_of_address;
 mod counters;
 mod instance;
 mod node;
 mod node_counters;
+mod registration;
+mod trail;
+mod violation;
+mod visitor;
 
+#[cfg(test)]
+mod tests;
+
+pub use advertisement::{Advertisement, AdvertisementKey, AdvertisementSchedule};
 pub use association::{
     Algorithm, Association, AssociationKey, Origin, ReplayProtection, StorageType,
 };
 pub use binding::{Binding, BindingKey, RevocationSupport};
+pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use counters::{Counter, Counters, CountersKey};
 pub use instance::{Instance, InstanceState, Role};
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
+pub use registration::{Registration, RegistrationKey};
+pub use trail::{Trail, TrailEvent};
+pub use violation::{Violation, ViolationKey, ViolationReason};
+pub use visitor::{Visitor, VisitorKey};
 
 use std::collections::BTreeMap;
 

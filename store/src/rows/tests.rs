@@ -1,0 +1,38 @@
+//! Keys of rows and their paths are a pair.
+
+use std::net::Ipv4Addr;
+
+use wire::Nai;
+
+use super::*;
+use crate::{Identity, Key};
+
+fn check<K: Key>(key: &K) {
+    assert_eq!(K::from_path(&key.path()).as_ref(), Some(key), "{}", key.path());
+    for bad in [format!("{}/x", key.path()), String::new()] {
+        assert_eq!(K::from_path(&bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn keys_of_visitors_and_others_survive_their_paths() {
+    let address = Ipv4Addr::new(10, 0, 0, 1);
+    let instance = "host/1 %".to_owned();
+    for identity in
+        [Identity::Address(address), Identity::Nai(Nai::new("a/b=c%@example.com").unwrap())]
+    {
+        let foreign_agent = Ipv4Addr::new(192, 0, 2, 1);
+        check(&VisitorKey { foreign_agent, identity: identity.clone(), home_address: address });
+        check(&RegistrationKey {
+            instance: instance.clone(),
+            identity: identity.clone(),
+            agent_address: foreign_agent,
+            care_of_address: address,
+        });
+        let role = Role::HomeAgent;
+        check(&ViolationKey { instance: instance.clone(), role, violator: identity });
+    }
+    let role = Role::MobileNode;
+    check(&AdvertisementKey { instance: instance.clone(), role, interface: 7, source: address });
+    check(&CareOfAddressKey { instance, address });
+}

@@ -1,0 +1,89 @@
+//! `visitors`: the visitor list of every foreign agent (RFC 5944 §3.7.1).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use serde::{Deserialize, Serialize};
+use wire::{Flags, Identification, Lifetime};
+
+use super::Unknown;
+use crate::{Identity, Key, Row, Table, UtcTime};
+
+/// A mobile node that is, or wants to be, served by a foreign agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Visitor {
+    pub foreign_agent: Ipv4Addr,
+    /// The NAI if the request carried one, else the home address.
+    pub identity: Identity,
+    /// Zero while the node waits for one to be assigned.
+    pub home_address: Ipv4Addr,
+    pub home_agent: Ipv4Addr,
+    pub care_of_address: Ipv4Addr,
+    /// The instance that owns it.
+    pub instance: String,
+    /// Where its last request came from.
+    pub source: SocketAddrV4,
+    /// Where that arrived.
+    pub local: SocketAddrV4,
+    pub flags: Flags,
+    pub identification: Identification,
+    /// Whether it asked for the encapsulating delivery style (RFC 3024 §3.3).
+    #[serde(default)]
+    pub encapsulating_delivery: bool,
+    pub lifetime_requested: Lifetime,
+    /// What the home agent granted, cut to what the foreign agent allows; zero while it is awaited.
+    pub lifetime_granted: Lifetime,
+    /// False while the home agent's reply is awaited.
+    pub accepted: bool,
+    pub created_at: UtcTime,
+    /// When the last request was accepted, or came.
+    pub registered_at: UtcTime,
+    /// `None` if it never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UtcTime>,
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+impl Visitor {
+    /// Whole seconds left at `now`, which is on the owner's clock; `None` for ever.
+    pub fn remaining_seconds(&self, now: UtcTime) -> Option<u64> {
+        self.expires_at.map(|at| at.since(now).as_secs())
+    }
+}
+
+/// Names a visitor.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct VisitorKey {
+    pub foreign_agent: Ipv4Addr,
+    pub identity: Identity,
+    pub home_address: Ipv4Addr,
+}
+
+impl Key for VisitorKey {
+    fn path(&self) -> String {
+        format!("{}/{}/{}", self.foreign_agent, self.identity.segment(), self.home_address)
+    }
+
+    fn from_path(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let key = Self {
+            foreign_agent: parts.next()?.parse().ok()?,
+            identity: Identity::from_segment(parts.next()?)?,
+            home_address: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(key)
+    }
+}
+
+impl Row for Visitor {
+    type Key = VisitorKey;
+    const TABLE: Table = Table::Visitors;
+
+    fn key(&self) -> VisitorKey {
+        VisitorKey {
+            foreign_agent: self.foreign_agent,
+            identity: self.identity.clone(),
+            home_address: self.home_address,
+        }
+    }
+}
