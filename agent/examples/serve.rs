@@ -21,7 +21,7 @@ use agent::mib::{Context, Cursor, Object};
 use agent::usm::{
     AuthenticationProtocol as Authentication, PrivacyProtocol, Secret, User, UserError,
 };
-use agent::{Action, Engine, EngineConfig, GetResult, Oid, Registry, Value};
+use agent::{Action, CommitOutcome, Engine, EngineConfig, GetResult, Oid, Registry, Value};
 use store::{Now, Snapshot, Time, UtcTime};
 
 const ROOT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 435];
@@ -138,10 +138,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let uptime = Time::from_uptime(started.elapsed());
         let now = Now { uptime, utc: UtcTime::default(), clock_step: 0 };
         let datagram = buffer.get(..len).unwrap_or_default();
-        for action in engine.handle(now, &snapshot, peer, datagram) {
+        let mut actions = engine.handle(now, &snapshot, peer, datagram);
+        while let Some(action) = actions.pop() {
             match action {
-                Action::Reply(octets) => socket.send_to(&octets, peer)?,
-            };
+                Action::Reply(octets) => {
+                    socket.send_to(&octets, peer)?;
+                }
+                // There is no store here.
+                Action::Commit { id, .. } => {
+                    actions.extend(engine.on_commit(id, CommitOutcome::Failed, now, &snapshot));
+                }
+            }
         }
     }
 }

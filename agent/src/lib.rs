@@ -12,10 +12,10 @@ pub mod usm;
 pub mod vacm;
 mod value;
 
-pub use engine::{Action, Community, Engine, EngineConfig};
+pub use engine::{Action, CommitId, CommitOutcome, Community, Engine, EngineConfig, Staging};
 pub use mib::{Context, GetResult, LocalFacts, Registry, Walk};
 pub use oid::Oid;
-pub use row_status::{RowStatus, StorageType};
+pub use row_status::{RowAction, RowStatus, StorageType};
 pub use security::{Name, SecurityLevel, SecurityModel};
 pub use table::Table;
 pub use value::{Octets, Value};

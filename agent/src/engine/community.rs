@@ -9,9 +9,9 @@ use crate::message::{CommunityMessage, Pdu, PduType, Version};
 use crate::security::{SecurityLevel, SecurityModel};
 use crate::vacm::Asker;
 
-use super::Engine;
 use super::counters::count;
 use super::respond::{Envelope, Request};
+use super::{Action, Engine};
 
 impl Engine {
     /// Answers a message of SNMPv1 or SNMPv2c; `None` is silence.
@@ -19,10 +19,10 @@ impl Engine {
         &mut self,
         now: Now,
         snapshot: &Snapshot,
-        _peer: SocketAddr,
+        peer: SocketAddr,
         version: Version,
         datagram: &[u8],
-    ) -> Result<Option<Vec<u8>>, Malformed> {
+    ) -> Result<Option<Action>, Malformed> {
         let message = CommunityMessage::parse(datagram)?;
         // Every community is compared, so that the time does not tell which one is near.
         let mut matching = None;
@@ -50,8 +50,9 @@ impl Engine {
             context: community.context.octets(),
         };
         let envelope = Envelope::Community { version, community: message.community };
+        let size_max = self.message_size_max;
         let request =
-            Request { pdu: &pdu, asker, version, envelope, size_max: self.message_size_max };
+            Request { peer, octets: message.pdu, pdu: &pdu, asker, version, envelope, size_max };
         Ok(self.respond(now, snapshot, &request))
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::admin::SpinLocks;
 use crate::mib::LocalFacts;
 use crate::row_status::{RowStatus, StorageType};
 use crate::security::{Name, SecurityLevel, SecurityModel};
@@ -29,6 +30,8 @@ pub struct EngineConfig {
     pub communities: Vec<Community>,
     pub users: Vec<User>,
     pub vacm: Vacm,
+    /// `snmpEnableAuthenTraps` at the start.
+    pub authentication_traps: bool,
 }
 
 impl Default for EngineConfig {
@@ -45,11 +48,19 @@ impl Default for EngineConfig {
             communities: Vec::new(),
             users: Vec::new(),
             vacm,
+            authentication_traps: false,
         }
     }
 }
 
 impl EngineConfig {
+    /// Spin locks start at a number that managers did not see before the restart (RFC 3418).
+    pub(super) fn locks(&self) -> SpinLocks {
+        let [a, b, c, d, e, f, g, h] = self.salt.to_be_bytes();
+        let start = |octets| i32::from_be_bytes(octets) & i32::MAX;
+        SpinLocks { set: start([a, b, c, d]), view: start([e, f, g, h]) }
+    }
+
     /// Lets who knows `community` read what is below `subtree`, by SNMPv1 and SNMPv2c.
     pub fn allow_read(&mut self, community: &str, subtree: &[u32]) -> &mut Self {
         let name = Name::from(format!("community-{}", self.communities.len()).as_str());

@@ -1,29 +1,25 @@
 //! What the engine knows about itself, as far as managers may see it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use store::Now;
 
-use crate::security::Name;
-use crate::usm::User;
-use crate::vacm::Vacm;
-
 use super::Counters;
+use super::admin::Admin;
 
 /// The state of the engine that its own managed objects show.
 #[derive(Clone, Debug, Default)]
 pub struct EngineFacts {
     pub counters: Counters,
-    pub engine_id: Vec<u8>,
     pub engine_boots: i32,
     pub message_size_max: usize,
-    pub vacm: Vacm,
-    /// The users of this engine.
-    pub users: BTreeMap<Name, Arc<User>>,
+    pub admin: Admin,
 }
 
 impl EngineFacts {
+    /// `snmpEngineID`.
+    pub fn engine_id(&self) -> &[u8] {
+        self.admin.engine_id.octets()
+    }
+
     /// `snmpEngineTime`: seconds since `engine_boots` was counted up, which is
     /// when the process started; the monotonic clock counts them.
     pub fn engine_time(&self, now: Now) -> i32 {

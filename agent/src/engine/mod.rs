@@ -7,12 +7,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use store::{Now, Snapshot};
+use store::{Batch, Now, Snapshot};
 
 use crate::ber::{Malformed, Writer};
 use crate::message::Version;
 use crate::mib::{LocalFacts, Registry};
+use crate::security::Name;
 
+mod admin;
 mod community;
 mod config;
 mod counters;
@@ -22,20 +24,29 @@ mod objects;
 mod read;
 mod respond;
 mod secure;
+mod set;
+mod staging;
 mod v3;
 
 pub use config::{Community, EngineConfig};
 pub use counters::Counters;
 pub use error_status::ErrorStatus;
 pub use facts::EngineFacts;
+pub use set::{CommitId, CommitOutcome};
+pub use staging::Staging;
 
+pub use admin::Admin;
 use counters::count;
+use set::Pending;
 
 /// What the driver must do, in order.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Send this to the peer, from the address that it asked.
     Reply(Vec<u8>),
+    /// Commit this, and say how it ended with [`Engine::on_commit`]. What that
+    /// returns is for the same peer, at the same address of ours.
+    Commit { id: CommitId, batch: Batch },
 }
 
 /// The SNMP engine of one process.
@@ -47,6 +58,8 @@ pub struct Engine {
     /// Counts up with each message that is encrypted.
     salt: u64,
     writer: Writer,
+    pending: Vec<Pending>,
+    last_commit: u64,
 }
 
 impl Engine {
@@ -58,14 +71,19 @@ impl Engine {
     /// An engine that answers for the given objects and for its own.
     pub fn with_registry(config: EngineConfig, mut registry: Registry) -> Self {
         objects::add_objects(&mut registry);
+        let locks = config.locks();
         let mut local = config.local;
         let facts = &mut local.engine;
-        facts.engine_id = config.engine_id;
         facts.engine_boots = config.engine_boots;
         facts.message_size_max = config.message_size_max;
-        facts.vacm = config.vacm;
         let users = config.users.into_iter();
-        facts.users = users.map(|user| (user.name.clone(), Arc::new(user))).collect();
+        facts.admin = Admin {
+            engine_id: Name(config.engine_id),
+            vacm: config.vacm,
+            users: users.map(|user| (user.name.clone(), Arc::new(user))).collect(),
+            authentication_traps: config.authentication_traps,
+            locks,
+        };
         Self {
             registry,
             local,
@@ -73,6 +91,8 @@ impl Engine {
             message_size_max: config.message_size_max,
             salt: config.salt,
             writer: Writer::default(),
+            pending: Vec::new(),
+            last_commit: 0,
         }
     }
 
@@ -94,7 +114,7 @@ impl Engine {
             Ok(version @ (Version::V1 | Version::V2c)) => {
                 self.handle_community(now, snapshot, peer, version, datagram)
             }
-            Ok(Version::V3) => self.handle_v3(now, snapshot, datagram),
+            Ok(Version::V3) => self.handle_v3(now, snapshot, peer, datagram),
             Ok(Version::Other) => {
                 count(&mut self.local.engine.counters.in_bad_versions);
                 Ok(None)
@@ -102,7 +122,7 @@ impl Engine {
             Err(malformed) => Err(malformed),
         };
         match handled {
-            Ok(reply) => reply.map(Action::Reply).into_iter().collect(),
+            Ok(action) => action.into_iter().collect(),
             Err(Malformed) => {
                 count(&mut self.local.engine.counters.in_asn_parse_errs);
                 Vec::new()

@@ -3,7 +3,7 @@
 use crate::mib::{Context, Registry, Scalar};
 use crate::value::Value;
 
-use super::Counters;
+use super::{Counters, admin};
 
 /// `snmpEngine` of SNMP-FRAMEWORK-MIB (RFC 3411 §5).
 const SNMP_ENGINE: [&[u32]; 4] = [
@@ -15,11 +15,12 @@ const SNMP_ENGINE: [&[u32]; 4] = [
 
 /// Adds what the engine shows of itself.
 pub(crate) fn add_objects(registry: &mut Registry) {
+    admin::add_objects(registry);
     for &(root, read) in Counters::OBJECTS {
         add(registry, root, move |context| Value::Counter32(read(&context.local.engine.counters)));
     }
     let [id, boots, time, max_message_size] = SNMP_ENGINE;
-    add(registry, id, |context| Value::octets(&context.local.engine.engine_id));
+    add(registry, id, |context| Value::octets(context.local.engine.engine_id()));
     add(registry, boots, |context| Value::Integer32(context.local.engine.engine_boots));
     add(registry, time, |context| Value::Integer32(context.local.engine.engine_time(context.now)));
     add(registry, max_message_size, |context| {

@@ -1,20 +1,25 @@
 //! The command responder (RFC 3413 §3.2): from a request to a response that fits.
 
+use std::net::SocketAddr;
+
 use store::{Now, Snapshot};
 
 use crate::ber::{Reader, Writer, tag};
 use crate::message::{Pdu, PduType, Version};
 use crate::mib::Context;
-use crate::vacm::{AccessDenied, Asker, ViewType};
+use crate::vacm::{AccessDenied, Asker, View, ViewType};
 
 use super::counters::{add, count};
 use super::read::Reading;
 use super::secure::{Origin, Secured};
-use super::{Counters, Engine, ErrorStatus};
+use super::{Action, Counters, Engine, ErrorStatus};
 
 /// One request, with what message processing and security found out about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
+    pub(super) peer: SocketAddr,
+    /// The PDU as it arrived, or was decrypted.
+    pub(super) octets: &'a [u8],
     pub(super) pdu: &'a Pdu<'a>,
     pub(super) asker: Asker<'a>,
     pub(super) version: Version,
@@ -73,68 +78,91 @@ pub(super) struct Failure {
 }
 
 impl Engine {
-    /// Answers one request from one snapshot; `None` if no answer fits.
+    /// Answers one request from one snapshot; `None` is silence.
     pub(super) fn respond(
         &mut self,
         now: Now,
         snapshot: &Snapshot,
         request: &Request<'_>,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Action> {
         count_request(&mut self.local.engine.counters, request.pdu.kind);
+        if request.pdu.kind == PduType::Set {
+            return self.set(now, snapshot, request);
+        }
         self.writer.clear();
-        let failure = match self.perform(now, snapshot, request) {
+        let reply = match self.read(now, snapshot, request) {
             Ok(variables) => {
                 add(&mut self.local.engine.counters.in_total_req_vars, variables);
-                None
+                self.reply(request, None)
             }
-            Err(Refusal::Failed(failure)) => Some(failure),
-            Err(Refusal::UnknownContext) => {
-                count(&mut self.local.engine.counters.unknown_contexts);
-                return None;
-            }
+            Err(refusal) => self.refuse(request, &refusal),
         };
-        self.reply(request, failure)
+        reply.map(Action::Reply)
     }
 
-    /// Does what is asked; leaves the variable bindings of the response in the writer.
-    fn perform(
+    /// Says that the request was not done, and why.
+    pub(super) fn refuse(&mut self, request: &Request<'_>, refusal: &Refusal) -> Option<Vec<u8>> {
+        let counters = &mut self.local.engine.counters;
+        match refusal {
+            Refusal::Failed(failure) => {
+                let denied = failure.status == ErrorStatus::AuthorizationError;
+                if denied && request.version != Version::V3 {
+                    count(&mut counters.in_bad_community_uses);
+                }
+                self.reply(request, Some(*failure))
+            }
+            Refusal::UnknownContext => {
+                count(&mut counters.unknown_contexts);
+                None
+            }
+        }
+    }
+
+    /// What the asker may see or change.
+    pub(super) fn view(
+        &self,
+        request: &Request<'_>,
+        wanted: ViewType,
+    ) -> Result<View<'_>, Refusal> {
+        self.local.engine.admin.vacm.view(request.asker, wanted).map_err(|denied| match denied {
+            AccessDenied::NoSuchContext => Refusal::UnknownContext,
+            // RFC 3413 §3.2 (5): no variable is to blame.
+            AccessDenied::NoGroupName | AccessDenied::NoAccessEntry | AccessDenied::NoSuchView => {
+                Refusal::Failed(Failure { status: ErrorStatus::AuthorizationError, index: 0 })
+            }
+        })
+    }
+
+    /// Reads what is asked; leaves the variable bindings of the response in the writer.
+    fn read(
         &mut self,
         now: Now,
         snapshot: &Snapshot,
         request: &Request<'_>,
     ) -> Result<usize, Refusal> {
-        let wanted = match request.pdu.kind {
-            PduType::Set => ViewType::Write,
-            _ => ViewType::Read,
-        };
-        let view = match self.local.engine.vacm.view(request.asker, wanted) {
-            Ok(view) => view,
-            Err(AccessDenied::NoSuchContext) => return Err(Refusal::UnknownContext),
-            // RFC 3413 §3.2 (5): no variable is to blame.
-            Err(_) => {
-                if request.version != Version::V3 && wanted == ViewType::Write {
-                    count(&mut self.local.engine.counters.in_bad_community_uses);
-                }
-                let status = ErrorStatus::AuthorizationError;
-                return Err(Refusal::Failed(Failure { status, index: 0 }));
-            }
-        };
-        let context = Context { now, snapshot, local: &self.local };
-        let overhead = request.envelope.overhead();
-        let room = request.size_max.saturating_sub(overhead);
-        let mut reading = Reading::new(&self.registry, context, view, &mut self.writer, room);
-        let v1 = request.version == Version::V1;
-        let done = match request.pdu.kind {
-            PduType::Get => reading.get(request.pdu, v1),
-            PduType::GetNext => reading.get_next(request.pdu, v1),
-            PduType::GetBulk => reading.get_bulk(request.pdu),
-            _ => Err(Failure { status: ErrorStatus::NotWritable, index: 1 }),
-        };
-        done.map_err(Refusal::Failed)
+        let room = request.size_max.saturating_sub(request.envelope.overhead());
+        let mut writer = std::mem::take(&mut self.writer);
+        let done = self.view(request, ViewType::Read).and_then(|view| {
+            let context = Context { now, snapshot, local: &self.local };
+            let mut reading = Reading::new(&self.registry, context, view, &mut writer, room);
+            let v1 = request.version == Version::V1;
+            let done = match request.pdu.kind {
+                PduType::GetNext => reading.get_next(request.pdu, v1),
+                PduType::GetBulk => reading.get_bulk(request.pdu),
+                _ => reading.get(request.pdu, v1),
+            };
+            done.map_err(Refusal::Failed)
+        });
+        self.writer = writer;
+        done
     }
 
     /// Makes the response; something shorter if it does not fit.
-    fn reply(&mut self, request: &Request<'_>, failure: Option<Failure>) -> Option<Vec<u8>> {
+    pub(super) fn reply(
+        &mut self,
+        request: &Request<'_>,
+        failure: Option<Failure>,
+    ) -> Option<Vec<u8>> {
         let mut failure = failure.unwrap_or_default();
         if failure.status != ErrorStatus::NoError {
             self.echo(request, failure.status);
@@ -158,7 +186,7 @@ impl Engine {
     ///
     /// They are those of the request, but none with `tooBig` (RFC 3416 §4.2.1;
     /// SNMPv1 has them there too, RFC 1157 §4.1.2).
-    fn echo(&mut self, request: &Request<'_>, status: ErrorStatus) {
+    pub(super) fn echo(&mut self, request: &Request<'_>, status: ErrorStatus) {
         self.writer.clear();
         if status == ErrorStatus::TooBig && request.version != Version::V1 {
             return;
@@ -177,7 +205,7 @@ impl Engine {
         writer.prepend_integer(request.pdu.request_id);
         writer.wrap(PduType::Response.tag(), 0);
         let origin = Origin {
-            engine_id: &self.local.engine.engine_id,
+            engine_id: self.local.engine.engine_id(),
             message_size_max: self.message_size_max,
         };
         request.envelope.seal(origin, writer)?;
@@ -186,7 +214,7 @@ impl Engine {
 }
 
 /// Why a request is not answered with what it asked for.
-enum Refusal {
+pub(super) enum Refusal {
     Failed(Failure),
     UnknownContext,
 }

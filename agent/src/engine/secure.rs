@@ -72,7 +72,7 @@ impl Engine {
         writer.prepend_integer(request_id);
         writer.wrap(PduType::Report.tag(), 0);
         let origin = Origin {
-            engine_id: &self.local.engine.engine_id,
+            engine_id: self.local.engine.engine_id(),
             message_size_max: self.message_size_max,
         };
         secured.seal(origin, writer)?;

@@ -2,6 +2,7 @@
 //! Model (RFC 3414 §3.2).
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use store::{Now, Snapshot};
@@ -16,7 +17,7 @@ use crate::vacm::Asker;
 use super::counters::count;
 use super::respond::{Envelope, Request};
 use super::secure::Secured;
-use super::{Counters, Engine};
+use super::{Action, Counters, Engine};
 
 /// A counter that a Report tells the value of, by the root of its object.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,14 @@ const UNKNOWN_CONTEXTS: Reported = Reported {
     object: &[1, 3, 6, 1, 6, 3, 12, 1, 5],
 };
 
+/// When, from whom, and on what.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    now: Now,
+    snapshot: &'a Snapshot,
+    peer: SocketAddr,
+}
+
 /// Why the security model refuses a message, and at which level to say so.
 struct SecurityError {
     reported: Reported,
@@ -78,8 +87,9 @@ impl Engine {
         &mut self,
         now: Now,
         snapshot: &Snapshot,
+        peer: SocketAddr,
         datagram: &[u8],
-    ) -> Result<Option<Vec<u8>>, Malformed> {
+    ) -> Result<Option<Action>, Malformed> {
         let message = V3Message::parse(datagram)?;
         let counters = &mut self.local.engine.counters;
         if SecurityModel(message.security_model) != SecurityModel::USM {
@@ -94,9 +104,10 @@ impl Engine {
         match self.unwrap_message(now, &message, &parameters, level) {
             Ok((user, scoped)) => {
                 let scoped = ScopedPdu::parse(&scoped)?;
-                self.dispatch_v3(now, snapshot, &message, level, &user, scoped)
+                let arrival = Arrival { now, snapshot, peer };
+                self.dispatch_v3(arrival, &message, level, &user, scoped)
             }
-            Err(error) => Ok(self.report_security_error(now, &message, &error)),
+            Err(error) => Ok(self.report_security_error(now, &message, &error).map(Action::Reply)),
         }
     }
 
@@ -109,10 +120,10 @@ impl Engine {
         level: SecurityLevel,
     ) -> Result<(Arc<User>, Cow<'a, [u8]>), SecurityError> {
         let facts = &self.local.engine;
-        if parameters.engine_id != facts.engine_id {
+        if parameters.engine_id != facts.engine_id() {
             return Err(SecurityError::plain(UNKNOWN_ENGINE_IDS));
         }
-        let user = facts.users.get(&Name::new(parameters.user_name));
+        let user = facts.admin.users.get(&Name::new(parameters.user_name));
         let user = user
             .filter(|user| user.status == RowStatus::Active)
             .ok_or(SecurityError::plain(UNKNOWN_USER_NAMES))?;
@@ -138,13 +149,12 @@ impl Engine {
     /// From RFC 3412 §7.2 step 8 to §4.2.2: finds who is to answer.
     fn dispatch_v3(
         &mut self,
-        now: Now,
-        snapshot: &Snapshot,
+        Arrival { now, snapshot, peer }: Arrival<'_>,
         message: &V3Message<'_>,
         level: SecurityLevel,
         user: &Arc<User>,
         scoped: ScopedPdu<'_>,
-    ) -> Result<Option<Vec<u8>>, Malformed> {
+    ) -> Result<Option<Action>, Malformed> {
         let kind = PduType::peek(scoped.pdu)?;
         let secured = self.secured(now, message.id, Some(user), level);
         let secured = Secured { context_name: scoped.context_name, ..secured };
@@ -155,15 +165,18 @@ impl Engine {
             PduType::Response | PduType::Report => return Ok(None),
             PduType::Inform | PduType::Trap => {
                 let id = Pdu::peek(scoped.pdu)?.1;
-                return Ok(self.report(&secured, UNKNOWN_PDU_HANDLERS, kind.is_confirmed(), id));
+                let report = self.report(&secured, UNKNOWN_PDU_HANDLERS, kind.is_confirmed(), id);
+                return Ok(report.map(Action::Reply));
             }
         }
         let pdu = Pdu::parse(scoped.pdu)?;
-        if scoped.context_engine_id != self.local.engine.engine_id {
-            return Ok(self.report(&secured, UNKNOWN_PDU_HANDLERS, true, pdu.request_id));
+        if scoped.context_engine_id != self.local.engine.engine_id() {
+            let report = self.report(&secured, UNKNOWN_PDU_HANDLERS, true, pdu.request_id);
+            return Ok(report.map(Action::Reply));
         }
-        if !self.local.engine.vacm.has_context(scoped.context_name) {
-            return Ok(self.report(&secured, UNKNOWN_CONTEXTS, true, pdu.request_id));
+        if !self.local.engine.admin.vacm.has_context(scoped.context_name) {
+            let report = self.report(&secured, UNKNOWN_CONTEXTS, true, pdu.request_id);
+            return Ok(report.map(Action::Reply));
         }
         let asker = Asker {
             model: SecurityModel::USM,
@@ -173,6 +186,8 @@ impl Engine {
         };
         let peer_max = usize::try_from(message.max_size).unwrap_or(0);
         let request = Request {
+            peer,
+            octets: scoped.pdu,
             pdu: &pdu,
             asker,
             version: Version::V3,

@@ -10,6 +10,7 @@ use store::{Now, Snapshot, Time};
 use crate::Value;
 use crate::engine::EngineFacts;
 
+pub(crate) use object::scalar_cursor;
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub use registry::{Registry, Walk};
 

@@ -3,6 +3,7 @@
 use mibs::Column as _;
 
 use super::{Context, GetResult};
+use crate::engine::{ErrorStatus, Staging};
 use crate::{Oid, Table, Value};
 
 /// A managed object, or a table of them, below one root.
@@ -16,6 +17,14 @@ pub trait Object: Send + Sync {
     ///
     /// `name` is the root when it is handed over.
     fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a>;
+
+    /// Checks a new value of one instance, and stages the change (RFC 3416 §4.2.5).
+    ///
+    /// What depends on other variables of the request is checked at the end,
+    /// see [`Staging::touch_row`]. Objects are read-only unless they say otherwise.
+    fn set(&self, _: &mut Staging<'_>, _suffix: &[u32], _: &Value) -> Result<(), ErrorStatus> {
+        Err(ErrorStatus::NotWritable)
+    }
 }
 
 /// Instances of an object in order.
@@ -41,8 +50,13 @@ impl<F: Fn(Context<'_>) -> Option<Value> + Send + Sync> Object for Scalar<F> {
 
     fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
         let value = if suffix.is_empty() { (self.0)(context) } else { None };
-        Box::new(ScalarCursor(value))
+        scalar_cursor(value)
     }
+}
+
+/// A walk over the one instance of a scalar, if there is a value.
+pub(crate) fn scalar_cursor<'a>(value: Option<Value>) -> Box<dyn Cursor + 'a> {
+    Box::new(ScalarCursor(value))
 }
 
 struct ScalarCursor(Option<Value>);

@@ -1,6 +1,7 @@
 //! The ordered list of objects, and walks over it.
 
 use super::{Context, Cursor, GetResult, Object};
+use crate::engine::{ErrorStatus, Staging};
 use crate::{Oid, Value};
 
 /// Every object that is answered, in the order of a walk.
@@ -43,6 +44,21 @@ impl Registry {
         match found.and_then(|(root, object)| Some((object, name.strip_prefix(*root)?))) {
             Some((object, suffix)) => object.get(context, suffix),
             None => GetResult::NoSuchObject,
+        }
+    }
+
+    /// Stages a new value of the instance `name`.
+    pub(crate) fn set(
+        &self,
+        staging: &mut Staging<'_>,
+        name: &[u32],
+        value: &Value,
+    ) -> Result<(), ErrorStatus> {
+        let place = self.objects.partition_point(|(root, _)| *root <= name);
+        let found = place.checked_sub(1).and_then(|at| self.objects.get(at));
+        match found.and_then(|(root, object)| Some((object, name.strip_prefix(*root)?))) {
+            Some((object, suffix)) => object.set(staging, suffix, value),
+            None => Err(ErrorStatus::NotWritable),
         }
     }
 

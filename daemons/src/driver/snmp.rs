@@ -1,14 +1,15 @@
 //! Drives the SNMP engine: one thread with a reactor of its own, so that no commit delays an answer.
 
 use std::cell::RefCell;
-use std::net::UdpSocket;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread::{self, JoinHandle};
 
-use agent::{Action, Engine, EngineConfig, LocalFacts};
+use agent::{Action, CommitId, CommitOutcome, Engine, EngineConfig, LocalFacts};
 use anyhow::Context as _;
-use store::Store;
-use tokio::task::LocalSet;
+use store::{Batch, CommitError, Store};
+use tokio::net::UdpSocket;
+use tokio::task::{LocalSet, spawn_local};
 use tracing::{error, info, trace, warn};
 
 use super::Shutdown;
@@ -19,7 +20,7 @@ use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, into_tokio};
 /// Serves `sockets` in a thread, until it is told to stop.
 pub(crate) fn spawn(
     engine: Engine,
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<std::net::UdpSocket>,
     store: Store,
     clock: Clock,
     shutdown: Shutdown,
@@ -72,6 +73,7 @@ pub(crate) fn engine_config(config: &SnmpConfig, clock: &Clock) -> EngineConfig 
 }
 
 /// One socket; the engine is shared with the others.
+#[derive(Clone)]
 struct Listener {
     engine: Rc<RefCell<Engine>>,
     store: Store,
@@ -79,8 +81,12 @@ struct Listener {
 }
 
 impl Listener {
-    async fn serve(&self, socket: UdpSocket, mut shutdown: Shutdown) -> anyhow::Result<()> {
-        let socket = into_tokio(socket)?;
+    async fn serve(
+        &self,
+        socket: std::net::UdpSocket,
+        mut shutdown: Shutdown,
+    ) -> anyhow::Result<()> {
+        let socket = Rc::new(into_tokio(socket)?);
         let address = socket.local_addr().context("a socket without an address")?;
         info!(%address, "SNMP engine serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
@@ -97,7 +103,7 @@ impl Listener {
     }
 
     /// Answers what has arrived, up to a limit.
-    async fn take(&self, socket: &tokio::net::UdpSocket, buffer: &mut [u8]) {
+    async fn take(&self, socket: &Rc<UdpSocket>, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_A_TURN {
             let Ok((length, peer)) = socket.try_recv_from(buffer) else { return };
             let datagram = buffer.get(..length).unwrap_or_default();
@@ -105,15 +111,41 @@ impl Listener {
             let snapshot = self.store.snapshot();
             let actions =
                 self.engine.borrow_mut().handle(self.clock.now(), &snapshot, peer, datagram);
-            for action in actions {
-                match action {
-                    Action::Reply(octets) => {
-                        if let Err(error) = socket.send_to(&octets, peer).await {
-                            warn!(%peer, %error, "failed to send an SNMP reply");
-                        }
+            self.perform(socket, peer, actions).await;
+        }
+    }
+
+    /// Does what the engine says about a datagram of `peer`. No datagram waits
+    /// for a commit: that goes on in a task of its own.
+    async fn perform(&self, socket: &Rc<UdpSocket>, peer: SocketAddr, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Reply(octets) => {
+                    if let Err(error) = socket.send_to(&octets, peer).await {
+                        warn!(%peer, %error, "failed to send an SNMP reply");
                     }
+                }
+                Action::Commit { id, batch } => {
+                    let (listener, socket) = (self.clone(), Rc::clone(socket));
+                    spawn_local(async move { listener.commit(&socket, peer, id, batch).await });
                 }
             }
         }
+    }
+
+    async fn commit(&self, socket: &Rc<UdpSocket>, peer: SocketAddr, id: CommitId, batch: Batch) {
+        let outcome = match self.store.commit(batch).await {
+            Ok(_) => CommitOutcome::Done,
+            Err(CommitError::Refused(_)) => CommitOutcome::Refused,
+            Err(error) => {
+                warn!(%peer, %error, "failed to commit an SNMP SET");
+                CommitOutcome::Failed
+            }
+        };
+        let snapshot = self.store.snapshot();
+        let now = self.clock.now();
+        let actions = self.engine.borrow_mut().on_commit(id, outcome, now, &snapshot);
+        // One that was refused is tried once more, so this ends.
+        Box::pin(self.perform(socket, peer, actions)).await;
     }
 }

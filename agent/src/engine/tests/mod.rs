@@ -1,6 +1,7 @@
 //! The engine, asked as managers ask it.
 
 mod read;
+mod set;
 mod silence;
 mod v1;
 mod v3;

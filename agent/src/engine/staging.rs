@@ -1,0 +1,165 @@
+//! What a SET would change, before any of it is done (RFC 3416 §4.2.5).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use store::{Batch, Class, Expect, Row, Tables};
+
+use crate::mib::Context;
+use crate::row_status::{RowAction, RowStatus};
+use crate::value::Value;
+
+use super::ErrorStatus;
+use super::admin::{Admin, AdminTable};
+use super::respond::Failure;
+
+/// The changes of one request, on top of the snapshot that it is checked on.
+///
+/// Handlers read through it, so that they see what earlier variables of the
+/// request change, and every row of the store that they read is compared when
+/// the changes are committed.
+pub struct Staging<'a> {
+    pub context: Context<'a>,
+    tables: Tables,
+    batch: Batch,
+    admin: Option<Box<Admin>>,
+    /// The number of the variable at work, from 1.
+    variable: usize,
+    rows: BTreeMap<(&'static [u32], Vec<u32>), TouchedRow>,
+    values: BTreeMap<Vec<u32>, Value>,
+}
+
+/// A conceptual row that the request writes to.
+struct TouchedRow {
+    table: &'static dyn AdminTable,
+    before: Option<RowStatus>,
+    action: Option<RowAction>,
+    /// The first variable that is in it.
+    variable: usize,
+}
+
+/// What a request that passed every check is going to do.
+pub(super) struct Staged {
+    pub(super) batch: Batch,
+    pub(super) admin: Option<Box<Admin>>,
+}
+
+impl<'a> Staging<'a> {
+    pub(super) fn new(context: Context<'a>) -> Self {
+        Self {
+            context,
+            tables: context.snapshot.tables.clone(),
+            batch: Batch::new(Class::Durable),
+            admin: None,
+            variable: 0,
+            rows: BTreeMap::new(),
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// Turns to the next variable.
+    pub(super) fn next(&mut self) {
+        self.variable += 1;
+    }
+
+    /// Remembers a variable that passed its checks. The same one twice with
+    /// another value is refused: as they are set at the same time, neither could win.
+    pub(super) fn record(&mut self, name: &[u32], value: &Value) -> Result<(), ErrorStatus> {
+        match self.values.insert(name.to_vec(), value.clone()) {
+            Some(before) if before != *value => Err(ErrorStatus::InconsistentValue),
+            _ => Ok(()),
+        }
+    }
+
+    /// A row of the store, with what is staged already. The commit will be
+    /// refused if somebody changes the row in the meantime.
+    pub fn row<R: Row>(&mut self, key: &R::Key) -> Option<Arc<R>> {
+        self.compare::<R>(key);
+        self.tables.rows::<R>().get(key).cloned()
+    }
+
+    /// Stages a row of the store.
+    pub fn put<R: Row>(&mut self, row: R) {
+        self.compare::<R>(&row.key());
+        let mut change = Batch::new(Class::Durable);
+        change.put(row);
+        self.stage(change);
+    }
+
+    /// Stages the end of a row of the store.
+    pub fn delete<R: Row>(&mut self, key: &R::Key) {
+        self.compare::<R>(key);
+        let mut change = Batch::new(Class::Durable);
+        change.delete::<R>(key.clone());
+        self.stage(change);
+    }
+
+    fn stage(&mut self, change: Batch) {
+        self.tables.apply(&change, self.context.snapshot.revision);
+        self.batch.changes.extend(change.changes);
+    }
+
+    fn compare<R: Row>(&mut self, key: &R::Key) {
+        let entry = self.context.snapshot.rows::<R>().entry(key);
+        let expect = entry.map_or(Expect::Absent, |entry| Expect::Modified(entry.modified));
+        let any = R::any_key(key.clone());
+        if !self.batch.compares.iter().any(|compare| compare.key == any) {
+            self.batch.expect::<R>(key.clone(), expect);
+        }
+    }
+
+    /// The administration of the engine, with what is staged already.
+    pub(crate) fn admin(&self) -> &Admin {
+        self.admin.as_deref().unwrap_or(&self.context.local.engine.admin)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn admin_mut(&mut self) -> &mut Admin {
+        let present = &self.context.local.engine.admin;
+        self.admin.get_or_insert_with(|| Box::new(Admin::clone(present)))
+    }
+
+    /// Remembers that a variable of a conceptual row is written, perhaps its
+    /// status; the row is looked at when all variables are staged.
+    pub(crate) fn touch_row(
+        &mut self,
+        table: &'static dyn AdminTable,
+        index: &[u32],
+        action: Option<RowAction>,
+    ) {
+        let before = table.status(&self.context.local.engine.admin, index);
+        let variable = self.variable;
+        let key = (table.root(), index.to_vec());
+        let row = self.rows.entry(key).or_insert(TouchedRow { table, before, action, variable });
+        row.action = row.action.or(action);
+    }
+
+    /// The last checks, those between variables; then what there is to do.
+    pub(super) fn finish(mut self) -> Result<Staged, Failure> {
+        for ((_, index), row) in std::mem::take(&mut self.rows) {
+            let failed = |status| Failure { status, index: row.variable };
+            self.finish_row(&index, &row).map_err(failed)?;
+        }
+        Ok(Staged { batch: self.batch, admin: self.admin })
+    }
+
+    fn finish_row(&mut self, index: &[u32], row: &TouchedRow) -> Result<(), ErrorStatus> {
+        let complete = row.table.is_complete(self.admin(), index);
+        let after = match (row.action, row.before) {
+            (Some(action), before) => action.apply(before, complete)?,
+            (None, Some(RowStatus::Active)) if !complete => {
+                return Err(ErrorStatus::InconsistentValue);
+            }
+            (None, Some(RowStatus::Active)) => Some(RowStatus::Active),
+            (None, Some(_)) if complete => Some(RowStatus::NotInService),
+            (None, Some(_)) => Some(RowStatus::NotReady),
+            // Nothing asks for the row to be made.
+            (None, None) => return Err(ErrorStatus::InconsistentName),
+        };
+        match after {
+            Some(status) => row.table.set_status(self.admin_mut(), index, status),
+            None => row.table.remove(self.admin_mut(), index),
+        }
+        Ok(())
+    }
+}
