@@ -10,6 +10,7 @@ mod journal;
 mod key;
 mod local;
 mod memory;
+mod orders;
 mod published;
 mod rows;
 mod secrets;
@@ -22,12 +23,13 @@ mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use key::{Identity, Key};
+pub use orders::{BindingOrders, MibIndex, NodeIndex, NodeOrder, Orders};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,
-    Binding, BindingKey, CareOfAddress, CareOfAddressKey, Counter, Counters, CountersKey, Instance,
-    InstanceState, Node, NodeCounters, NodeKey, Origin, Registration, RegistrationKey,
-    ReplayProtection, RevocationSupport, Role, StorageType, Trail, TrailEvent, Unknown, Violation,
-    ViolationKey, ViolationReason, Visitor, VisitorKey,
+    Binding, BindingKey, CareOfAddress, CareOfAddressKey, Counter, Counters, CountersKey,
+    HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Origin,
+    Registration, RegistrationKey, ReplayProtection, RevocationSupport, Role, StorageType, Trail,
+    TrailEvent, Unknown, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use store::{
     CommitError, Disk, EtcdOptions, Health, OpenError, OpenOptions, Store, StoreUrl, StoreUrlError,

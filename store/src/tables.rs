@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Advertisement, Association, Batch, Binding, CareOfAddress, Change, Counters, Event, Expect,
-    Instance, Key, Node, NodeCounters, Registration, Stamp, Trail, Violation, Visitor,
+    Instance, InstanceState, Key, Node, NodeCounters, Orders, Registration, Stamp, Trail, UtcTime,
+    Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -37,6 +38,8 @@ impl fmt::Display for Revision {
 /// A type of row. Implemented in `rows/`, tied to its table by `tables!`.
 pub trait Row: TableOf + Clone + fmt::Debug + Serialize + DeserializeOwned {
     type Key: Key;
+    /// In which other orders its rows can be read.
+    type Orders: Orders<Self>;
     const TABLE: Table;
 
     fn key(&self) -> Self::Key;
@@ -64,11 +67,12 @@ impl<R> Entry<R> {
 #[derive(Clone, Debug)]
 pub struct Rows<R: Row> {
     map: OrdMap<R::Key, Entry<R>>,
+    orders: R::Orders,
 }
 
 impl<R: Row> Default for Rows<R> {
     fn default() -> Self {
-        Self { map: OrdMap::new() }
+        Self { map: OrdMap::new(), orders: R::Orders::default() }
     }
 }
 
@@ -100,7 +104,7 @@ impl<R: Row> Rows<R> {
         self.map.range(keys)
     }
 
-    fn put(&mut self, row: Arc<R>, at: Revision) -> Stamp {
+    fn put(&mut self, row: &Arc<R>, at: Revision) -> Stamp {
         let key = row.key();
         let (created, version) = match self.map.get(&key) {
             Some(old) => (old.created, old.version + 1),
@@ -111,13 +115,27 @@ impl<R: Row> Rows<R> {
         stamp
     }
 
-    fn restore(&mut self, key: R::Key, row: Arc<R>, stamp: Stamp) {
+    fn restore(&mut self, key: R::Key, row: &Arc<R>, stamp: Stamp) {
         let Stamp { created, modified, version } = stamp;
-        self.map.insert(key, Entry { row, created, modified, version });
+        let entry = Entry { row: Arc::clone(row), created, modified, version };
+        let old = self.map.insert(key, entry);
+        self.orders.replace(&self.map, old.as_ref().map(|old| &old.row), Some(row));
     }
 
     fn delete(&mut self, key: &R::Key) -> bool {
-        self.map.remove(key).is_some()
+        let old = self.map.remove(key);
+        if let Some(old) = &old {
+            self.orders.replace(&self.map, Some(&old.row), None);
+        }
+        old.is_some()
+    }
+
+    pub(crate) fn map(&self) -> &OrdMap<R::Key, Entry<R>> {
+        &self.map
+    }
+
+    pub(crate) fn orders(&self) -> &R::Orders {
+        &self.orders
     }
 }
 
@@ -242,7 +260,7 @@ macro_rules! tables {
                 for change in &batch.changes {
                     let stamp = match change {
                         $(Change::Put(AnyRow::$row(row)) => {
-                            Some(self.$field.put(Arc::clone(row), at))
+                            Some(self.$field.put(row, at))
                         })*
                         $(Change::Delete(AnyKey::$row(key)) => {
                             self.$field.delete(key).then(Stamp::default)
@@ -259,7 +277,7 @@ macro_rules! tables {
             /// Puts a row back as it was, with what was known of it.
             pub(crate) fn restore(&mut self, row: AnyRow, stamp: Stamp) {
                 match row {
-                    $(AnyRow::$row(row) => self.$field.restore(row.key(), row, stamp),)*
+                    $(AnyRow::$row(row) => self.$field.restore(row.key(), &row, stamp),)*
                 }
             }
 
@@ -327,7 +345,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether what the instance wrote may be out of date at `now`: it is
+    /// gone, unknown, or missed [`crate::HEARTBEATS_MISSED_MAX`] heartbeats.
+    pub fn is_stale(&self, instance: &str, now: UtcTime) -> bool {
+        let Some(row) = self.rows::<Instance>().get(&instance.to_owned()) else { return true };
+        row.state == InstanceState::Gone || row.is_silent(now)
+    }
+
     pub fn rows<R: Row>(&self) -> &Rows<R> {
         self.tables.rows()
     }
 }
+
+#[cfg(test)]
+mod tests;

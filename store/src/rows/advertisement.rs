@@ -78,6 +78,7 @@ impl Key for AdvertisementKey {
 
 impl Row for Advertisement {
     type Key = AdvertisementKey;
+    type Orders = ();
     const TABLE: Table = Table::Advertisements;
 
     fn key(&self) -> AdvertisementKey {

@@ -76,6 +76,7 @@ impl Key for AssociationKey {
 
 impl Row for Association {
     type Key = AssociationKey;
+    type Orders = ();
     const TABLE: Table = Table::Associations;
 
     fn key(&self) -> AssociationKey {

@@ -7,7 +7,7 @@ use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
 use super::Unknown;
 use crate::key::{escape, unescape};
-use crate::{Identity, Key, Row, Table, UtcTime};
+use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
 
 /// One mobility binding, with all that a restarted home agent needs to act on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +105,7 @@ impl Key for BindingKey {
 
 impl Row for Binding {
     type Key = BindingKey;
+    type Orders = BindingOrders;
     const TABLE: Table = Table::Bindings;
 
     fn key(&self) -> BindingKey {

@@ -40,6 +40,7 @@ impl Key for CareOfAddressKey {
 
 impl Row for CareOfAddress {
     type Key = CareOfAddressKey;
+    type Orders = ();
     const TABLE: Table = Table::CareOfAddresses;
 
     fn key(&self) -> CareOfAddressKey {

@@ -56,6 +56,7 @@ impl Key for CountersKey {
 
 impl Row for Counters {
     type Key = CountersKey;
+    type Orders = ();
     const TABLE: Table = Table::Counters;
 
     fn key(&self) -> CountersKey {

@@ -1,6 +1,7 @@
 //! `instances`: one row a daemon process.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +52,26 @@ pub enum InstanceState {
     Gone,
 }
 
+/// How often an instance writes its heartbeat.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// An instance that missed this many is stale.
+pub const HEARTBEATS_MISSED_MAX: u32 = 3;
+
+impl Instance {
+    /// How long ago, by a clock that reads `now`, its last heartbeat was.
+    pub fn heartbeat_age(&self, now: UtcTime) -> Duration {
+        now.shifted(self.clock_step.saturating_neg()).since(self.heartbeat_at)
+    }
+
+    /// Whether it missed so many heartbeats that it may be dead.
+    pub fn is_silent(&self, now: UtcTime) -> bool {
+        self.heartbeat_age(now) > HEARTBEAT * HEARTBEATS_MISSED_MAX
+    }
+}
+
 impl Row for Instance {
     type Key = String;
+    type Orders = ();
     const TABLE: Table = Table::Instances;
 
     fn key(&self) -> String {

@@ -51,6 +51,7 @@ impl Key for NodeKey {
 
 impl Row for Node {
     type Key = NodeKey;
+    type Orders = ();
     const TABLE: Table = Table::Nodes;
 
     fn key(&self) -> NodeKey {

@@ -66,6 +66,7 @@ impl Key for RegistrationKey {
 
 impl Row for Registration {
     type Key = RegistrationKey;
+    type Orders = ();
     const TABLE: Table = Table::Registrations;
 
     fn key(&self) -> RegistrationKey {

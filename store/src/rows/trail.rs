@@ -50,6 +50,7 @@ pub struct TrailEvent {
 
 impl Row for Trail {
     type Key = NodeKey;
+    type Orders = ();
     const TABLE: Table = Table::Trail;
 
     fn key(&self) -> NodeKey {

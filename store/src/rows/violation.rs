@@ -73,6 +73,7 @@ impl Key for ViolationKey {
 
 impl Row for Violation {
     type Key = ViolationKey;
+    type Orders = ();
     const TABLE: Table = Table::Violations;
 
     fn key(&self) -> ViolationKey {

@@ -77,6 +77,7 @@ impl Key for VisitorKey {
 
 impl Row for Visitor {
     type Key = VisitorKey;
+    type Orders = ();
     const TABLE: Table = Table::Visitors;
 
     fn key(&self) -> VisitorKey {
