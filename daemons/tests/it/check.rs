@@ -100,3 +100,49 @@ fn usage_errors_exit_2_with_words() {
         assert_eq!(done.stdout, "");
     }
 }
+
+#[test]
+fn the_example_file_is_good_and_names_every_key() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/examples/mip4d.toml");
+    let done = mip4d(&["check", "--config", example]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    // With every sample switched on it has all keys but `connect`, and is good as well.
+    let samples: String = std::fs::read_to_string(example)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with("#connect"))
+        .map(|line| match line.strip_prefix('#') {
+            Some(sample) if !sample.starts_with(' ') => format!("{sample}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let files = Files::new();
+    std::fs::create_dir(files.path("keys")).unwrap();
+    files.write("keys/10.99.0.7", "ascii:a good secret\n");
+    let config = files.write("mip4d.toml", &samples);
+    let done = mip4d(&["check", "--config", &config]);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    let with_unknown: String =
+        samples
+            .lines()
+            .map(|line| {
+                if line.starts_with('[') { format!("{line}\nx = 1\n") } else { format!("{line}\n") }
+            })
+            .collect();
+    let unknown = files.write("unknown.toml", &with_unknown);
+    let said = mip4d(&["check", "--config", &unknown]).stderr;
+    let tables = samples.lines().filter(|line| line.starts_with('[')).count();
+    assert_eq!(said.lines().count(), tables, "{said}");
+    for key in said.lines().flat_map(|line| line.split("knows: ").nth(1).unwrap().split(", ")) {
+        let named = [format!("{key} = "), format!(".{key}]]")];
+        assert!(
+            named.iter().any(|text| samples.contains(text))
+                || key.contains("-file")
+                || LATER.contains(&key),
+            "`{key}` is not in the example"
+        );
+    }
+}
+
+/// Known, so that they are told to be unsupported.
+const LATER: &[&str] = &["user", "key", "access", "allow-reserved-spi"];
