@@ -31,11 +31,12 @@ pub(crate) fn run(args: &ConfigArgs, log: &LogArgs) -> Result<(), Failure> {
     }
     reactor()?.block_on(async {
         let mut signals = Signals::listen()?;
+        // From here on: one that comes while everything starts must not end the process.
+        let mut hang_up = listen_for(SignalKind::hangup())?;
         let mut system = tokio::select! {
             started = System::start(&config, bound) => started?,
             () = signals.stop() => return Ok(()),
         };
-        let mut hang_up = listen_for(SignalKind::hangup())?;
         let mut reloader = Reloader::new(config, level);
         loop {
             tokio::select! {

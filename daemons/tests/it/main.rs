@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod support;
