@@ -1,5 +1,6 @@
 //! `mip4d run`: registrations of a hand-made mobile node, and what is left of them afterwards.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -43,9 +44,11 @@ impl Site {
         );
         for peer in peers {
             let key = std::str::from_utf8(&KEY).unwrap();
-            text += &format!(
-                "[[association]]\npeer = \"{peer}\"\nspi = {SPI}\nkey = \"ascii:{key}\"\n"
-            );
+            writeln!(
+                text,
+                "[[association]]\npeer = \"{peer}\"\nspi = {SPI}\nkey = \"ascii:{key}\""
+            )
+            .unwrap();
         }
         self.files.write("mip4d.toml", &text);
     }
