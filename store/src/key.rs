@@ -1,5 +1,6 @@
 //! Keys of rows, and their text form in the key space.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -20,11 +21,43 @@ pub trait Key: Clone + fmt::Debug + Ord + Send + Sync + 'static {
 ///
 /// Per-node rows are named by NAI whenever the request carried one, because
 /// home addresses need not be unique (a declared reading).
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+///
+/// The order is that of a MIB INDEX of `MipEntityIdentifierType` and
+/// `MipEntityIdentifier`: addresses first, then NAIs by their length, of which
+/// 64 octets count, then by their octets. So a range of keys is a walk.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
     Address(Ipv4Addr),
     Nai(Nai),
+}
+
+impl Identity {
+    /// How many octets of a NAI an index holds.
+    pub const INDEX_LEN_MAX: usize = 64;
+
+    /// What orders identities: kind, length in an index, octets.
+    fn rank(&self) -> (u8, usize, &[u8], Option<Ipv4Addr>) {
+        match self {
+            Self::Address(address) => (2, 4, &[], Some(*address)),
+            Self::Nai(nai) => {
+                let octets = nai.as_str().as_bytes();
+                (3, octets.len().min(Self::INDEX_LEN_MAX), octets, None)
+            }
+        }
+    }
+}
+
+impl Ord for Identity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Identity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for Identity {

@@ -1,0 +1,75 @@
+//! Questions that many handlers have about a snapshot.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use store::{Counter, Counters, Instance, InstanceState, Role, UtcTime};
+
+use super::Context;
+use crate::Value;
+
+/// Roles that take part in Mobile IP.
+pub(crate) const MOBILITY_ROLES: [Role; 3] =
+    [Role::MobileNode, Role::ForeignAgent, Role::HomeAgent];
+
+impl<'a> Context<'a> {
+    /// The instances that play `role`.
+    pub(crate) fn instances(self, role: Role) -> impl Iterator<Item = &'a Instance> {
+        let instances = self.snapshot.rows::<Instance>().iter();
+        instances.map(AsRef::as_ref).filter(move |instance| instance.roles.contains(&role))
+    }
+
+    /// Whether some instance was ever configured with `role`; its objects are absent if not.
+    pub(crate) fn has_role(self, role: Role) -> bool {
+        self.instances(role).next().is_some()
+    }
+
+    /// Whether some instance in a mobility role is at work.
+    pub(crate) fn is_mobility_enabled(self) -> bool {
+        MOBILITY_ROLES
+            .into_iter()
+            .flat_map(|role| self.instances(role))
+            .any(|instance| instance.state != InstanceState::Gone)
+    }
+
+    /// What all agents counted under `counter`.
+    pub(crate) fn count(self, counter: Counter) -> u64 {
+        let rows = self.snapshot.rows::<Counters>().iter();
+        rows.map(|row| row.value(counter)).fold(0, u64::wrapping_add)
+    }
+
+    /// The present moment on the clock of the instance `name`.
+    ///
+    /// Rows are stamped by the clock that their owner started with, which its
+    /// steps do not move; the instance row tells how far it was stepped.
+    pub(crate) fn owner_now(self, name: &str) -> UtcTime {
+        let instances = self.snapshot.rows::<Instance>();
+        let owner = instances.get(&name.to_owned());
+        self.now.utc.shifted(owner.map_or(0, |owner| owner.clock_step.saturating_neg()))
+    }
+
+    /// The present moment on the clock of the home agent at `address`.
+    pub(crate) fn home_agent_now(self, address: Ipv4Addr) -> UtcTime {
+        let owner =
+            self.instances(Role::HomeAgent).find(|instance| instance.addresses.contains(&address));
+        self.now.utc.shifted(owner.map_or(0, |owner| owner.clock_step.saturating_neg()))
+    }
+
+    /// `sysUpTime`, before it wraps.
+    pub(crate) fn up_time(self) -> Duration {
+        self.now.uptime.since(self.local.started)
+    }
+
+    /// A `TimeStamp` (RFC 2579) for an instant `at` on a clock that now shows `owner_now`:
+    /// what `sysUpTime` was then, 0 if that was before the start.
+    pub(crate) fn time_stamp(self, at: Option<UtcTime>, owner_now: UtcTime) -> Value {
+        let then = at.and_then(|at| self.up_time().checked_sub(owner_now.since(at)));
+        ticks(then.unwrap_or_default())
+    }
+}
+
+/// Hundredths of a second, modulo 2³².
+pub(crate) fn ticks(duration: Duration) -> Value {
+    let hundredths = u64::try_from(duration.as_millis() / 10).unwrap_or(u64::MAX);
+    Value::TimeTicks(crate::value::low_half(hundredths))
+}
