@@ -3,6 +3,7 @@
 mod judges;
 mod lint;
 mod mibs;
+mod proto;
 mod soak;
 mod test;
 mod tidy;
@@ -25,6 +26,12 @@ enum Task {
     Soak(soak::Soak),
     /// Make the Rust tables of the MIB modules
     Mibs(Mibs),
+    /// Generate the store's protocol from store/proto
+    Proto {
+        /// Only say whether it is up to date
+        #[arg(long)]
+        check: bool,
+    },
     /// Report function and file lengths
     Tidy,
 }
@@ -42,6 +49,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Soak(soak) => soak.run(),
         Task::Mibs(mibs) => mibs::run(mibs.check),
+        Task::Proto { check } => proto::run(check),
         Task::Tidy => tidy::report(&mut std::io::stdout().lock()),
     };
     match done {
