@@ -13,7 +13,11 @@ mod memory;
 mod orders;
 mod published;
 mod rows;
+<<<<<<< HEAD
 mod secrets;
+=======
+mod served;
+>>>>>>> d38a008 (store: serve etcd v3's KV, Watch, Lease and Status on a Unix socket)
 mod store;
 mod tables;
 #[cfg(test)]
@@ -31,6 +35,7 @@ pub use rows::{
     Registration, RegistrationKey, ReplayProtection, RevocationSupport, Role, StorageType, Trail,
     TrailEvent, Unknown, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
+pub use served::{Policy, serve};
 pub use store::{
     CommitError, Disk, EtcdOptions, Health, OpenError, OpenOptions, Store, StoreUrl, StoreUrlError,
 };

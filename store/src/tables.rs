@@ -243,6 +243,11 @@ macro_rules! tables {
                 }
             }
 
+            /// How many rows `table` has.
+            pub fn count(&self, table: Table) -> usize {
+                match table { $(Table::$table => self.$field.len(),)* }
+            }
+
             /// All rows of `table`, in the order of their keys.
             pub fn all(&self, table: Table) -> Box<dyn Iterator<Item = (AnyRow, Stamp)> + '_> {
                 match table {

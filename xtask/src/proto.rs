@@ -32,7 +32,10 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         stale.push(file);
     }
     if check && !stale.is_empty() {
-        bail!("{} in {GENERATED} not what {SOURCE} makes; run `cargo xtask proto`", stale.join(", "));
+        bail!(
+            "{} in {GENERATED} not what {SOURCE} makes; run `cargo xtask proto`",
+            stale.join(", ")
+        );
     }
     Ok(())
 }

@@ -1,0 +1,232 @@
+//! Who may do what, by the credentials of the peer and never by what it says.
+
+use std::fs;
+
+use tonic::transport::server::UdsConnectInfo;
+use tonic::{Request, Status};
+
+use super::span::{SECRETS, Span, prefix};
+use crate::{AnyRow, Origin, Table};
+
+/// The group whose members are operators.
+const OPERATOR_GROUP: &str = "mip4";
+
+/// What the peers of one socket may be.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    viewers_only: bool,
+    daemon: u32,
+    operator_group: Option<u32>,
+}
+
+impl Policy {
+    /// For `store.sock`: root and the user of this process are daemons, members
+    /// of the group `mip4` are operators, and nobody else is let in.
+    pub fn operators() -> Self {
+        Self::operators_of(group_id(OPERATOR_GROUP))
+    }
+
+    /// As [`Self::operators`], with the group of that number.
+    pub fn operators_of(group: Option<u32>) -> Self {
+        let daemon = rustix::process::geteuid().as_raw();
+        Self { viewers_only: false, daemon, operator_group: group }
+    }
+
+    /// For `store-view.sock`: whoever can open it reads, and nobody writes.
+    pub fn viewers() -> Self {
+        Self { viewers_only: true, ..Self::operators_of(None) }
+    }
+
+    /// What the sender of `request` is.
+    pub(crate) fn access<T>(&self, request: &Request<T>) -> Result<Access, Status> {
+        if self.viewers_only {
+            return Ok(Access::Viewer);
+        }
+        let peer = request
+            .extensions()
+            .get::<UdsConnectInfo>()
+            .and_then(|info| info.peer_cred)
+            .ok_or_else(|| Status::permission_denied("the kernel does not say who you are"))?;
+        let groups = |process: Option<i32>| supplementary_groups(process, peer.uid());
+        self.role(peer.uid(), peer.gid(), || groups(peer.pid())).ok_or_else(|| {
+            Status::permission_denied(format!(
+                "user {} is neither a daemon nor in the group `{OPERATOR_GROUP}`",
+                peer.uid()
+            ))
+        })
+    }
+
+    fn role(&self, user: u32, group: u32, groups: impl Fn() -> Vec<u32>) -> Option<Access> {
+        if user == 0 || user == self.daemon {
+            return Some(Access::Daemon);
+        }
+        let operators = self.operator_group?;
+        (group == operators || groups().contains(&operators)).then_some(Access::Operator)
+    }
+}
+
+/// What a peer may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Access {
+    /// Everything.
+    Daemon,
+    /// Reads rows; writes what operators decide; writes secrets without reading them.
+    Operator,
+    /// Reads rows.
+    Viewer,
+}
+
+impl Access {
+    /// Whether rows of `table` may be written or deleted.
+    pub(crate) fn write(self, table: Table) -> Result<(), Status> {
+        match (self, table) {
+            (Self::Daemon, _) | (Self::Operator, Table::Associations) => Ok(()),
+            (Self::Operator, _) => {
+                Err(Status::permission_denied(format!("only daemons write {}", prefix(table))))
+            }
+            (Self::Viewer, _) => Err(read_only()),
+        }
+    }
+
+    /// Whether `new` may take the place of `old`. Rows of the file are read-only elsewhere.
+    pub(crate) fn replace(self, old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
+        if self == Self::Daemon {
+            return Ok(());
+        }
+        let of_file =
+            |row: &&AnyRow| matches!(row, AnyRow::Association(row) if row.origin == Origin::File);
+        match old.filter(of_file).or(new.filter(of_file)) {
+            None => Ok(()),
+            Some(row) => Err(Status::permission_denied(format!(
+                "{} belongs to the configuration file",
+                row.key().path()
+            ))),
+        }
+    }
+
+    /// Whether secrets may be written.
+    pub(crate) fn write_secret(self) -> Result<(), Status> {
+        if self == Self::Viewer { Err(read_only()) } else { Ok(()) }
+    }
+
+    /// Whether secrets may be read, if `span` is about them.
+    pub(crate) fn read(self, span: &Span) -> Result<(), Status> {
+        let about_secrets = match span {
+            Span::One(_) => span.overlaps(SECRETS),
+            // A listing of everything is fine: it leaves the secrets out.
+            Span::Between { start, .. } => start.starts_with(SECRETS.as_bytes()),
+        };
+        if about_secrets && self != Self::Daemon {
+            return Err(Status::permission_denied("only daemons read secrets"));
+        }
+        Ok(())
+    }
+
+    /// Whether leases may be made and ended.
+    pub(crate) fn lease(self) -> Result<(), Status> {
+        if self == Self::Viewer { Err(read_only()) } else { Ok(()) }
+    }
+
+    /// Whether history may be forgotten.
+    pub(crate) fn compact(self) -> Result<(), Status> {
+        match self {
+            Self::Daemon => Ok(()),
+            Self::Operator => Err(Status::permission_denied("only daemons compact the history")),
+            Self::Viewer => Err(read_only()),
+        }
+    }
+}
+
+fn read_only() -> Status {
+    Status::permission_denied("this socket is for reading only")
+}
+
+/// The groups of a process beyond its first, as the kernel shows them.
+///
+/// By the time it is asked the process may be another one, so it counts only if
+/// it still is the user's.
+fn supplementary_groups(process: Option<i32>, user: u32) -> Vec<u32> {
+    let Some(process) = process else { return Vec::new() };
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    groups_in(&status, user)
+}
+
+fn groups_in(status: &str, user: u32) -> Vec<u32> {
+    let numbers = |name: &str| -> Vec<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    let users = numbers("Uid:");
+    if users.is_empty() || users.iter().any(|id| *id != user) {
+        return Vec::new();
+    }
+    numbers("Groups:")
+}
+
+/// The number of the group `name`.
+fn group_id(name: &str) -> Option<u32> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPERATORS: u32 = 4000;
+
+    fn policy() -> Policy {
+        Policy { viewers_only: false, daemon: 900, operator_group: Some(OPERATORS) }
+    }
+
+    #[test]
+    fn roles_follow_credentials() {
+        let none = Vec::new;
+        assert_eq!(policy().role(0, 0, none), Some(Access::Daemon));
+        assert_eq!(policy().role(900, 900, none), Some(Access::Daemon));
+        assert_eq!(policy().role(1000, OPERATORS, none), Some(Access::Operator));
+        assert_eq!(policy().role(1000, 1000, || vec![5, OPERATORS]), Some(Access::Operator));
+        assert_eq!(policy().role(1000, 1000, || vec![5]), None);
+        let without_group = Policy { operator_group: None, ..policy() };
+        assert_eq!(without_group.role(1000, OPERATORS, none), None);
+    }
+
+    #[test]
+    fn supplementary_groups_count_only_for_a_process_that_is_still_the_users() {
+        let status =
+            "Name:\tsh\nUid:\t1000\t1000\t1000\t1000\nGid:\t1\t1\t1\t1\nGroups:\t4 4000 \n";
+        assert_eq!(groups_in(status, 1000), [4, 4000]);
+        assert!(groups_in(status, 1001).is_empty());
+        let setuid = status.replace("1000\t1000\t1000", "1000\t0\t0");
+        assert!(groups_in(&setuid, 1000).is_empty());
+        assert!(groups_in("", 1000).is_empty());
+    }
+
+    #[test]
+    fn only_daemons_write_state() {
+        for table in Table::ALL {
+            assert!(Access::Daemon.write(*table).is_ok());
+            assert!(Access::Viewer.write(*table).is_err());
+            let operator = Access::Operator.write(*table).is_ok();
+            assert_eq!(operator, *table == Table::Associations, "{table:?}");
+        }
+    }
+
+    #[test]
+    fn only_daemons_read_secrets() {
+        let one = Span::new(b"/mip4-secret/a".into(), Vec::new()).unwrap();
+        let listing = Span::new(b"/mip4-secret/".into(), b"/mip4-secret0".into()).unwrap();
+        let everything = Span::new(b"\0".into(), b"\0".into()).unwrap();
+        for access in [Access::Operator, Access::Viewer] {
+            assert!(access.read(&one).is_err());
+            assert!(access.read(&listing).is_err());
+            assert!(access.read(&everything).is_ok());
+        }
+        assert!(Access::Daemon.read(&one).is_ok());
+        assert!(Access::Operator.write_secret().is_ok());
+        assert!(Access::Viewer.write_secret().is_err());
+    }
+}
