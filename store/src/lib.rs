@@ -13,11 +13,8 @@ mod memory;
 mod orders;
 mod published;
 mod rows;
-<<<<<<< HEAD
 mod secrets;
-=======
 mod served;
->>>>>>> d38a008 (store: serve etcd v3's KV, Watch, Lease and Status on a Unix socket)
 mod store;
 mod tables;
 #[cfg(test)]
