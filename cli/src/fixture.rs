@@ -10,7 +10,8 @@ use std::time::Duration;
 use store::wire::{Code, Flags, Identification, Lifetime, Nai, Spi};
 use store::{
     Batch, Binding, Class, Counter, Counters, Event, Identity, Instance, InstanceState, Node,
-    NodeCounters, Revision, Role, Row, Snapshot, Table, Unknown, UtcTime,
+    NodeCounters, Registration, Revision, Role, Row, Snapshot, Table, Trail, TrailEvent, Unknown,
+    UtcTime, Violation, ViolationReason, Visitor,
 };
 
 use crate::source::{Health, Source, SourceError};
@@ -139,6 +140,93 @@ fn counters() -> Counters {
     }
 }
 
+fn visitor() -> Visitor {
+    let binding = named_binding();
+    Visitor {
+        foreign_agent: [203, 0, 113, 1].into(),
+        identity: binding.identity(),
+        home_address: binding.home_address,
+        home_agent: HOME_AGENT,
+        care_of_address: binding.care_of_address,
+        instance: "ha@gate".to_owned(),
+        source: "10.99.0.12:5000".parse().unwrap(),
+        local: "203.0.113.1:434".parse().unwrap(),
+        flags: Flags(0),
+        identification: binding.identification,
+        encapsulating_delivery: false,
+        lifetime_requested: Lifetime(1800),
+        lifetime_granted: Lifetime(600),
+        accepted: true,
+        created_at: seconds_ago(100),
+        registered_at: seconds_ago(100),
+        expires_at: Some(seconds_ago(100) + Duration::from_secs(600)),
+        unknown: Unknown::default(),
+    }
+}
+
+fn registration() -> Registration {
+    let binding = binding();
+    Registration {
+        instance: "ha@gate".to_owned(),
+        identity: binding.identity(),
+        agent_address: HOME_AGENT,
+        care_of_address: binding.care_of_address,
+        home_address: binding.home_address,
+        home_agent: HOME_AGENT,
+        flags: binding.flags,
+        identification: binding.identification,
+        co_located: true,
+        lifetime: Lifetime(1800),
+        sent_at: seconds_ago(3),
+        accepted: false,
+        expires_at: None,
+        unknown: Unknown::default(),
+    }
+}
+
+fn violation() -> Violation {
+    Violation {
+        instance: "ha@gate".to_owned(),
+        role: Role::HomeAgent,
+        violator: denied_node().identity,
+        address: [198, 51, 100, 66].into(),
+        count: 4,
+        at: seconds_ago(30),
+        spi: Spi(1000),
+        identification: Identification::default(),
+        reason: ViolationReason::BadAuthenticator,
+        code: Some(Code(131)),
+        unknown: Unknown::default(),
+    }
+}
+
+fn trail() -> Trail {
+    let registered = TrailEvent {
+        at: seconds_ago(90),
+        event: "registered".to_owned(),
+        code: Some(Code(0)),
+        peer: Some("198.51.100.66:434".parse().unwrap()),
+        care_of_address: Some([198, 51, 100, 66].into()),
+        spi: Some(Spi(1000)),
+        clock_offset: Some(-250),
+        times: 1,
+    };
+    let denied = TrailEvent {
+        at: seconds_ago(30),
+        event: "identification-mismatch".to_owned(),
+        code: Some(Code(133)),
+        clock_offset: Some(91_500),
+        times: 4,
+        ..registered.clone()
+    };
+    Trail {
+        agent: HOME_AGENT,
+        identity: denied_node().identity,
+        events: vec![registered, denied],
+        unknown: Unknown::default(),
+    }
+}
+
 /// What a [`Fake`] was told to do; tests keep a handle on it.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -173,6 +261,16 @@ impl Fake {
         }
         fake.put(denied_node());
         fake.put(counters());
+        fake
+    }
+
+    /// The same with rows that a home agent alone does not have.
+    pub(crate) fn whole_network() -> Self {
+        let mut fake = Self::network();
+        fake.put(visitor());
+        fake.put(registration());
+        fake.put(violation());
+        fake.put(trail());
         fake
     }
 

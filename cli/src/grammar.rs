@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
-    ShowAssociations, ShowBindings, ShowNodes, ShowStatistics, ShowStatus, WaitBinding,
-    WaitServing, WatchBindings,
+    ShowAssociations, ShowBindings, ShowNodes, ShowRegistrations, ShowStatistics, ShowStatus,
+    ShowTrail, ShowViolations, ShowVisitors, WaitBinding, WaitServing, WatchBindings,
 };
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
@@ -102,6 +102,10 @@ pub(crate) enum Show {
     Nodes(ShowNodes),
     Statistics(ShowStatistics),
     Associations(ShowAssociations),
+    Visitors(ShowVisitors),
+    Registrations(ShowRegistrations),
+    Violations(ShowViolations),
+    Trail(ShowTrail),
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,6 +140,10 @@ impl Command {
                 Show::Nodes(command) => command.run(session),
                 Show::Statistics(command) => command.run(session),
                 Show::Associations(command) => command.run(session),
+                Show::Visitors(command) => command.run(session),
+                Show::Registrations(command) => command.run(session),
+                Show::Violations(command) => command.run(session),
+                Show::Trail(command) => command.run(session),
             },
             Self::Watch(Watch::Bindings(command)) => command.run(session),
             Self::Wait(Wait::Binding(command)) => command.run(session),

@@ -6,7 +6,7 @@ use store::{Revision, Table, UtcTime};
 
 use crate::cell::Column;
 use crate::failure::{ExitStatus, Failure, Stop};
-use crate::output::{self, Format, Layout, Listing};
+use crate::output::{self, Format, Layout, Listing, Sort};
 use crate::selector::Selector;
 use crate::source::{Source, SourceError};
 use crate::view::{Freshness, STALE_AFTER, View};
@@ -111,6 +111,21 @@ impl Session {
         self.printed = true;
         listing.print(layout, &mut self.world.out)?;
         Ok(self.world.out.flush()?)
+    }
+
+    /// Sorts and prints the rows that a selector left.
+    pub(crate) fn show<R>(
+        &mut self,
+        nouns: &str,
+        (selector, sort): (&Selector, &Sort),
+        columns: &[Column<R>],
+        (revision, mut rows): (Revision, Vec<R>),
+        freshness: impl Fn(&R) -> Freshness,
+    ) -> Result<(), Stop> {
+        sort.apply(columns, &mut rows)?;
+        let freshness: Vec<_> = rows.iter().map(freshness).collect();
+        let listing = Listing::new(revision, columns, &rows);
+        self.print_selected(nouns, selector, &freshness, listing)
     }
 
     /// Prints the rows that a selector left, in the order asked for.

@@ -1,5 +1,6 @@
 //! What a command sees: all tables at one revision, and how far to trust them.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,13 @@ impl View {
 
     pub(crate) fn instance(&self, name: &str) -> Option<&Arc<Instance>> {
         self.rows::<Instance>().get(&name.to_owned())
+    }
+
+    /// The instance whose agent serves at `address`; the latest, if several say so.
+    pub(crate) fn owner(&self, address: Ipv4Addr) -> Option<&Arc<Instance>> {
+        let instances = self.rows::<Instance>().iter();
+        let serving = instances.filter(|instance| instance.addresses.contains(&address));
+        serving.max_by_key(|instance| instance.heartbeat_at)
     }
 
     /// This moment on the clock that `instance` stamps its rows with.

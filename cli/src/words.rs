@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use store::wire::{Code, Flags};
-use store::{Identity, InstanceState};
+use store::{Identity, InstanceState, ViolationReason};
 
 /// The set flags of a Registration Request (RFC 5944 §3.3), in the order of their bits.
 pub(crate) fn flags(flags: Flags) -> impl Iterator<Item = &'static str> {
@@ -33,6 +33,25 @@ pub(crate) const fn identity_type(identity: &Identity) -> &'static str {
     match identity {
         Identity::Address(_) => "address",
         Identity::Nai(_) => "nai",
+    }
+}
+
+/// The NAI of `identity`, if it is one.
+pub(crate) fn nai(identity: &Identity) -> Option<&str> {
+    match identity {
+        Identity::Nai(nai) => Some(nai.as_str()),
+        Identity::Address(_) => None,
+    }
+}
+
+pub(crate) const fn violation_reason(reason: ViolationReason) -> &'static str {
+    match reason {
+        ViolationReason::NoMobilitySecurityAssociation => "no mobility security association",
+        ViolationReason::BadAuthenticator => "bad authenticator",
+        ViolationReason::BadIdentifier => "bad identifier",
+        ViolationReason::BadSpi => "bad SPI",
+        ViolationReason::MissingSecurityExtension => "missing security extension",
+        ViolationReason::Other => "other",
     }
 }
 

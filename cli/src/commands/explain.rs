@@ -7,6 +7,7 @@ use store::{Algorithm, Association, Identity, ReplayProtection, Table, UtcTime};
 
 use super::association::{algorithm_word, parse_peer, replay_word};
 use super::show_nodes::{self, NodeRow};
+use super::show_trail::{self, TrailRow};
 use crate::cell::{Cell, Column};
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::instant;
@@ -27,20 +28,14 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        let tables = [
-            Table::Nodes,
-            Table::NodeCounters,
-            Table::Bindings,
-            Table::Associations,
-            Table::Instances,
-        ];
-        let view = session.read(&tables)?;
+        let view = session.read(&[&[Table::Associations], show_trail::TABLES].concat())?;
         let nodes: Vec<_> = show_nodes::rows(&view, &Selector::default())
             .into_iter()
             .filter(|row| self.is_about(row))
             .collect();
         let associations = self.associations(&view, &nodes);
-        if nodes.is_empty() && associations.is_empty() {
+        let trail = show_trail::rows(&view, &self.node);
+        if nodes.is_empty() && associations.is_empty() && trail.is_empty() {
             let message = format!("nothing is known of `{}`", self.node);
             let hint = "no request of it arrived, and it has no association";
             return Err(Failure::new(ExitStatus::NothingMatched, message).hint(hint).into());
@@ -55,6 +50,7 @@ impl Explain {
             findings.extend(clock(node));
             findings.extend(denial(node, &associations));
         }
+        findings.extend(refusal(&trail));
         session.print(&Listing::new(view.revision(), COLUMNS, &findings))
     }
 
@@ -170,6 +166,23 @@ fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
     let words =
         format!("{} denied, last at {at} with {code}: {}", counters.denied, words::code(code));
     Some(Finding { topic: "denial", words, hint: advice(code, associations) })
+}
+
+/// The latest event, if it is a refusal: what the clock and the SPI of the request were.
+fn refusal(trail: &[TrailRow]) -> Option<Finding> {
+    let event = &trail.last()?.event;
+    let code = event.code.filter(|code| !code.is_accepted())?;
+    let from = event.peer.map_or_else(String::new, |peer| format!(", from {peer}"));
+    let spi = event.spi.map_or_else(String::new, |spi| format!(", SPI {spi}"));
+    let words = format!("refused with {code}, {} times in a row{from}{spi}", event.times);
+    let finding = Finding::new("last event", words);
+    Some(match event.clock_offset {
+        None => finding,
+        Some(milliseconds) => {
+            let seconds = f64::from(i32::try_from(milliseconds).unwrap_or(i32::MAX)) / 1000.0;
+            finding.hint(format!("its clock was off by {seconds:+.1} s"))
+        }
+    })
 }
 
 /// What to look at after a denial.

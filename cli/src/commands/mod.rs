@@ -11,8 +11,12 @@ mod import;
 mod show_associations;
 mod show_bindings;
 mod show_nodes;
+mod show_registrations;
 mod show_statistics;
 mod show_status;
+mod show_trail;
+mod show_violations;
+mod show_visitors;
 mod wait;
 mod wait_binding;
 mod wait_serving;
@@ -28,8 +32,12 @@ pub(crate) use import::Import;
 pub(crate) use show_associations::ShowAssociations;
 pub(crate) use show_bindings::ShowBindings;
 pub(crate) use show_nodes::ShowNodes;
+pub(crate) use show_registrations::ShowRegistrations;
 pub(crate) use show_statistics::ShowStatistics;
 pub(crate) use show_status::ShowStatus;
+pub(crate) use show_trail::ShowTrail;
+pub(crate) use show_violations::ShowViolations;
+pub(crate) use show_visitors::ShowVisitors;
 pub(crate) use wait_binding::WaitBinding;
 pub(crate) use wait_serving::WaitServing;
 pub(crate) use watch_bindings::WatchBindings;
@@ -45,6 +53,10 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
         "associations" | "list" => names(show_associations::COLUMNS),
         "bindings" => names(show_bindings::COLUMNS),
         "nodes" => names(show_nodes::COLUMNS),
+        "registrations" => names(show_registrations::COLUMNS),
+        "trail" => names(show_trail::COLUMNS),
+        "violations" => names(show_violations::COLUMNS),
+        "visitors" => names(show_visitors::COLUMNS),
         "statistics" => names(show_statistics::COUNTER_COLUMNS),
         "status" => names(show_status::COLUMNS),
         _ => Vec::new(),

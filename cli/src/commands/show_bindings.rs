@@ -6,7 +6,7 @@ use store::{Binding, Table};
 
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
-use crate::output::{Listing, Sort};
+use crate::output::Sort;
 use crate::selector::{Selector, Subject};
 use crate::session::Session;
 use crate::view::{Freshness, View};
@@ -25,11 +25,10 @@ impl ShowBindings {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         self.sort.check(COLUMNS)?;
         let view = session.read(&[Table::Bindings, Table::Instances])?;
-        let mut rows = rows(&view, &self.selector);
-        self.sort.apply(COLUMNS, &mut rows)?;
-        let freshness: Vec<_> = rows.iter().map(|row| row.freshness).collect();
-        let listing = Listing::new(view.revision(), COLUMNS, &rows);
-        session.print_selected("bindings", &self.selector, &freshness, listing)
+        let rows = rows(&view, &self.selector);
+        let options = (&self.selector, &self.sort);
+        let rows = (view.revision(), rows);
+        session.show("bindings", options, COLUMNS, rows, |row| row.freshness)
     }
 }
 

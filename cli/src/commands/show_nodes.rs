@@ -8,7 +8,7 @@ use store::{Binding, Identity, Node, NodeCounters, NodeKey, Row as _, Table};
 
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
-use crate::output::{Listing, Sort};
+use crate::output::Sort;
 use crate::selector::{Selector, Subject};
 use crate::session::Session;
 use crate::view::{Freshness, View};
@@ -28,11 +28,10 @@ impl ShowNodes {
         self.sort.check(COLUMNS)?;
         let tables = [Table::Nodes, Table::NodeCounters, Table::Bindings, Table::Instances];
         let view = session.read(&tables)?;
-        let mut rows = rows(&view, &self.selector);
-        self.sort.apply(COLUMNS, &mut rows)?;
-        let freshness: Vec<_> = rows.iter().map(|row| row.freshness).collect();
-        let listing = Listing::new(view.revision(), COLUMNS, &rows);
-        session.print_selected("nodes", &self.selector, &freshness, listing)
+        let rows = rows(&view, &self.selector);
+        let options = (&self.selector, &self.sort);
+        let rows = (view.revision(), rows);
+        session.show("nodes", options, COLUMNS, rows, |row| row.freshness)
     }
 }
 
@@ -96,8 +95,8 @@ pub(crate) fn rows(view: &View, selector: &Selector) -> Vec<NodeRow> {
 }
 
 fn row(view: &View, bindings: Vec<Arc<Binding>>, key: NodeKey) -> NodeRow {
-    let owner = owner(view, key.home_agent);
-    let now = owner.as_ref().map_or(view.now, |name| view.owner_now(name));
+    let owner = view.owner(key.home_agent);
+    let now = owner.map_or(view.now, |owner| view.owner_now(&owner.name));
     let counters = view.rows::<NodeCounters>().get(&key).cloned();
     let served_milliseconds = counters.as_ref().map_or(0, |counters| {
         let ongoing = counters.serving_since.map_or(0, |since| since_milliseconds(now, since));
@@ -108,22 +107,13 @@ fn row(view: &View, bindings: Vec<Arc<Binding>>, key: NodeKey) -> NodeRow {
         counters,
         bindings,
         served_seconds: served_milliseconds / 1000,
-        freshness: owner.map_or(Freshness::Stale(None), |name| view.freshness(&name)),
+        freshness: owner.map_or(Freshness::Stale(None), |owner| view.freshness(&owner.name)),
         key,
     }
 }
 
 fn since_milliseconds(now: store::UtcTime, since: store::UtcTime) -> u64 {
     u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The instance that serves `home_agent`; a live one if several say so.
-fn owner(view: &View, home_agent: Ipv4Addr) -> Option<String> {
-    let instances = view.rows::<store::Instance>().iter();
-    let owners = instances.filter(|instance| {
-        instance.roles.contains(&store::Role::HomeAgent) && instance.addresses.contains(&home_agent)
-    });
-    owners.max_by_key(|instance| instance.heartbeat_at).map(|instance| instance.name.clone())
 }
 
 pub(crate) const COLUMNS: &[Column<NodeRow>] = &[

@@ -6,6 +6,7 @@ use crate::fixture::Fake;
 fn explain_says_what_is_known() {
     snapshot!("explain_bound", on(Fake::network(), "explain 10.99.0.7", ""));
     snapshot!("explain_denied_json", on(Fake::network(), "-o json explain 10.99.0.66", ""));
+    snapshot!("explain_clock", on(Fake::whole_network(), "explain 10.99.0.66", ""));
     // A node is found by its home address, although its rows go by its NAI.
     let by_address = on(Fake::network(), "explain 10.99.0.12", "");
     let by_name = on(Fake::network(), "explain truck-07@fleet.example", "");

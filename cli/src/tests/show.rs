@@ -14,6 +14,24 @@ fn each_noun_in_each_format() {
 }
 
 #[test]
+fn what_other_roles_keep_and_what_went_wrong() {
+    for noun in ["visitors", "registrations", "violations", "trail 10.99.0.66"] {
+        let name = noun.split(' ').next().unwrap();
+        for format in ["table", "json"] {
+            let done = on(Fake::whole_network(), &format!("-o {format} show {noun}"), "");
+            snapshot!(format!("show_{name}_{format}"), done);
+        }
+    }
+    let shown = |line: &str| on(Fake::whole_network(), line, "").status;
+    assert_eq!(shown("show visitors --foreign-agent 203.0.113.1 --nai *"), ExitStatus::Success);
+    assert_eq!(shown("show visitors --foreign-agent 203.0.113.2"), ExitStatus::NothingMatched);
+    assert_eq!(shown("show registrations --foreign-agent 192.0.2.1"), ExitStatus::NothingMatched);
+    assert_eq!(shown("show violations --home-agent 192.0.2.1"), ExitStatus::Success);
+    assert_eq!(shown("show violations --foreign-agent 192.0.2.1"), ExitStatus::NothingMatched);
+    assert_eq!(shown("show trail 10.99.0.7"), ExitStatus::NothingMatched);
+}
+
+#[test]
 fn selectors_leave_what_matches() {
     let shown = |selectors: &str| {
         let done = on(Fake::network(), &format!("-o json show bindings {selectors}"), "");
