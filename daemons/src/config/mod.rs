@@ -7,6 +7,7 @@ mod problem;
 mod secret;
 mod section;
 mod snmp;
+mod snmp_user;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,9 @@ pub(crate) use association::AssociationConfig;
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use home_agent::HomeAgentSection;
 pub(crate) use problem::ConfigError;
+pub(crate) use secret::Password;
 pub(crate) use snmp::{CommunityConfig, Listen, SnmpConfig};
+pub(crate) use snmp_user::{AUTHENTICATION, PRIVACY, UserAccess, UserConfig};
 pub(crate) use store::StoreConfig;
 
 use problem::{Problem, Problems};
@@ -82,6 +85,11 @@ impl Config {
             file.missing("store", "a table `[store]` with `path` or `connect`");
         }
         let snmp = file.section("snmp").map(|section| snmp::read(section, folder));
+        let is_connected = matches!(store, Some(StoreConfig::Connected(_)));
+        if is_connected && snmp.as_ref().is_some_and(|snmp| snmp.state_file.is_none()) {
+            // There is no folder that is known to be this process's own.
+            file.missing("snmp.state-file", "a path, because the store is another process's");
+        }
         let home_agent = file.section("home-agent").map(home_agent::read);
         let associations =
             association::read(file.sections("association"), folder, problems, &mut warnings);
@@ -93,7 +101,9 @@ impl Config {
         file.finish();
         // Only what is given in this very file makes it one to hide.
         let holds_secrets = associations.iter().any(|association| association.is_inline)
-            || snmp.as_ref().is_some_and(|snmp| !snmp.communities.is_empty());
+            || snmp.as_ref().is_some_and(|snmp| {
+                !snmp.communities.is_empty() || snmp.users.iter().any(|user| user.is_inline)
+            });
         Parsed {
             config: Self {
                 path: path.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeValue;
 use wire::{KeyError, SecretKey};
@@ -14,10 +14,31 @@ use super::section::Section;
 const KEY_FILE_MAX: u64 = 4096;
 
 /// A password; nothing prints it.
-#[derive(Clone)]
-pub(crate) struct Password(
-    #[expect(dead_code, reason = "users are checked, but not served yet")] Zeroizing<String>,
-);
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Password(Zeroizing<String>);
+
+/// The shortest password (RFC 3414 §11.2).
+const PASSWORD_MIN: usize = 8;
+
+impl Password {
+    pub(crate) fn new(text: Zeroizing<String>) -> Result<Self, String> {
+        if text.len() >= PASSWORD_MIN {
+            Ok(Self(text))
+        } else {
+            Err(format!("expected at least {PASSWORD_MIN} characters"))
+        }
+    }
+
+    /// Reads the one line of a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = read_secret_file(path)?;
+        Self::new(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,27 +102,21 @@ pub(super) fn password(
             return None;
         }
         (Some(text), None) => {
-            let read = text.given.as_str().map(|text| Zeroizing::new(text.to_owned()));
-            (text, read.ok_or_else(|| "expected a string".to_owned()))
+            let read = match text.given.as_str() {
+                Some(password) => Password::new(Zeroizing::new(password.to_owned())),
+                None => Err("expected a string".to_owned()),
+            };
+            (text, read)
         }
         (None, Some(path)) => {
             let read = match path.given.as_str() {
-                Some(name) => read_secret_file(&folder.join(name))
-                    .map(|text| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())),
+                Some(name) => Password::read(&folder.join(name)),
                 None => Err("expected a path".to_owned()),
             };
             (path, read)
         }
     };
-    // RFC 3414 §11.2 asks for at least eight.
-    let checked = read.and_then(|password| {
-        let length = password.len();
-        if length >= 8 { Ok(password) } else { Err("expected at least 8 characters".to_owned()) }
-    });
-    checked
-        .map_err(|why| section.problems.add(&given.span, format!("`{}`: {why}", given.key)))
-        .ok()
-        .map(Password)
+    read.map_err(|why| section.problems.add(&given.span, format!("`{}`: {why}", given.key))).ok()
 }
 
 fn parse_key(text: &str) -> Result<SecretKey, String> {
@@ -113,7 +128,7 @@ fn parse_key(text: &str) -> Result<SecretKey, String> {
     parsed.map_err(|error| error.to_string())
 }
 
-fn read_secret_file(path: &PathBuf) -> Result<Zeroizing<String>, String> {
+fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
     let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let size = fs::metadata(path).map_err(cannot)?.len();
     if size > KEY_FILE_MAX {

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::secret::{self, Password};
 use super::section::Section;
+use super::snmp_user::{self, UserConfig};
 
 /// `[snmp]`
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -17,6 +17,9 @@ pub(crate) struct SnmpConfig {
     pub(crate) name: Option<String>,
     pub(crate) location: String,
     pub(crate) communities: Vec<CommunityConfig>,
+    pub(crate) users: Vec<UserConfig>,
+    /// Where the engine keeps what belongs to it alone; beside the store by default.
+    pub(crate) state_file: Option<PathBuf>,
 }
 
 /// `[[snmp.community]]`: SNMPv1 and SNMPv2c, read only.
@@ -65,7 +68,7 @@ impl fmt::Display for Listen {
 }
 
 /// Below this is everything that there is.
-const INTERNET: &[u32] = &[1, 3, 6, 1];
+pub(super) const INTERNET: &[u32] = &[1, 3, 6, 1];
 
 const DISPLAY_STRING: &str = "a string of at most 255 octets";
 
@@ -85,11 +88,18 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
         section.problems.add(&span, "`snmp.agentx` is not supported yet");
     }
     let communities = section.sections("community").into_iter().filter_map(community).collect();
-    for user in section.sections("user") {
-        read_user(user, folder);
-    }
+    let users = snmp_user::read(section.sections("user"), folder, section.problems);
+    let state_file = section.string("state-file", "a path").map(|path| folder.join(path));
     section.finish();
-    SnmpConfig { listen: listen.unwrap_or_default(), contact, name, location, communities }
+    SnmpConfig {
+        listen: listen.unwrap_or_default(),
+        contact,
+        name,
+        location,
+        communities,
+        users,
+        state_file,
+    }
 }
 
 fn community(mut section: Section<'_, '_>) -> Option<CommunityConfig> {
@@ -106,13 +116,15 @@ fn community(mut section: Section<'_, '_>) -> Option<CommunityConfig> {
         (Some(_), Some(_)) => {}
     }
     section.word("access", &[("read", ())]);
-    let view: Option<Vec<Subtree>> = section.texts("view", "an object identifier in digits");
+    let subtrees = view(&mut section).unwrap_or_else(|| vec![INTERNET.to_vec()]);
     section.finish();
-    let subtrees = match view {
-        Some(view) => view.into_iter().map(|subtree| subtree.0).collect(),
-        None => vec![INTERNET.to_vec()],
-    };
     Some(CommunityConfig { name: name?, subtrees })
+}
+
+/// Takes `view`: the subtrees that may be seen.
+pub(super) fn view(section: &mut Section<'_, '_>) -> Option<Vec<Vec<u32>>> {
+    let subtrees: Vec<Subtree> = section.texts("view", "an object identifier in digits")?;
+    Some(subtrees.into_iter().map(|subtree| subtree.0).collect())
 }
 
 /// `1.3.6.1.2.1.44`, with or without a dot in front.
@@ -129,39 +141,4 @@ impl FromStr for Subtree {
             _ => Err("it is no object identifier"),
         }
     }
-}
-
-const AUTH: &[(&str, ())] =
-    &[("MD5", ()), ("SHA", ()), ("SHA-224", ()), ("SHA-256", ()), ("SHA-384", ()), ("SHA-512", ())];
-const PRIV: &[(&str, ())] = &[("DES", ()), ("AES", ()), ("AES-192", ()), ("AES-256", ())];
-
-/// `[[snmp.user]]`: checked whole, so that the file is right on the day that users are served.
-fn read_user(mut section: Section<'_, '_>, folder: &Path) {
-    let name = section.parsed("name", "a string of 1 to 32 octets", |value| {
-        value.as_str().filter(|text| (1..=32).contains(&text.len())).map(str::to_owned)
-    });
-    if name.is_none() && section.key_span("name").is_none() {
-        section.missing("name", "the name of the user");
-    }
-    let auth = section.word("auth", AUTH);
-    let auth_password: Option<Password> =
-        secret::password(&mut section, folder, "auth-password", "auth-password-file");
-    let privacy = section.word("priv", PRIV);
-    let priv_password =
-        secret::password(&mut section, folder, "priv-password", "priv-password-file");
-    if auth.is_some() && auth_password.is_none() {
-        section.missing("auth-password", "a password, or `auth-password-file` instead");
-    }
-    if privacy.is_some() && priv_password.is_none() {
-        section.missing("priv-password", "a password, or `priv-password-file` instead");
-    }
-    if privacy.is_some() && auth.is_none() {
-        section.missing("auth", "an algorithm, because there is no privacy without authentication");
-    }
-    section.word("access", &[("read", ()), ("write", ())]);
-    section.string("view", "the name of a view");
-    section.string("context", "the name of a context");
-    let span = section.span().clone();
-    section.problems.add(&span, "`[[snmp.user]]` is not supported yet");
-    section.finish();
 }
