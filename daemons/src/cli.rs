@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::lab::LabArgs;
 use crate::logging::Format;
+use crate::snmp::UserCommand;
 
 /// Mobile IPv4 daemon: home agent, its store, and its SNMP engine
 ///
@@ -45,8 +46,20 @@ pub(crate) enum Command {
     Run(ConfigArgs),
     /// Check a configuration file and change nothing
     Check(ConfigArgs),
+    /// Say who may ask by SNMPv3
+    #[command(subcommand)]
+    Snmp(SnmpCommand),
     /// Run a home agent with mobile nodes that register for real, without root and without a file
     Lab(LabArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnmpCommand {
+    /// Add, delete or list users of SNMPv3 that are not in the configuration file
+    ///
+    /// Their keys are kept beside the store, and are good for this engine alone. A running daemon serves them after its next start.
+    #[command(subcommand)]
+    User(UserCommand),
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod logging;
 mod privilege;
 mod reload;
 mod run;
+mod snmp;
 mod socket;
 mod storage;
 mod system;
@@ -25,13 +26,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, SnmpCommand};
 
 fn main() -> ExitCode {
     let Cli { command, log } = Cli::parse();
     let done = match command {
         Command::Run(args) => run::run(&args, &log),
         Command::Check(args) => check::check(&args),
+        Command::Snmp(SnmpCommand::User(command)) => snmp::user(&command),
         Command::Lab(args) => lab::lab(&args, &log),
     };
     match done {

@@ -18,6 +18,7 @@ use crate::driver::home_agent::HomeAgentDriver;
 use crate::driver::{Shutdown, Stop, snmp};
 use crate::exit::{ExitStatus, Failure};
 use crate::instance::{self, InstanceKeeper, Predecessor};
+use crate::snmp::{EngineState, engine_config, state_path};
 use crate::socket::{bind_udp, into_tokio};
 use crate::storage::{self, StoreServer};
 
@@ -124,7 +125,8 @@ impl System {
         }
         if let Some(snmp) = &config.snmp {
             let Self { store, clock, shutdown, .. } = &system;
-            let engine = Engine::new(snmp::engine_config(snmp, clock));
+            let state = EngineState::start(&state_path(config)?)?;
+            let engine = Engine::new(engine_config(snmp, &state, clock)?);
             let (store, clock, shutdown) = (store.clone(), clock.clone(), shutdown.clone());
             system.snmp = Some(snmp::spawn(engine, bound.snmp, store, clock, shutdown)?);
         }

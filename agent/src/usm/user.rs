@@ -97,6 +97,16 @@ impl User {
         Ok(self)
     }
 
+    /// The key that messages are authenticated with, to be kept by who made the user.
+    pub fn authentication(&self) -> Option<(AuthenticationProtocol, &Key)> {
+        self.authentication.as_ref().map(|(protocol, key)| (*protocol, key))
+    }
+
+    /// The key that messages are encrypted with.
+    pub fn privacy(&self) -> Option<(PrivacyProtocol, &Key)> {
+        self.privacy.as_ref().map(|(protocol, key)| (*protocol, key))
+    }
+
     /// The highest security level that the user has keys for.
     pub fn level_max(&self) -> SecurityLevel {
         match (&self.authentication, &self.privacy) {

@@ -79,9 +79,11 @@ fn read_one(mut section: Section<'_, '_>, folder: &Path) -> Option<UserConfig> {
     let auth_file_at = section.key_span("auth-password-file");
     let priv_file_at = section.key_span("priv-password-file");
     let auth = section.word("auth", AUTHENTICATION);
-    let auth_password = secret::password(&mut section, folder, "auth-password", "auth-password-file");
+    let auth_password =
+        secret::password(&mut section, folder, "auth-password", "auth-password-file");
     let privacy = section.word("priv", PRIVACY);
-    let priv_password = secret::password(&mut section, folder, "priv-password", "priv-password-file");
+    let priv_password =
+        secret::password(&mut section, folder, "priv-password", "priv-password-file");
     if auth_at.is_some() && auth_password_at.is_none() && auth_file_at.is_none() {
         section.missing("auth-password", "a password, or `auth-password-file` instead");
     }
@@ -91,7 +93,8 @@ fn read_one(mut section: Section<'_, '_>, folder: &Path) -> Option<UserConfig> {
     if auth_at.is_none() && (priv_at.is_some() || auth_password_at.is_some()) {
         section.missing("auth", "an algorithm, because there is no privacy without authentication");
     }
-    let access = section.word("access", &[("read", UserAccess::Read), ("write", UserAccess::Write)]);
+    let access =
+        section.word("access", &[("read", UserAccess::Read), ("write", UserAccess::Write)]);
     let view = view(&mut section);
     if let Some(context) = section.take("context") {
         let message = format!("`{}` is not supported yet", context.key);

@@ -129,7 +129,15 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[snmp]\n[[snmp.user]]\nname = \"noc\"\nauth = \"SHA-256\"\nauth-password = \"short\"",
-        "mip4d.toml:4:1: `[[snmp.user]]` is not supported yet\nmip4d.toml:4:1: `snmp.user.auth-password` is missing: expected a password, or `auth-password-file` instead\nmip4d.toml:7:17: `snmp.user.auth-password`: expected at least 8 characters",
+        "mip4d.toml:7:17: `snmp.user.auth-password`: expected at least 8 characters",
+    ),
+    (
+        "[snmp]\n[[snmp.user]]\nname = \"noc\"\npriv = \"AES\"\npriv-password = \"a long one\"",
+        "mip4d.toml:4:1: `snmp.user.auth` is missing: expected an algorithm, because there is no privacy without authentication",
+    ),
+    (
+        "[snmp]\n[[snmp.user]]\nname = \"noc\"\nauth = \"SHA-1\"\nauth-password = \"a long one\"\ncontext = \"lab\"",
+        "mip4d.toml:6:8: `snmp.user.auth`: expected \"MD5\", \"SHA\", \"SHA-224\", \"SHA-256\", \"SHA-384\" or \"SHA-512\", found \"SHA-1\"\nmip4d.toml:8:11: `snmp.user.context` is not supported yet",
     ),
     (
         "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nalgorithm = \"rot13\"\nkey = \"hex:00\"",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread::{self, JoinHandle};
 
-use agent::{Action, CommitId, CommitOutcome, Engine, EngineConfig, LocalFacts};
+use agent::{Action, CommitId, CommitOutcome, Engine};
 use anyhow::Context as _;
 use store::{Batch, CommitError, Store};
 use tokio::net::UdpSocket;
@@ -14,7 +14,6 @@ use tracing::{error, info, trace, warn};
 
 use super::Shutdown;
 use crate::clock::Clock;
-use crate::config::SnmpConfig;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, into_tokio};
 
 /// Serves `sockets` in a thread, until it is told to stop.
@@ -45,31 +44,6 @@ pub(crate) fn spawn(
         runtime.block_on(local);
     };
     thread::Builder::new().name("snmp".to_owned()).spawn(serve).context("failed to start a thread")
-}
-
-/// The engine that the file describes.
-pub(crate) fn engine_config(config: &SnmpConfig, clock: &Clock) -> EngineConfig {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let system = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let version = env!("CARGO_PKG_VERSION");
-    let local = LocalFacts {
-        started: clock.now().uptime,
-        description: format!("mip4d {version} Mobile IPv4 on Linux {}", system.trim()),
-        contact: config.contact.clone(),
-        name: config.name.clone().unwrap_or_else(|| host.trim().to_owned()),
-        location: config.location.clone(),
-        ..LocalFacts::default()
-    };
-    let mut engine = EngineConfig { local, ..EngineConfig::default() };
-    for community in &config.communities {
-        let [first, more @ ..] = community.subtrees.as_slice() else { continue };
-        engine.allow_read(&community.name, first);
-        let view = engine.communities.last().map(|added| added.security_name.clone());
-        for (view, subtree) in view.into_iter().cycle().zip(more) {
-            engine.vacm.add_family(view, subtree, true);
-        }
-    }
-    engine
 }
 
 /// One socket; the engine is shared with the others.

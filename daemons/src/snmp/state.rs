@@ -64,7 +64,7 @@ impl EngineState {
     /// Counts a start, durably, and returns what there is then.
     pub(crate) fn start(path: &Path) -> anyhow::Result<Self> {
         Self::change(path, |state| {
-            if state.engine_boots >= ENGINE_BOOTS_MAX {
+            if state.engine_boots == ENGINE_BOOTS_MAX {
                 warn!("snmpEngineBoots is at its end: SNMPv3 needs a new `{}`", path.display());
             } else {
                 state.engine_boots += 1;
@@ -97,11 +97,13 @@ impl EngineState {
     ) -> anyhow::Result<Self> {
         let shown = path.display();
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).with_context(|| format!("failed to make the folder of `{shown}`"))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("failed to make the folder of `{shown}`"))?;
         let lock = private(&path.with_extension("lock"))
             .open(path.with_extension("lock"))
             .with_context(|| format!("failed to lock `{shown}`"))?;
-        flock(&lock, FlockOperation::LockExclusive).with_context(|| format!("failed to lock `{shown}`"))?;
+        flock(&lock, FlockOperation::LockExclusive)
+            .with_context(|| format!("failed to lock `{shown}`"))?;
         let mut state = Self::read(path)?;
         change(&mut state)?;
         state.write(path, folder).with_context(|| format!("failed to write `{shown}`"))?;
@@ -194,7 +196,8 @@ mod tests {
         assert_eq!((first.engine_boots, second.engine_boots), (1, 2));
         assert_eq!(first.engine_id, second.engine_id);
         assert!(first.engine_id.0.starts_with(&ENGINE_ID_START) && first.engine_id.0.len() == 13);
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -202,7 +205,11 @@ mod tests {
     fn a_damaged_file_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snmp-engine.json");
-        for text in ["{", "{\"engine_id\":\"8\",\"engine_boots\":1}", "{\"engine_id\":\"80\",\"engine_boots\":1}"] {
+        for text in [
+            "{",
+            "{\"engine_id\":\"8\",\"engine_boots\":1}",
+            "{\"engine_id\":\"80\",\"engine_boots\":1}",
+        ] {
             fs::write(&path, text).unwrap();
             let error = format!("{:#}", EngineState::start(&path).unwrap_err());
             assert!(error.contains("snmp-engine.json"), "{error}");
