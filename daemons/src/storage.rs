@@ -5,11 +5,15 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, bail};
-use store::{OpenOptions, Store, StoreUrl};
+use store::{OpenOptions, Policy, Store, StoreUrl};
+use tokio::task::JoinSet;
+use tracing::error;
 
 use crate::config::StoreConfig;
+use crate::driver::{Shutdown, Stop};
 use crate::exit::Failure;
 use crate::privilege;
 
@@ -81,22 +85,74 @@ fn remove_stale(path: &Path) -> anyhow::Result<()> {
     fs::remove_file(path).with_context(|| format!("failed to remove the stale {shown}"))
 }
 
-/// Serves the store on its sockets until it is told to stop.
+/// Serves the store on its sockets, in a thread of its own: a large read delays no registration.
 pub(crate) struct StoreServer {
-    _listening: Vec<(UnixListener, SocketFile)>,
+    stop: Stop,
+    thread: JoinHandle<()>,
+    /// Gone only after the thread has ended.
+    files: Vec<SocketFile>,
 }
 
 impl StoreServer {
-    pub(crate) fn start(config: &StoreConfig) -> anyhow::Result<Self> {
-        let StoreConfig::Owned { socket, view_socket, group, view_group, .. } = config else {
-            return Ok(Self { _listening: Vec::new() });
-        };
-        let operators = socket.iter().map(|path| (path, group));
-        let viewers = view_socket.iter().map(|path| (path, view_group));
-        let listening = operators
-            .chain(viewers)
-            .map(|(path, group)| listen(path, group.as_deref()))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { _listening: listening })
+    pub(crate) fn start(config: &StoreConfig, store: &Store) -> anyhow::Result<Self> {
+        let mut sockets = Vec::new();
+        let mut files = Vec::new();
+        if let StoreConfig::Owned { socket, view_socket, group, view_group, .. } = config {
+            if let Some(path) = socket {
+                let policy = match group {
+                    Some(group) => Policy::operators_of(Some(privilege::find_group(group)?)),
+                    None => Policy::operators(),
+                };
+                let (listener, file) = listen(path, group.as_deref())?;
+                sockets.push((listener, policy));
+                files.push(file);
+            }
+            if let Some(path) = view_socket {
+                let (listener, file) = listen(path, view_group.as_deref())?;
+                sockets.push((listener, Policy::viewers()));
+                files.push(file);
+            }
+        }
+        let (stop, shutdown) = Stop::new();
+        let store = store.clone();
+        let thread = thread::Builder::new()
+            .name("store-server".to_owned())
+            .spawn(move || {
+                if let Err(error) = serve_all(&store, sockets, &shutdown) {
+                    error!("the store is not served any more: {error:#}");
+                }
+            })
+            .context("failed to start a thread")?;
+        Ok(Self { stop, thread, files })
     }
+
+    /// Stops serving; returns once nobody is served any more.
+    pub(crate) fn end(self) {
+        self.stop.now();
+        if self.thread.join().is_err() {
+            error!("the thread that serves the store panicked");
+        }
+        drop(self.files);
+    }
+}
+
+fn serve_all(
+    store: &Store,
+    sockets: Vec<(UnixListener, Policy)>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    crate::run::reactor()?.block_on(async {
+        let mut servers = JoinSet::new();
+        for (listener, policy) in sockets {
+            let listener = tokio::net::UnixListener::from_std(listener)
+                .context("failed to register a socket")?;
+            let mut shutdown = shutdown.clone();
+            let stopped = async move { shutdown.requested().await };
+            servers.spawn(store::serve(store.clone(), listener, policy, stopped));
+        }
+        while let Some(served) = servers.join_next().await {
+            served.context("a server panicked")?.context("failed to serve a socket")?;
+        }
+        Ok(())
+    })
 }

@@ -131,7 +131,7 @@ impl System {
             system.snmp = Some(snmp::spawn(engine, bound.snmp, store, clock, shutdown)?);
         }
         if let StoreConfig::Owned { .. } = &config.store {
-            system.server = Some(StoreServer::start(&config.store)?);
+            system.server = Some(StoreServer::start(&config.store, &system.store)?);
         }
         system.instance.set_state(InstanceState::Serving).await?;
         let beat = system.instance.clone().beat(system.shutdown.clone());
@@ -190,7 +190,11 @@ impl System {
             }
         }
         let gone = self.instance.set_state(InstanceState::Gone).await;
-        drop(self.server.take());
+        if let Some(server) = self.server.take() {
+            // Watchers have seen the last words.
+            let ended = tokio::task::spawn_blocking(|| server.end()).await;
+            first_error = first_error.or(ended.err().map(Into::into));
+        }
         self.store.close().await;
         match first_error.or(gone.err()) {
             Some(error) => Err(error.context("did not stop in order").into()),
