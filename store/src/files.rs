@@ -93,3 +93,6 @@ impl File for fs::File {
         self.set_len(length)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod recorder;

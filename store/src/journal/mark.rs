@@ -41,6 +41,7 @@ impl Mark {
         if let Some(directory) = path.parent() {
             files.sync_directory(directory)?;
         }
+        mark.file = files.open(path)?;
         Ok(mark)
     }
 

@@ -119,8 +119,11 @@ impl Journal {
         Ok(())
     }
 
-    /// Closes the current segment and starts the next.
+    /// Closes the current segment and starts the next, unless it is empty.
     pub(crate) fn rotate(&mut self) -> io::Result<()> {
+        if self.active.first > self.last {
+            return Ok(());
+        }
         let next = Active::create(&self.files, &self.directory, self.last.next())?;
         let done = std::mem::replace(&mut self.active, next);
         self.closed.push_back(Closed { path: done.path, last: self.last, length: done.length });

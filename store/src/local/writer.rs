@@ -70,8 +70,8 @@ pub(crate) struct Writer {
     pub(crate) folder: Folder,
     pub(crate) keeper: Keeper,
     pub(crate) lock: Lock,
-    /// Who wants to know when the next checkpoint is made.
-    pub(crate) waiting: Vec<oneshot::Sender<Result<Revision, CommitError>>>,
+    /// Who wants to know when a checkpoint covers a revision.
+    pub(crate) waiting: Vec<(Revision, oneshot::Sender<Result<Revision, CommitError>>)>,
     /// Why nothing can be written, and when that was tried last.
     pub(crate) degraded: Option<(CommitError, Instant)>,
 }
@@ -283,7 +283,7 @@ impl Writer {
             let _ = done.send(Err(error));
             return;
         }
-        self.waiting.push(done);
+        self.waiting.push((self.journal.last(), done));
         self.checkpoint();
     }
 
@@ -302,8 +302,16 @@ impl Writer {
                 Err(CommitError::Broken(words))
             }
         };
-        for waiting in self.waiting.drain(..) {
-            let _ = waiting.send(result.clone());
+        let covered = result.as_ref().map_or(Revision(u64::MAX), |revision| *revision);
+        for (wanted, waiting) in std::mem::take(&mut self.waiting) {
+            if wanted <= covered {
+                let _ = waiting.send(result.clone());
+            } else {
+                self.waiting.push((wanted, waiting));
+            }
+        }
+        if !self.waiting.is_empty() {
+            self.checkpoint();
         }
     }
 
