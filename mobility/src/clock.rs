@@ -34,6 +34,12 @@ pub(crate) fn is_close(one: Identification, other: Identification, tolerance: Du
     u128::from(ahead(one, other).unsigned_abs()) <= tolerance
 }
 
+/// How far `stamp` is ahead of `utc`, in milliseconds.
+pub(crate) fn offset_milliseconds(stamp: Identification, utc: UtcTime) -> i64 {
+    let offset = i128::from(ahead(stamp, ntp(utc))) * 1000;
+    i64::try_from(offset >> 32).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +57,7 @@ mod tests {
         assert!(ntp(after).high() < ntp(before).high());
         assert!(ahead(ntp(after), ntp(before)) > 0);
         assert!(is_close(ntp(after), ntp(before), Duration::from_secs(1)));
+        assert_eq!(offset_milliseconds(ntp(after), before), 2);
     }
 
     #[test]

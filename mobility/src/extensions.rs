@@ -19,6 +19,8 @@ pub(crate) struct Extensions<'a> {
     /// Vendor extensions before the Mobile-Home authentication, and after it.
     pub(crate) covered: Vendor,
     pub(crate) appended: Vendor,
+    /// Whether the encapsulating delivery style is asked for (RFC 3024 §3.3).
+    pub(crate) delivery: bool,
     /// How many unknown extensions were skipped.
     pub(crate) skipped: usize,
 }
@@ -56,6 +58,7 @@ impl<'a> Extensions<'a> {
             extension_type::MOBILE_NODE_NAI => self.take_nai(extension.body),
             extension_type::CRITICAL_VENDOR_SPECIFIC => self.vendor().critical = true,
             extension_type::NORMAL_VENDOR_SPECIFIC => self.vendor().normal = true,
+            extension_type::ENCAPSULATING_DELIVERY_STYLE => self.delivery = true,
             kind if extension.is_skippable() => {
                 debug_assert!(kind > 127, "only 128-255 may be skipped");
                 self.skipped += 1;
@@ -63,6 +66,11 @@ impl<'a> Extensions<'a> {
             kind => return Err(ParseError::UnskippableExtension(kind)),
         }
         Ok(())
+    }
+
+    /// Where the last Mobile-Home authentication ends; 0 if there is none.
+    pub(crate) fn mobile_home_end(&self) -> usize {
+        self.mobile_home.last().map_or(0, |last| last.covered.len() + last.authenticator.len())
     }
 
     fn vendor(&mut self) -> &mut Vendor {

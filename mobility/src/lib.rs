@@ -1,4 +1,4 @@
-//! Mobile IPv4 without a clock and without a socket: home agent and mobile node.
+//! Mobile IPv4 without a clock and without a socket: home agent, foreign agent and mobile node.
 //!
 //! A machine takes datagrams and the time as arguments and returns [`Output`]:
 //! rows to commit, and what to do once they are durable. Drivers in `daemons`
@@ -8,19 +8,22 @@ mod action;
 mod association;
 mod clock;
 mod extensions;
+mod foreign_agent;
 mod home_agent;
 mod mobile_node;
 mod random;
 mod tally;
+mod trails;
+mod violations;
+mod words;
 
 #[cfg(test)]
 mod scenarios;
 
 pub use action::{Action, CommitId, Encapsulation, Output, Received, Service};
 pub use association::SecurityAssociation;
-pub use home_agent::{
-    Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel, Violation,
-};
+pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Unreachable};
+pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};
 pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState};
 
 /// The UDP port of registration messages (RFC 5944 §3.3).

@@ -1,6 +1,6 @@
 //! Why a request is refused, and what that means on the wire and in the MIB.
 
-use store::Counter;
+use store::{Counter, ViolationReason};
 use wire::Code;
 
 /// Why the home agent refuses a request that it understood (RFC 5944 §3.8.2.3).
@@ -97,27 +97,21 @@ impl Denial {
         self.answer().0
     }
 
+    /// Its word in trails and logs.
+    pub fn word(self) -> String {
+        crate::words::kebab(&format!("{self:?}"))
+    }
+
     /// Its security violation, if it is one.
-    pub const fn violation(self) -> Option<Violation> {
+    pub const fn violation(self) -> Option<ViolationReason> {
         match self.code().0 {
             131 => match self {
-                Self::UnknownSpi => Some(Violation::BadSpi),
-                _ => Some(Violation::BadAuthenticator),
+                Self::UnknownSpi => Some(ViolationReason::BadSpi),
+                _ => Some(ViolationReason::BadAuthenticator),
             },
-            132 => Some(Violation::BadAuthenticator),
-            133 => Some(Violation::BadIdentifier),
+            132 => Some(ViolationReason::BadAuthenticator),
+            133 => Some(ViolationReason::BadIdentifier),
             _ => None,
         }
     }
-}
-
-/// A security violation, in the words of `mipSecurityRecentViolationReason`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Violation {
-    NoMobilitySecurityAssociation,
-    BadAuthenticator,
-    BadIdentifier,
-    BadSpi,
-    MissingSecurityExtension,
-    Other,
 }

@@ -17,6 +17,7 @@ mod config;
 mod denial;
 mod grant;
 mod node_counters;
+mod notes;
 mod pool;
 mod request;
 mod state;
@@ -38,9 +39,11 @@ use crate::association::{Associations, SecurityAssociation};
 use crate::clock;
 use crate::random::Random;
 use crate::tally::Tally;
+use crate::trails::Trails;
+use crate::violations::Violations;
 
 pub use config::{Admission, HomeAgentConfig, ReservedBits, ReverseTunnel};
-pub use denial::{Denial, Violation};
+pub use denial::Denial;
 
 use check::Refusal;
 use grant::Grant;
@@ -72,7 +75,8 @@ pub struct HomeAgent {
     /// Expired rows that the store did not delete, and when to try again.
     undeleted: Vec<BindingKey>,
     retry_at: Option<Time>,
-    last_discard: Option<Violation>,
+    violations: Violations,
+    trails: Trails,
 }
 
 /// A batch on its way to the store.
@@ -110,7 +114,8 @@ impl HomeAgent {
             busy: BTreeMap::new(),
             undeleted: Vec::new(),
             retry_at: None,
-            last_discard: None,
+            violations: Violations::load(&config.instance, Role::HomeAgent, snapshot),
+            trails: Trails::load(config.address, snapshot),
             config,
         };
         home_agent.restart_service_times(now);
@@ -130,11 +135,6 @@ impl HomeAgent {
     /// How many bindings there are.
     pub fn binding_count(&self) -> usize {
         self.state.len()
-    }
-
-    /// Why the last request that got no answer was dropped, for a log.
-    pub fn last_discard(&self) -> Option<Violation> {
-        self.last_discard
     }
 
     /// Counts what only the driver sees: `SendErrors`, `DatagramsRateLimited`, ARP sent.
@@ -159,9 +159,8 @@ impl HomeAgent {
         self.count_vendor_extensions(&request);
         let answer = match self.check(&request) {
             Ok(answer) => answer,
-            Err(Refusal::Discard(violation)) => {
-                self.tally.count(Counter::MipSecTotalViolations);
-                self.last_discard = Some(violation);
+            Err(Refusal::Discard(reason)) => {
+                self.note_discard(&request, reason);
                 return Output::default();
             }
             Err(Refusal::Deny(answer, denial)) => return self.deny(&answer, denial, now),
@@ -223,10 +222,12 @@ impl HomeAgent {
                     Counter::HaMultiBindingUnsupported
                 });
                 self.node_accepted(&answer.identity, at);
+                self.note_accepted(&answer, code, at);
             }
             Some(Purpose::Expiry { identities, at }) => {
                 for identity in &identities {
                     self.settle_service_time(identity, at);
+                    self.note_expired(identity, at);
                 }
             }
             None => {}
@@ -256,11 +257,13 @@ impl HomeAgent {
         }
     }
 
-    /// The counters that have changed, for a relaxed commit.
-    pub fn take_counters(&mut self, _now: Now) -> Batch {
+    /// What has changed and needs no durability: counters, violations, trails.
+    pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
         self.tally.put(&mut batch);
         self.put_node_counters(&mut batch);
+        self.violations.put(&mut batch, now);
+        self.trails.put(&mut batch);
         batch
     }
 
@@ -279,9 +282,6 @@ impl HomeAgent {
 
     fn deny(&mut self, answer: &Answer, denial: Denial, now: Now) -> Output {
         let (code, counter) = denial.answer();
-        if denial.violation().is_some() {
-            self.tally.count(Counter::MipSecTotalViolations);
-        }
         let identification = self.reply_identification(answer, Some(denial), now);
         // §3.8.3.2: copied from the request, unless it is more than is ever granted.
         let lifetime = answer.request.lifetime.min(self.config.lifetime_max);
@@ -293,6 +293,7 @@ impl HomeAgent {
         if reply.is_some() {
             self.count_reply(answer);
         }
+        self.note_denied(answer, denial, now);
         Output::at_once(reply.into_iter().collect())
     }
 

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use store::{Identity, Now};
+use store::{Identity, Now, UtcTime};
 use wire::{
     Code, Flags, Identification, Lifetime, Nai, ParseError, RegistrationReply, RegistrationRequest,
-    extension_type,
+    Spi, extension_type,
 };
 
 use crate::action::{Action, Received};
@@ -63,10 +63,15 @@ pub(super) struct Answer {
     pub(super) identity: Identity,
     nai: Option<Nai>,
     from: SocketAddrV4,
-    to: SocketAddrV4,
+    /// Where the request came from.
+    pub(super) to: SocketAddrV4,
     /// Whom the reply is authenticated for.
     pub(super) signer: Arc<SecurityAssociation>,
     pub(super) foreign_signer: Option<Arc<SecurityAssociation>>,
+    /// When the request arrived, by our clock.
+    pub(super) arrived_at: UtcTime,
+    /// The SPI of the Mobile-Home authentication.
+    pub(super) spi: Spi,
     /// Whether the request was authenticated with `signer`.
     pub(super) authenticated: bool,
     request_len: usize,
@@ -95,6 +100,8 @@ impl Answer {
             to: request.received.source,
             signer,
             foreign_signer,
+            arrived_at: request.now.utc,
+            spi: request.extensions.mobile_home.first().map_or(Spi(0), |it| it.spi),
             authenticated: false,
             request_len: request.received.octets.len(),
         }

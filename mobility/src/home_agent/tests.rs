@@ -364,7 +364,7 @@ proptest! {
     }
 }
 
-/// A flood of made-up nodes leaves nothing in memory or in the store but counters.
+/// A flood of made-up nodes leaves nothing in memory or in the store but counters and a bounded list.
 #[test]
 fn a_flood_of_strangers_grows_nothing() {
     let mut run = Run::new();
@@ -375,6 +375,12 @@ fn a_flood_of_strangers_grows_nothing() {
     }
     assert!(run.in_flight.is_empty());
     assert_eq!(run.home_agent.state.identities().count(), 0);
-    let batch = run.home_agent.take_counters(run.now());
-    assert_eq!(batch.changes.len(), 1);
+    for _ in 0..20 {
+        let batch = run.home_agent.take_counters(run.now());
+        run.snapshot.tables.apply(&batch, run.snapshot.revision);
+    }
+    // Who failed is kept, but not without end.
+    assert_eq!(run.snapshot.rows::<store::Violation>().len(), 1024);
+    assert_eq!(run.snapshot.rows::<store::NodeCounters>().len(), 0);
+    assert_eq!(run.snapshot.rows::<store::Trail>().len(), 0);
 }

@@ -57,6 +57,7 @@ fn append(message: &mut Vec<u8>, name: &str) {
             "skippable" => vec![250, 2, 1, 2],
             "unskippable" => vec![60, 2, 1, 2],
             "padding" => vec![0],
+            "encapsulating-delivery" => vec![130, 0],
             _ => panic!("unknown extension {name}"),
         }),
     }
@@ -75,6 +76,8 @@ pub(super) struct Defaults<'a> {
     pub(super) utc: store::UtcTime,
     /// The Identification of the last datagram that came back.
     pub(super) last_reply: Option<Identification>,
+    /// What a foreign agent offers, if there is one.
+    pub(super) care_of_address: Option<Ipv4Addr>,
 }
 
 impl Defaults<'_> {
@@ -88,11 +91,15 @@ impl Defaults<'_> {
         let default_home = if nai.is_some() { None } else { first };
         let home_address = words.or("home", default_home.unwrap_or(Ipv4Addr::UNSPECIFIED));
         let request = RegistrationRequest {
-            flags: flags(words.text("flags").unwrap_or("D")),
+            flags: flags(words.text("flags").unwrap_or(match self.care_of_address {
+                Some(_) => "-",
+                None => "D",
+            })),
             lifetime: Lifetime(words.or("lifetime", 600)),
             home_address,
             home_agent: words.or("agent", self.home_agent),
-            care_of_address: words.or("care-of", Ipv4Addr::new(192, 0, 2, 7)),
+            care_of_address: words
+                .or("care-of", self.care_of_address.unwrap_or(Ipv4Addr::new(192, 0, 2, 7))),
             identification: self.identification(words),
         };
         let mut octets = Vec::new();
@@ -133,6 +140,11 @@ impl Defaults<'_> {
         };
         let mut octets = Vec::new();
         reply.emit(&mut octets);
+        if let Identity::Nai(nai) = peer
+            && !words.has("without-nai")
+        {
+            nai.emit(&mut octets);
+        }
         self.extend(&mut octets, words, peer);
         octets
     }

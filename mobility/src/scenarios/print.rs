@@ -1,6 +1,8 @@
 //! Rows, datagrams and actions as a transcript shows them.
 
-use store::{AnyKey, AnyRow, Binding, Change, NodeCounters, UtcTime};
+use store::{
+    AnyKey, AnyRow, Binding, Change, NodeCounters, TrailEvent, UtcTime, Violation, Visitor,
+};
 use wire::{
     Authentication, Flags, Identification, Lifetime, RegistrationReply, RegistrationRequest,
 };
@@ -106,12 +108,31 @@ impl Printer<'_> {
                     nonce.unwrap_or_default()
                 )
             }
+            Change::Put(AnyRow::Visitor(row)) => format!("put {}", self.visitor(row)),
+            Change::Delete(AnyKey::Visitor(key)) => {
+                format!("delete visitor {} at {}", key.identity, key.home_address)
+            }
             Change::Put(row) => format!("put {}", row.key().path()),
             Change::Delete(AnyKey::Binding(key)) => {
                 format!("delete binding {} at {}", key.home_address, key.care_of_address)
             }
             Change::Delete(key) => format!("delete {}", key.path()),
         }
+    }
+
+    pub(super) fn visitor(&self, row: &Visitor) -> String {
+        let left = row.remaining_seconds(self.stamp).filter(|_| row.accepted);
+        let left = left.map(|left| format!(" left={left}")).unwrap_or_default();
+        format!(
+            "visitor {} home={} agent={} care-of={} from={} lifetime={}{left} accepted={}",
+            row.identity,
+            row.home_address,
+            row.home_agent,
+            row.care_of_address,
+            row.source,
+            lifetime(row.lifetime_granted),
+            row.accepted
+        )
     }
 
     pub(super) fn binding(&self, row: &Binding) -> String {
@@ -128,6 +149,25 @@ impl Printer<'_> {
             row.spi
         )
     }
+}
+
+pub(super) fn violation(row: &Violation) -> String {
+    let code = row.code.map_or("none".to_owned(), |code| code.to_string());
+    let reason = crate::words::kebab(&format!("{:?}", row.reason));
+    let (violator, address, count) = (&row.violator, row.address, row.count);
+    format!(
+        "violation {violator} from {address} {reason} spi={} code={code} count={count}",
+        row.spi
+    )
+}
+
+pub(super) fn trail_event(event: &TrailEvent) -> String {
+    let code = event.code.map(|it| format!(" code={it}")).unwrap_or_default();
+    let spi = event.spi.map(|it| format!(" spi={it}")).unwrap_or_default();
+    let offset = event.clock_offset.map(|it| format!(" clock={it:+}ms")).unwrap_or_default();
+    let peer = event.peer.map(|it| format!(" from={it}")).unwrap_or_default();
+    let care_of = event.care_of_address.map(|it| format!(" care-of={it}")).unwrap_or_default();
+    format!("  {}x {}{code}{spi}{offset}{peer}{care_of}", event.times, event.event)
 }
 
 pub(super) fn service(service: &Service) -> String {

@@ -11,14 +11,23 @@ use super::datagrams::{flags, identity, socket};
 use super::words::Words;
 use super::world::World;
 use crate::{
-    Admission, HomeAgent, HomeAgentConfig, MobileNode, MobileNodeConfig, ReservedBits,
-    ReverseTunnel, SecurityAssociation,
+    Admission, ForeignAgent, ForeignAgentConfig, HomeAgent, HomeAgentConfig, MobileNode,
+    MobileNodeConfig, ReservedBits, ReverseTunnel, SecurityAssociation,
 };
 
 pub(super) fn input(world: &mut World, words: &Words<'_>) {
     match words.verb {
         "home-agent" => home_agent(world, words),
-        "association" => world.associations.push(association(words)),
+        "foreign-agent" => foreign_agent(world, words),
+        "association" => {
+            let association = association(words);
+            world.known.push(association.clone());
+            match words.text("for") {
+                Some("foreign-agent") => world.foreign_associations.push(association),
+                None => world.associations.push(association),
+                Some(other) => panic!("for={other}"),
+            }
+        }
         "forget" => {
             let peer = identity(words.word(0).unwrap());
             let spi = words.value("spi").map(Spi);
@@ -31,6 +40,9 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
     }
     if let Some((_, home_agent)) = &mut world.home_agent {
         home_agent.set_associations(world.associations.clone());
+    }
+    if let Some((_, foreign_agent)) = &mut world.foreign_agent {
+        foreign_agent.set_associations(world.foreign_associations.clone());
     }
     if let Some((config, node)) = &mut world.node {
         let peer = config.nai.clone().map(store::Identity::Nai);
@@ -54,12 +66,7 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     if words.text("reserved-bits") == Some("ignore") {
         config.reserved_bits = ReservedBits::Ignore;
     }
-    config.reverse_tunnel = match words.text("reverse-tunnel") {
-        None => config.reverse_tunnel,
-        Some("unavailable") => ReverseTunnel::Unavailable,
-        Some("required") => ReverseTunnel::Required,
-        Some(other) => panic!("reverse-tunnel={other}"),
-    };
+    config.reverse_tunnel = reverse_tunnel(words);
     config.gre = words.or("gre", true);
     config.minimal_encapsulation = words.or("minimal", true);
     config.pools = networks(words, "pool");
@@ -69,6 +76,36 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     world.home_agent = Some((config, home_agent));
 }
 
+fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
+    match words.text("reverse-tunnel") {
+        None => ReverseTunnel::Available,
+        Some("unavailable") => ReverseTunnel::Unavailable,
+        Some("required") => ReverseTunnel::Required,
+        Some(other) => panic!("reverse-tunnel={other}"),
+    }
+}
+
+fn foreign_agent(world: &mut World, words: &Words<'_>) {
+    let address: Ipv4Addr = words.word(0).unwrap().parse().unwrap();
+    let mut config = ForeignAgentConfig::new("fa", address);
+    let offered = words.all("care-of");
+    if !offered.is_empty() {
+        config.care_of_addresses = offered.into_iter().map(|it| it.parse().unwrap()).collect();
+    }
+    config.lifetime_max = Lifetime(words.or("max-lifetime", config.lifetime_max.0));
+    config.visitors_max = words.or("max-visitors", config.visitors_max);
+    config.pending_max = words.or("max-pending", config.pending_max);
+    if words.text("reserved-bits") == Some("ignore") {
+        config.reserved_bits = ReservedBits::Ignore;
+    }
+    config.reverse_tunnel = reverse_tunnel(words);
+    config.encapsulating_delivery = words.or("encapsulating-delivery", false);
+    config.gre = words.or("gre", true);
+    config.minimal_encapsulation = words.or("minimal", true);
+    let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
+    world.foreign_agent = Some((config, foreign_agent));
+}
+
 pub(super) fn admission(world: &mut World, words: &Words<'_>) {
     let admission = match words.word(0).unwrap() {
         "open" => Admission::Open,
@@ -76,7 +113,10 @@ pub(super) fn admission(world: &mut World, words: &Words<'_>) {
         "closed" => Admission::Closed,
         other => panic!("admission {other}"),
     };
-    world.home_agent.as_mut().unwrap().1.set_admission(admission);
+    match &mut world.foreign_agent {
+        Some((_, foreign_agent)) => foreign_agent.set_admission(admission),
+        None => world.home_agent.as_mut().unwrap().1.set_admission(admission),
+    }
 }
 
 fn association(words: &Words<'_>) -> SecurityAssociation {

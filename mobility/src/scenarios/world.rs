@@ -12,8 +12,8 @@ use super::print::{self, Printer};
 use super::setup;
 use super::words::Words;
 use crate::{
-    Action, HomeAgent, HomeAgentConfig, MobileNode, MobileNodeConfig, Output, Received,
-    SecurityAssociation,
+    Action, ForeignAgent, ForeignAgentConfig, HomeAgent, HomeAgentConfig, MobileNode,
+    MobileNodeConfig, Output, Received, SecurityAssociation,
 };
 
 /// When every scenario begins: 2027-01-15T08:00:00Z.
@@ -25,6 +25,7 @@ struct Recorded {
     octets: Vec<u8>,
     from: SocketAddrV4,
     to: SocketAddrV4,
+    ttl: Option<u8>,
 }
 
 #[derive(Default)]
@@ -36,17 +37,24 @@ pub(super) struct World {
     step: i64,
     step_at_start: i64,
     pub(super) snapshot: Snapshot,
+    /// Those of the home agent and the mobile node.
     pub(super) associations: Vec<SecurityAssociation>,
+    /// Those of the foreign agent.
+    pub(super) foreign_associations: Vec<SecurityAssociation>,
+    /// All of them, for those who sign by hand.
+    pub(super) known: Vec<SecurityAssociation>,
     pub(super) home_agent: Option<(HomeAgentConfig, HomeAgent)>,
+    pub(super) foreign_agent: Option<(ForeignAgentConfig, ForeignAgent)>,
     pub(super) node: Option<(MobileNodeConfig, MobileNode)>,
     /// How far the mobile node's clock is ahead, in milliseconds.
     pub(super) skew: i64,
     recorded: BTreeMap<String, Recorded>,
     last_reply: Option<Identification>,
-    last_request: Option<RegistrationRequest>,
+    /// The request that was sent last by a machine, and its way.
+    last_request: Option<(RegistrationRequest, Recorded)>,
     /// Whether commits wait until the scenario decides about them.
     held: bool,
-    in_flight: BTreeMap<u64, (Output, Option<Identification>)>,
+    in_flight: BTreeMap<String, (Output, Option<Identification>)>,
     printed: BTreeMap<(String, Counter), u64>,
     /// How many datagrams the network loses next.
     lose: u32,
@@ -61,7 +69,7 @@ impl World {
         }
         let mut lines = Vec::new();
         match words.verb {
-            "home-agent" | "association" | "forget" | "mobile-node" => {
+            "home-agent" | "foreign-agent" | "association" | "forget" | "mobile-node" => {
                 setup::input(self, words);
             }
             "request" => self.request(words, &mut lines),
@@ -69,12 +77,14 @@ impl World {
             "datagram" => self.datagram(words, &mut lines),
             "deadline" => self.deadline(&mut lines),
             "hold" => self.held = true,
-            "commit" => self.commit(words.word(0).unwrap().parse().unwrap(), &mut lines),
-            "fail" => self.fail(words.word(0).unwrap().parse().unwrap(), &mut lines),
+            "commit" => self.commit(words.word(0).unwrap(), &mut lines),
+            "fail" => self.fail(words.word(0).unwrap(), &mut lines),
             "restart" => self.restart(),
             "clock" => self.step += words.word(0).unwrap().parse::<i64>().unwrap() * 1000,
             "admission" => setup::admission(self, words),
             "lose" => self.lose = words.word(0).unwrap().parse().unwrap(),
+            "answer" => self.answer(words, &mut lines),
+            "unreachable" => self.unreachable(words, &mut lines),
             "reply" => self.reply(words, &mut lines),
             "register" => self.tell(&mut lines, MobileNode::register),
             "deregister" => self.tell(&mut lines, MobileNode::deregister),
@@ -84,6 +94,7 @@ impl World {
             }
             "state" => self.state(&mut lines),
             "rows" => self.rows(&mut lines),
+            "notes" => self.notes(&mut lines),
             "counters" => self.counters(&mut lines),
             unknown => panic!("unknown input {unknown:?}"),
         }
@@ -103,16 +114,26 @@ impl World {
 
     fn printer(&self) -> Printer<'_> {
         let now = self.now();
-        Printer { associations: &self.associations, utc: now.utc, stamp: now.stamp() }
+        Printer { associations: &self.known, utc: now.utc, stamp: now.stamp() }
     }
 
     fn defaults(&self) -> Defaults<'_> {
         Defaults {
-            associations: &self.associations,
+            associations: &self.known,
             home_agent: self.home_agent_address().unwrap_or(*socket("10.0.0.1").ip()),
             utc: self.now().utc,
             last_reply: self.last_reply,
+            care_of_address: self
+                .foreign_agent
+                .as_ref()
+                .map(|(config, _)| config.care_of_addresses[0]),
         }
+    }
+
+    /// Who requests are sent to: the foreign agent if there is one.
+    fn agent_address(&self) -> std::net::Ipv4Addr {
+        let foreign_agent = self.foreign_agent.as_ref().map(|(config, _)| config.address);
+        foreign_agent.or(self.home_agent_address()).unwrap()
     }
 
     fn home_agent_address(&self) -> Option<std::net::Ipv4Addr> {
@@ -122,11 +143,13 @@ impl World {
     fn request(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
         let octets = self.defaults().request(words);
         let (fixed, _) = RegistrationRequest::parse(&octets).unwrap_or_default_request();
-        let home_agent = self.home_agent_address().unwrap();
-        let from =
-            words.text("from").map_or(SocketAddrV4::new(fixed.care_of_address, 5000), socket);
-        let to = words.text("to").map_or(SocketAddrV4::new(home_agent, crate::PORT), socket);
-        let recorded = Recorded { octets, from, to };
+        // A node without a co-located care-of address sends from its home address (§3.6.1.1).
+        let own =
+            if self.foreign_agent.is_some() { fixed.home_address } else { fixed.care_of_address };
+        let from = words.text("from").map_or(SocketAddrV4::new(own, 5000), socket);
+        let agent = SocketAddrV4::new(self.agent_address(), crate::PORT);
+        let to = words.text("to").map_or(agent, socket);
+        let recorded = Recorded { octets, from, to, ttl: words.value("ttl") };
         if let Some(name) = words.text("as") {
             self.recorded.insert(name.to_owned(), recorded.clone());
         }
@@ -145,66 +168,85 @@ impl World {
     fn datagram(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
         let from = words.text("from").map_or(socket("192.0.2.7:5000"), socket);
         let to = words.text("to").map(socket);
-        let to = to.or(self.home_agent_address().map(|it| SocketAddrV4::new(it, crate::PORT)));
-        let recorded =
-            Recorded { octets: hex(words.word(0).unwrap_or_default()), from, to: to.unwrap() };
+        let to = to.unwrap_or(SocketAddrV4::new(self.agent_address(), crate::PORT));
+        let octets = hex(words.word(0).unwrap_or_default());
+        let recorded = Recorded { octets, from, to, ttl: None };
         self.deliver(&recorded, lines);
     }
 
     /// Gives a datagram to the machine that its destination belongs to.
     fn deliver(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
         let now = self.now();
-        let received = Received::new(&datagram.octets, datagram.from, datagram.to);
-        let kind = message_type(&datagram.octets);
+        let mut received = Received::new(&datagram.octets, datagram.from, datagram.to);
+        received.ttl = datagram.ttl;
+        let asked = (message_type(&datagram.octets) == Some(RegistrationRequest::TYPE))
+            .then(|| RegistrationRequest::parse(&datagram.octets).ok())
+            .flatten()
+            .map(|(request, _)| request.identification);
         let to_node = self.node.as_ref().is_some_and(|(config, _)| config.local == datagram.to);
-        if to_node {
+        let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
+        let (output, prefix) = if to_node {
             let now = self.node_now();
-            let (_, node) = self.node.as_mut().unwrap();
-            let output = node.on_datagram(&received, now);
-            self.act(output, None, lines);
+            (self.node.as_mut().unwrap().1.on_datagram(&received, now), "")
+        } else if let Some((_, foreign_agent)) = &mut self.foreign_agent
+            && !to_home_agent
+        {
+            (foreign_agent.on_datagram(&received, now), "fa")
         } else if let Some((_, home_agent)) = &mut self.home_agent {
-            let output = home_agent.on_datagram(&received, now);
-            let asked = (kind == Some(RegistrationRequest::TYPE))
-                .then(|| RegistrationRequest::parse(&datagram.octets).ok())
-                .flatten()
-                .map(|(request, _)| request.identification);
-            if output.is_empty() {
-                lines.push("silence".to_owned());
-            }
-            self.take(output, asked, lines);
+            (home_agent.on_datagram(&received, now), "")
+        } else {
+            return;
+        };
+        if output.is_empty() && !to_node {
+            lines.push("silence".to_owned());
         }
+        self.take(output, prefix, asked, lines);
     }
 
     /// Sends a batch to the store, or holds it.
-    fn take(&mut self, output: Output, asked: Option<Identification>, lines: &mut Vec<String>) {
+    fn take(
+        &mut self,
+        output: Output,
+        prefix: &str,
+        asked: Option<Identification>,
+        lines: &mut Vec<String>,
+    ) {
         if output.batch.is_empty() {
             return self.act(output, asked, lines);
         }
         for change in &output.batch.changes {
             lines.push(self.printer().change(change));
         }
-        let id = output.id.0;
-        self.in_flight.insert(id, (output, asked));
+        let id = format!("{prefix}{}", output.id.0);
+        self.in_flight.insert(id.clone(), (output, asked));
         if self.held {
             lines.push(format!("commit {id} is on its way"));
         } else {
-            self.commit(id, lines);
+            self.commit(&id, lines);
         }
     }
 
-    fn commit(&mut self, id: u64, lines: &mut Vec<String>) {
-        let (output, asked) = self.in_flight.remove(&id).unwrap();
+    fn commit(&mut self, id: &str, lines: &mut Vec<String>) {
+        let (output, asked) = self.in_flight.remove(id).unwrap();
         self.apply(&output.batch);
-        let (_, home_agent) = self.home_agent.as_mut().unwrap();
-        home_agent.on_committed(output.id);
+        if id.starts_with("fa") {
+            self.foreign_agent.as_mut().unwrap().1.on_committed(output.id);
+        } else {
+            self.home_agent.as_mut().unwrap().1.on_committed(output.id);
+        }
         self.act(output, asked, lines);
     }
 
-    fn fail(&mut self, id: u64, lines: &mut Vec<String>) {
-        let (output, asked) = self.in_flight.remove(&id).unwrap();
+    fn fail(&mut self, id: &str, lines: &mut Vec<String>) {
+        let (output, asked) = self.in_flight.remove(id).unwrap();
         let now = self.now();
-        let (_, home_agent) = self.home_agent.as_mut().unwrap();
-        let actions = home_agent.on_commit_failed(output.id, &self.snapshot, now);
+        let actions = if id.starts_with("fa") {
+            let (_, foreign_agent) = self.foreign_agent.as_mut().unwrap();
+            foreign_agent.on_commit_failed(output.id, &self.snapshot, now)
+        } else {
+            let (_, home_agent) = self.home_agent.as_mut().unwrap();
+            home_agent.on_commit_failed(output.id, &self.snapshot, now)
+        };
         self.act(Output { actions, ..Output::default() }, asked, lines);
     }
 
@@ -217,9 +259,9 @@ impl World {
         for action in output.actions {
             match action {
                 Action::Send { from, to, octets } => {
-                    let text = self.datagram_text(&octets, asked);
+                    let text = self.datagram_text(&octets, from, to, asked);
                     lines.push(format!("{from} -> {to} {text}"));
-                    self.travel(&Recorded { octets, from, to }, lines);
+                    self.travel(&Recorded { octets, from, to, ttl: None }, lines);
                 }
                 Action::StartService(service) => {
                     lines.push(format!("start {}", print::service(&service)));
@@ -232,14 +274,22 @@ impl World {
         }
     }
 
-    fn datagram_text(&mut self, octets: &[u8], asked: Option<Identification>) -> String {
+    fn datagram_text(
+        &mut self,
+        octets: &[u8],
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+        asked: Option<Identification>,
+    ) -> String {
         if message_type(octets) == Some(RegistrationRequest::TYPE) {
-            self.last_request = Some(RegistrationRequest::parse(octets).unwrap().0);
+            let (request, _) = RegistrationRequest::parse(octets).unwrap();
+            let recorded = Recorded { octets: octets.to_vec(), from, to, ttl: None };
+            self.last_request = Some((request, recorded));
             return self.printer().request(octets);
         }
         self.last_reply = Some(wire::RegistrationReply::parse(octets).unwrap().0.identification);
-        let asked = asked.or(self.last_request.map(|request| request.identification));
-        self.printer().reply(octets, asked)
+        let last = self.last_request.as_ref().map(|(request, _)| request.identification);
+        self.printer().reply(octets, asked.or(last))
     }
 
     /// What one machine sent reaches another, unless it is lost or nobody is there.
@@ -247,7 +297,11 @@ impl World {
         let is_node = |(config, _): &(MobileNodeConfig, MobileNode)| config.local == datagram.to;
         let to_node = self.node.as_ref().is_some_and(is_node);
         let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
-        if !to_node && !to_home_agent {
+        let to_foreign_agent = self.foreign_agent.as_ref().is_some_and(|(config, _)| {
+            let address = datagram.to.ip();
+            config.address == *address || config.care_of_addresses.contains(address)
+        });
+        if !to_node && !to_home_agent && !to_foreign_agent {
             return;
         }
         if self.lose > 0 {
@@ -260,16 +314,44 @@ impl World {
 
     /// A reply made by hand, to what the mobile node sent last.
     fn reply(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
-        let request = self.last_request.unwrap();
+        let (request, _) = self.last_request.clone().unwrap();
         let (config, _) = self.node.as_ref().unwrap();
         let nai = config.nai.clone();
         let peer = nai.map_or(store::Identity::Address(request.home_address), store::Identity::Nai);
         let octets = self.defaults().reply(words, &request, &peer);
-        let recorded = Recorded { octets, from: config.home_agent, to: config.local };
+        let recorded = Recorded { octets, from: config.home_agent, to: config.local, ttl: None };
         self.deliver(&recorded, lines);
         if lines.is_empty() {
             lines.push("silence".to_owned());
         }
+    }
+
+    /// A home agent's reply made by hand, to the request that was relayed last.
+    fn answer(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let (request, way) = self.last_request.clone().unwrap();
+        let extensions =
+            crate::extensions::Extensions::parse(&way.octets, RegistrationRequest::LEN).unwrap();
+        let address = store::Identity::Address(request.home_address);
+        let peer = extensions.nai.clone().map_or(address, store::Identity::Nai);
+        let octets = self.defaults().reply(words, &request, &peer);
+        let from = words.text("from").map_or(way.to, socket);
+        self.deliver(&Recorded { octets, from, to: way.from, ttl: None }, lines);
+    }
+
+    /// ICMP says that the home agent of the last request cannot be reached.
+    fn unreachable(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let what = match words.word(0).unwrap() {
+            "network" => crate::Unreachable::Network,
+            "host" => crate::Unreachable::Host,
+            "port" => crate::Unreachable::Port,
+            "other" => crate::Unreachable::Other,
+            other => panic!("unreachable {other}"),
+        };
+        let home_agent = words.value("agent").unwrap();
+        let now = self.now();
+        let (_, foreign_agent) = self.foreign_agent.as_mut().unwrap();
+        let output = foreign_agent.on_unreachable(home_agent, what, now);
+        self.act(output, None, lines);
     }
 
     fn tell(&mut self, lines: &mut Vec<String>, what: impl FnOnce(&mut MobileNode, Now) -> Output) {
@@ -291,7 +373,13 @@ impl World {
             && is_due(home_agent.next_deadline())
         {
             let output = home_agent.on_deadline(now);
-            self.take(output, None, lines);
+            self.take(output, "", None, lines);
+        }
+        while let Some((_, foreign_agent)) = &mut self.foreign_agent
+            && is_due(foreign_agent.next_deadline())
+        {
+            let output = foreign_agent.on_deadline(now);
+            self.take(output, "fa", None, lines);
         }
         while let Some((_, node)) = &self.node
             && is_due(node.next_deadline())
@@ -316,6 +404,12 @@ impl World {
             *home_agent = HomeAgent::new(config.clone(), &self.snapshot, now);
             home_agent.set_associations(self.associations.clone());
         }
+        if let Some((config, foreign_agent)) = &mut self.foreign_agent {
+            let counters = foreign_agent.take_counters(now);
+            self.snapshot.tables.apply(&counters, self.snapshot.revision);
+            *foreign_agent = ForeignAgent::new(config.clone(), &self.snapshot, now);
+            foreign_agent.set_associations(self.foreign_associations.clone());
+        }
     }
 
     fn state(&self, lines: &mut Vec<String>) {
@@ -337,6 +431,12 @@ impl World {
         lines.extend(bindings.iter().map(|row| printer.binding(row)));
         let nodes = self.snapshot.rows::<store::Node>();
         lines.extend(nodes.iter().map(|row| format!("node {} spi={}", row.identity, row.last_spi)));
+        let visitors = self.snapshot.rows::<store::Visitor>();
+        lines.extend(visitors.iter().map(|row| printer.visitor(row)));
+        if let Some((_, foreign_agent)) = &self.foreign_agent {
+            let accepted = visitors.iter().filter(|row| row.accepted).count();
+            assert_eq!(foreign_agent.visitor_count(), accepted, "memory differs from the store");
+        }
         if let Some((_, home_agent)) = &self.home_agent {
             assert_eq!(home_agent.binding_count(), bindings.len(), "memory differs from the store");
         }
@@ -345,11 +445,23 @@ impl World {
         }
     }
 
+    /// Violations and trails.
+    fn notes(&mut self, lines: &mut Vec<String>) {
+        self.counters(&mut Vec::new());
+        let violations = self.snapshot.rows::<store::Violation>();
+        lines.extend(violations.iter().map(|row| print::violation(row)));
+        for row in self.snapshot.rows::<store::Trail>().iter() {
+            lines.push(format!("trail of {}", row.identity));
+            lines.extend(row.events.iter().map(print::trail_event));
+        }
+    }
+
     /// What was counted since this was asked last.
     fn counters(&mut self, lines: &mut Vec<String>) {
         let now = self.now();
         let mut batches = Vec::new();
         batches.extend(self.home_agent.as_mut().map(|(_, it)| it.take_counters(now)));
+        batches.extend(self.foreign_agent.as_mut().map(|(_, it)| it.take_counters(now)));
         batches.extend(self.node.as_mut().map(|(_, it)| it.take_counters(now)));
         for batch in batches {
             self.apply(&batch);

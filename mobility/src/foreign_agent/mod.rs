@@ -1,0 +1,384 @@
+//! The foreign agent (RFC 5944 §3.7).
+//!
+//! ```text
+//! request ── check ──┬─ deny: answered by us
+//!                    └─ relay ── pending ──┬─ reply ── visitor ── batch ── relayed to the node
+//!                                          ├─ reply, not valid: answered by us
+//!                                          └─ too late, unreachable: answered by us
+//! ```
+//!
+//! What is relayed is relayed octet for octet. Anybody on the link can ask, so
+//! the pending list and all that is kept of the unauthenticated is bounded.
+
+mod config;
+mod denial;
+mod pending;
+mod reply;
+mod request;
+mod visitors;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use store::{
+    Batch, Change, Counter, CountersKey, Now, Role, Row, Snapshot, Time, TrailEvent, Unknown,
+    Visitor, VisitorKey,
+};
+use wire::{Code, Lifetime, ParseError, RegistrationReply, RegistrationRequest, Spi, message_type};
+
+use crate::action::{Action, CommitId, Output, Received, Service};
+use crate::association::{Associations, SecurityAssociation};
+use crate::home_agent::Admission;
+use crate::tally::Tally;
+use crate::trails::Trails;
+use crate::violations::{Offence, Violations};
+
+pub use config::ForeignAgentConfig;
+pub use denial::ForeignAgentDenial;
+
+use pending::{Pending, PendingList};
+use visitors::Visitors;
+
+/// How many visitors one [`ForeignAgent::on_deadline`] removes.
+const EXPIRED_AT_ONCE: usize = 1000;
+
+/// How long to wait before expired rows are deleted again that the store did not delete.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A foreign agent, without a clock and without a socket.
+#[derive(Debug)]
+pub struct ForeignAgent {
+    config: ForeignAgentConfig,
+    associations: Associations,
+    pending: PendingList,
+    visitors: Visitors,
+    tally: Tally,
+    violations: Violations,
+    trails: Trails,
+    /// When a denial was sent last to an address.
+    denied: BTreeMap<Ipv4Addr, Time>,
+    /// Pending rows that the store shows.
+    shown: BTreeSet<VisitorKey>,
+    last_commit: CommitId,
+    in_flight: BTreeMap<CommitId, InFlight>,
+    undeleted: Vec<VisitorKey>,
+    retry_at: Option<Time>,
+}
+
+/// A batch on its way to the store.
+#[derive(Debug)]
+struct InFlight {
+    changes: Vec<Change>,
+    purpose: Purpose,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    /// A reply that is relayed once the visitor list is durable.
+    Reply(Box<Pending>),
+    Expiry,
+}
+
+/// Why a home agent cannot be reached, as ICMP says (RFC 5944 §3.4: Codes 80, 81, 82, 88).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unreachable {
+    Network,
+    Host,
+    Port,
+    Other,
+}
+
+impl ForeignAgent {
+    /// Takes over the visitors that the last foreign agent at this address left in the store.
+    pub fn new(config: ForeignAgentConfig, snapshot: &Snapshot, now: Now) -> Self {
+        let key = CountersKey {
+            instance: config.instance.clone(),
+            role: Role::ForeignAgent,
+            address: config.address,
+        };
+        let shown = snapshot.rows::<Visitor>().iter();
+        let shown = shown.filter(|row| row.foreign_agent == config.address && !row.accepted);
+        Self {
+            associations: Associations::default(),
+            pending: PendingList::default(),
+            visitors: Visitors::load(config.address, snapshot, now),
+            tally: Tally::load(&key, snapshot, config.counters_lost, now),
+            violations: Violations::load(&config.instance, Role::ForeignAgent, snapshot),
+            trails: Trails::load(config.address, snapshot),
+            denied: BTreeMap::new(),
+            shown: shown.map(|row| row.key()).collect(),
+            last_commit: CommitId::default(),
+            in_flight: BTreeMap::new(),
+            undeleted: Vec::new(),
+            retry_at: None,
+            config,
+        }
+    }
+
+    /// Replaces all associations: with mobile nodes, and with home agents.
+    pub fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
+        self.associations = associations.into_iter().collect();
+    }
+
+    /// Changes who may register from now on.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.config.admission = admission;
+    }
+
+    /// The services of all visitors: what a driver starts after [`Self::new`].
+    pub fn services(&self) -> impl Iterator<Item = Service> {
+        self.visitors.iter().map(|visitor| self.config.service(visitor))
+    }
+
+    pub fn visitor_count(&self) -> usize {
+        self.visitors.len()
+    }
+
+    /// Counts what only the driver sees.
+    pub fn count(&mut self, counter: Counter) {
+        self.tally.count(counter);
+    }
+
+    /// Takes a datagram of the registration port, or of the sockets that requests are relayed from.
+    pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
+        self.tally.count(Counter::DatagramsReceived);
+        match message_type(received.octets) {
+            Some(message_type::REGISTRATION_REQUEST) => self.on_request(received, now),
+            Some(message_type::REGISTRATION_REPLY) => self.on_reply(received, now),
+            Some(got) => {
+                let want = RegistrationRequest::TYPE;
+                self.tally.count_malformed(&ParseError::UnexpectedType { got, want });
+                Output::default()
+            }
+            None => {
+                let need = RegistrationReply::LEN;
+                self.tally.count_malformed(&ParseError::Truncated { need, have: 0 });
+                Output::default()
+            }
+        }
+    }
+
+    /// An ICMP error came back for what was relayed to `home_agent` (§3.7.3).
+    pub fn on_unreachable(
+        &mut self,
+        home_agent: Ipv4Addr,
+        unreachable: Unreachable,
+        now: Now,
+    ) -> Output {
+        let denial = match unreachable {
+            Unreachable::Network => ForeignAgentDenial::NetworkUnreachable,
+            Unreachable::Host => ForeignAgentDenial::HostUnreachable,
+            Unreachable::Port => ForeignAgentDenial::PortUnreachable,
+            Unreachable::Other => ForeignAgentDenial::Unreachable,
+        };
+        let hit = self.pending.iter().filter(|it| it.request.home_agent == home_agent);
+        let hit: Vec<Pending> = hit.cloned().collect();
+        let actions = hit.iter().flat_map(|it| self.reject(it, denial, None, now).actions);
+        Output::at_once(actions.collect())
+    }
+
+    /// What is due at `now`: requests that nobody answered, visitors whose lifetime has ended.
+    pub fn on_deadline(&mut self, now: Now) -> Output {
+        let mut actions = Vec::new();
+        while let Some(pending) = self.pending.expire(now.uptime) {
+            actions.push(self.deny(&pending, ForeignAgentDenial::Timeout, None, now));
+        }
+        if !actions.is_empty() {
+            return Output::at_once(actions);
+        }
+        let mut batch = Batch::default();
+        if self.retry_at.take_if(|at| *at <= now.uptime).is_some() {
+            for key in std::mem::take(&mut self.undeleted) {
+                if !self.visitors.contains(&key.identity, key.home_address) {
+                    batch.delete::<Visitor>(key);
+                }
+            }
+        }
+        for visitor in self.visitors.expire(now.uptime, EXPIRED_AT_ONCE) {
+            batch.delete::<Visitor>(visitor.key());
+            actions.push(Action::StopService(self.config.service(&visitor)));
+        }
+        if batch.is_empty() {
+            return Output::default();
+        }
+        self.send_off(batch, actions, Purpose::Expiry)
+    }
+
+    /// When to call [`Self::on_deadline`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        let deadlines = [self.pending.first_deadline(), self.visitors.first_deadline()];
+        deadlines.into_iter().flatten().chain(self.retry_at).min()
+    }
+
+    /// The batch of an [`Output`] is durable; its actions are to be done.
+    pub fn on_committed(&mut self, id: CommitId) {
+        if let Some(InFlight { purpose: Purpose::Reply(_), .. }) = self.in_flight.remove(&id) {
+            self.tally.count(Counter::FaRegRepliesRelayed);
+        }
+    }
+
+    /// The store did not take the batch of an [`Output`]: the mobile node is told 66, and memory says
+    /// what `snapshot` says.
+    pub fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action> {
+        let Some(InFlight { changes, purpose }) = self.in_flight.remove(&id) else {
+            return Vec::new();
+        };
+        let keys: Vec<VisitorKey> = changes.iter().filter_map(visitor_key).collect();
+        match purpose {
+            Purpose::Reply(pending) => {
+                for key in &keys {
+                    self.reload(key, snapshot);
+                }
+                vec![self.deny(&pending, ForeignAgentDenial::CommitFailed, None, now)]
+            }
+            Purpose::Expiry => {
+                self.undeleted.extend(keys);
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What has changed and needs no durability: counters, violations, trails, pending requests.
+    pub fn take_counters(&mut self, now: Now) -> Batch {
+        let mut batch = Batch::new(store::Class::Relaxed);
+        self.tally.put(&mut batch);
+        self.violations.put(&mut batch, now);
+        self.trails.put(&mut batch);
+        self.put_pending(&mut batch);
+        batch
+    }
+
+    /// Shows the requests that wait, and hides those that do no more.
+    fn put_pending(&mut self, batch: &mut Batch) {
+        let rows: Vec<Visitor> = self
+            .pending
+            .iter()
+            .filter(|it| !self.visitors.contains(&it.identity, it.request.home_address))
+            .map(|it| self.pending_row(it))
+            .collect();
+        let mut hidden = std::mem::take(&mut self.shown);
+        for row in rows {
+            let key = row.key();
+            if !hidden.remove(&key) {
+                batch.put(row);
+            }
+            self.shown.insert(key);
+        }
+        // A visitor that was accepted has its row under the same key.
+        hidden.retain(|key| !self.visitors.contains(&key.identity, key.home_address));
+        for key in hidden {
+            batch.delete::<Visitor>(key);
+        }
+    }
+
+    fn pending_row(&self, pending: &Pending) -> Visitor {
+        let RegistrationRequest { home_address, home_agent, care_of_address, .. } = pending.request;
+        Visitor {
+            foreign_agent: self.config.address,
+            identity: pending.identity.clone(),
+            home_address,
+            home_agent,
+            care_of_address,
+            instance: self.config.instance.clone(),
+            source: pending.source,
+            local: pending.local,
+            flags: pending.request.flags,
+            identification: pending.request.identification,
+            encapsulating_delivery: pending.encapsulating_delivery,
+            lifetime_requested: pending.request.lifetime,
+            lifetime_granted: Lifetime::ZERO,
+            accepted: false,
+            created_at: pending.sent_at.stamp(),
+            registered_at: pending.sent_at.stamp(),
+            expires_at: None,
+            unknown: Unknown::default(),
+        }
+    }
+
+    /// Counts and notes a denial; returns the reply that says it.
+    fn deny(
+        &mut self,
+        pending: &Pending,
+        denial: ForeignAgentDenial,
+        spi: Option<Spi>,
+        now: Now,
+    ) -> Action {
+        let (code, counter) = denial.answer();
+        if let Some(counter) = counter {
+            self.tally.count(counter);
+        }
+        if let Some(reason) = denial.violation() {
+            self.tally.count(Counter::MipSecTotalViolations);
+            let by_home_agent = denial == ForeignAgentDenial::HomeAgentFailedAuthentication;
+            let home_agent = pending.request.home_agent;
+            let violator = if by_home_agent {
+                store::Identity::Address(home_agent)
+            } else {
+                pending.identity.clone()
+            };
+            let address = if by_home_agent { home_agent } else { *pending.source.ip() };
+            let identification = pending.request.identification;
+            let spi = spi.unwrap_or(Spi(0));
+            let code = Some(code);
+            let offence = Offence { violator, address, spi, identification, reason, code };
+            self.violations.record(offence, now);
+        }
+        self.trail(pending, &denial.word(), Some(code), now);
+        pending.deny(code, &self.config)
+    }
+
+    fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
+        let event = TrailEvent {
+            at: now.stamp(),
+            event: event.to_owned(),
+            code,
+            peer: Some(pending.source),
+            care_of_address: Some(pending.request.care_of_address),
+            spi: None,
+            clock_offset: None,
+            times: 1,
+        };
+        self.trails.record(&pending.identity, event);
+    }
+
+    fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {
+        self.last_commit.0 += 1;
+        let id = self.last_commit;
+        self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), purpose });
+        Output { id, batch, actions }
+    }
+
+    /// Whether a change of this visitor is on its way to the store.
+    fn is_in_flight(&self, visitor: &Visitor) -> bool {
+        let key = visitor.key();
+        let changes = self.in_flight.values().flat_map(|it| &it.changes);
+        changes.filter_map(visitor_key).any(|other| other == key)
+    }
+
+    /// Makes memory of a visitor say what the store says, and what is still on its way to it.
+    fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+        self.visitors.reload(key, snapshot);
+        for change in self.in_flight.values().flat_map(|it| &it.changes) {
+            match change {
+                Change::Put(store::AnyRow::Visitor(row)) if row.key() == *key => {
+                    self.visitors.insert(std::sync::Arc::clone(row));
+                }
+                Change::Delete(store::AnyKey::Visitor(other)) if other == key => {
+                    self.visitors.remove(&key.identity, key.home_address);
+                }
+                Change::Put(_) | Change::Delete(_) => {}
+            }
+        }
+    }
+}
+
+/// The visitor that a change is about.
+fn visitor_key(change: &Change) -> Option<VisitorKey> {
+    match change {
+        Change::Put(store::AnyRow::Visitor(row)) => Some(row.key()),
+        Change::Delete(store::AnyKey::Visitor(key)) => Some(key.clone()),
+        Change::Put(_) | Change::Delete(_) => None,
+    }
+}

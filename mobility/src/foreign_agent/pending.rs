@@ -1,0 +1,182 @@
+//! Requests that wait for the home agent's reply (RFC 5944 §3.7.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use store::{Identity, Now, Time};
+use wire::{Code, Lifetime, Nai, RegistrationReply, RegistrationRequest, extension_type};
+
+use super::config::ForeignAgentConfig;
+use crate::action::{Action, Received};
+use crate::association::SecurityAssociation;
+
+/// A relayed request, and all that its answer needs.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) request: RegistrationRequest,
+    pub(super) identity: Identity,
+    pub(super) nai: Option<Nai>,
+    pub(super) source: SocketAddrV4,
+    pub(super) local: SocketAddrV4,
+    pub(super) encapsulating_delivery: bool,
+    /// The association with the mobile node, if there is one.
+    pub(super) signer: Option<Arc<SecurityAssociation>>,
+    /// Whether the request carries our Foreign-Home authentication.
+    pub(super) signed_for_home_agent: bool,
+    pub(super) sent_at: Now,
+    pub(super) expires_at: Time,
+}
+
+impl Pending {
+    /// A reply of our own (§3.7.2.3).
+    pub(super) fn deny(&self, code: Code, config: &ForeignAgentConfig) -> Action {
+        // Only Code 69 says something in the lifetime: the longest we allow.
+        let lifetime = if code == Code(69) { config.lifetime_max } else { self.request.lifetime };
+        let RegistrationRequest { home_address, home_agent, identification, .. } = self.request;
+        let mut octets = Vec::with_capacity(96);
+        RegistrationReply { code, lifetime, home_address, home_agent, identification }
+            .emit(&mut octets);
+        if let Some(nai) = &self.nai {
+            nai.emit(&mut octets);
+        }
+        self.send(octets, home_address, config)
+    }
+
+    /// Sends a reply to the mobile node, with our authentication if there is an association (§3.7.3.2).
+    pub(super) fn send(
+        &self,
+        mut octets: Vec<u8>,
+        home_address: Ipv4Addr,
+        config: &ForeignAgentConfig,
+    ) -> Action {
+        if let Some(association) = &self.signer {
+            association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
+        }
+        let (from, to) = (self.reply_source(config), self.reply_destination(home_address));
+        Action::Send { from, to, octets }
+    }
+
+    /// §3.7.2.3: where the request was sent to, unless that was the group of all agents.
+    fn reply_source(&self, config: &ForeignAgentConfig) -> SocketAddrV4 {
+        let of_many = self.local.ip().is_multicast() || self.local.ip().is_broadcast();
+        let address = if of_many { config.address } else { *self.local.ip() };
+        SocketAddrV4::new(address, self.local.port())
+    }
+
+    /// §3.7.2.3: the home address in the reply, or else the broadcast address.
+    ///
+    /// A reading: a node that sent from another address than its home address has a co-located one
+    /// (the `R` bit, §2.1.1), and is answered there; nothing else would reach it.
+    fn reply_destination(&self, home_address: Ipv4Addr) -> SocketAddrV4 {
+        let source = *self.source.ip();
+        let address = match (source.is_unspecified(), home_address.is_unspecified()) {
+            (false, _) => source,
+            (true, false) => home_address,
+            (true, true) => Ipv4Addr::BROADCAST,
+        };
+        SocketAddrV4::new(address, self.source.port())
+    }
+}
+
+/// The pending requests, one for each mobile node and home address.
+#[derive(Debug, Default)]
+pub(super) struct PendingList {
+    list: BTreeMap<(Identity, Ipv4Addr), Pending>,
+    /// Invariant: one entry for each request, by when it is given up.
+    deadlines: BTreeSet<(Time, Identity, Ipv4Addr)>,
+}
+
+impl PendingList {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn contains(&self, identity: &Identity, home_address: Ipv4Addr) -> bool {
+        self.list.contains_key(&(identity.clone(), home_address))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.list.values()
+    }
+
+    /// Adds a request in the place of the one that the node sent before.
+    pub(super) fn insert(&mut self, pending: Pending) {
+        let key = (pending.identity.clone(), pending.request.home_address);
+        self.remove(&key.0, key.1);
+        // A node that has learnt its home address asks no more for one.
+        self.remove(&key.0, Ipv4Addr::UNSPECIFIED);
+        self.deadlines.insert((pending.expires_at, key.0.clone(), key.1));
+        self.list.insert(key, pending);
+    }
+
+    pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Pending> {
+        let pending = self.list.remove(&(identity.clone(), home))?;
+        self.deadlines.remove(&(pending.expires_at, identity.clone(), home));
+        Some(pending)
+    }
+
+    /// Removes and returns one request whose time is over.
+    pub(super) fn expire(&mut self, now: Time) -> Option<Pending> {
+        let (at, identity, home) = self.deadlines.first()?;
+        if *at > now {
+            return None;
+        }
+        let (identity, home) = (identity.clone(), *home);
+        self.remove(&identity, home)
+    }
+
+    pub(super) fn first_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// The request that a reply answers (§3.7.3.1): same home address, or none yet, and the same lower
+    /// half of the Identification; the NAI tells apart nodes with the same home address.
+    pub(super) fn answered_by(
+        &self,
+        reply: &RegistrationReply,
+        nai: Option<&Nai>,
+    ) -> Option<&Pending> {
+        let low = reply.identification.low();
+        let mut fitting = self.list.values().filter(|pending| {
+            let home = pending.request.home_address;
+            pending.request.identification.low() == low
+                && (home == reply.home_address || home.is_unspecified())
+        });
+        match nai {
+            Some(nai) => fitting.find(|pending| pending.nai.as_ref() == Some(nai)),
+            None => fitting.next(),
+        }
+    }
+}
+
+/// A request that arrived, as the answer to it needs it.
+pub(super) fn pending(
+    request: RegistrationRequest,
+    identity: Identity,
+    nai: Option<Nai>,
+    received: &Received<'_>,
+    now: Now,
+    timeout: std::time::Duration,
+) -> Pending {
+    // §3.7.2.2: a request whose own lifetime ends sooner is given up then.
+    let lifetime = request.lifetime.duration().filter(|lifetime| !lifetime.is_zero());
+    let timeout = lifetime.map_or(timeout, |lifetime| lifetime.min(timeout));
+    Pending {
+        request,
+        identity,
+        nai,
+        source: received.source,
+        local: received.local,
+        encapsulating_delivery: false,
+        signer: None,
+        signed_for_home_agent: false,
+        sent_at: now,
+        expires_at: now.uptime + timeout,
+    }
+}
+
+/// The zero lifetime, by which a node deregisters.
+pub(super) fn is_deregistration(request: &RegistrationRequest) -> bool {
+    request.lifetime == Lifetime::ZERO
+}

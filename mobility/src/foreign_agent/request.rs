@@ -1,0 +1,242 @@
+//! Requests of mobile nodes at a foreign agent (RFC 5944 §3.7.2).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use store::{Counter, Identity, Now};
+use wire::{Flags, Lifetime, RegistrationRequest, extension_type};
+
+use super::ForeignAgent;
+use super::denial::ForeignAgentDenial as Denial;
+use super::pending::{Pending, is_deregistration, pending};
+use crate::action::{Action, Output, Received};
+use crate::extensions::Extensions;
+use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
+
+impl ForeignAgent {
+    pub(super) fn on_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        let parsed = RegistrationRequest::parse(received.octets);
+        let parsed = parsed.and_then(|(request, _)| {
+            let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
+            Ok((request, extensions))
+        });
+        let (request, extensions) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.tally.count_malformed(&error);
+                return Output::default();
+            }
+        };
+        self.tally.count(Counter::FaRegRequestsReceived);
+        if extensions.appended.normal {
+            self.tally.count(Counter::FaNvsesFromMnIgnored);
+        }
+        let nai = extensions.nai.clone();
+        let identity = match &nai {
+            Some(nai) => Identity::Nai(nai.clone()),
+            None => Identity::Address(request.home_address),
+        };
+        let timeout = self.config.pending_timeout;
+        let mut pending = pending(request, identity, nai, received, now, timeout);
+        pending.encapsulating_delivery = extensions.delivery;
+        pending.signer = self.mobile_signer(&pending.identity, &extensions);
+        match self.check(&pending, &extensions, received) {
+            Ok(()) => self.relay(pending, &extensions, received),
+            Err(denial) => self.deny_request(&pending, denial, &extensions, now),
+        }
+    }
+
+    /// The association with the mobile node: the one it used, or else any.
+    fn mobile_signer(
+        &self,
+        identity: &Identity,
+        extensions: &Extensions<'_>,
+    ) -> Option<Arc<crate::SecurityAssociation>> {
+        let named = extensions.mobile_foreign.first();
+        let named = named.and_then(|named| self.associations.get(identity, named.spi));
+        named.or_else(|| self.associations.with(identity).next()).map(Arc::clone)
+    }
+
+    /// The validity checks (§3.7.2.1), in the order of the text; then what we can accommodate.
+    fn check(
+        &self,
+        pending: &Pending,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+    ) -> Result<(), Denial> {
+        let request = &pending.request;
+        let flags = request.flags;
+        if self.config.reserved_bits == ReservedBits::Reject && flags.any(Flags::RESERVED) {
+            return Err(Denial::ReservedBits);
+        }
+        let co_located = flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE);
+        let offered = self.config.offers(request.care_of_address);
+        if !co_located && !is_deregistration(request) && !offered {
+            return Err(Denial::InvalidCareOfAddress);
+        }
+        self.check_mobile_authentication(pending, extensions)?;
+        if extensions.mobile_home.is_empty() {
+            return Err(Denial::Unauthenticated);
+        }
+        if extensions.nai_misplaced {
+            return Err(Denial::MisplacedNai);
+        }
+        if request.home_address.is_unspecified() && pending.nai.is_none() {
+            return Err(Denial::HomeAddressRequired);
+        }
+        // §3.7.2: never to ourselves; and a unicast address is needed to get anywhere at all.
+        let home_agent = request.home_agent;
+        let nowhere = home_agent.is_unspecified() || home_agent.is_multicast();
+        if nowhere || home_agent.is_broadcast() || self.config.is_own(home_agent) {
+            return Err(Denial::InvalidHomeAgent);
+        }
+        if extensions.appended.critical {
+            return Err(Denial::VendorExtensionFromMobileNode);
+        }
+        if is_deregistration(request) {
+            return self.check_room(pending);
+        }
+        if request.lifetime > self.config.lifetime_max {
+            return Err(Denial::LifetimeTooLong);
+        }
+        self.check_capabilities(flags, co_located, extensions, received)?;
+        self.check_admission(pending)?;
+        self.check_room(pending)
+    }
+
+    /// Exactly one valid Mobile-Foreign authentication, if there is an association (§3.7.2.1).
+    fn check_mobile_authentication(
+        &self,
+        pending: &Pending,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Denial> {
+        if self.associations.with(&pending.identity).next().is_none() {
+            return Ok(());
+        }
+        let valid = match extensions.mobile_foreign.as_slice() {
+            [only] => self
+                .associations
+                .get(&pending.identity, only.spi)
+                .is_some_and(|association| association.verifies(only)),
+            _ => false,
+        };
+        if valid { Ok(()) } else { Err(Denial::MobileNodeFailedAuthentication) }
+    }
+
+    /// What the mobile node asks of the tunnel; with a co-located address it ends at the node.
+    fn check_capabilities(
+        &self,
+        flags: Flags,
+        co_located: bool,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+    ) -> Result<(), Denial> {
+        let gre = flags.any(Flags::GRE);
+        let minimal = flags.any(Flags::MINIMAL_ENCAPSULATION);
+        let served = gre && self.config.gre || minimal && self.config.minimal_encapsulation;
+        if !co_located && (gre || minimal) && !served {
+            return Err(Denial::EncapsulationUnavailable);
+        }
+        let reverse = flags.any(Flags::REVERSE_TUNNEL);
+        match (self.config.reverse_tunnel, reverse) {
+            (ReverseTunnel::Unavailable, true) => return Err(Denial::ReverseTunnelUnavailable),
+            (ReverseTunnel::Required, false) => return Err(Denial::ReverseTunnelRequired),
+            _ => {}
+        }
+        // RFC 3024 §3.4: whoever wants a reverse tunnel is on the link.
+        if reverse && received.ttl.is_some_and(|ttl| ttl != 255) {
+            return Err(Denial::TooDistant);
+        }
+        if reverse && extensions.delivery && !self.config.encapsulating_delivery {
+            return Err(Denial::DeliveryStyleUnsupported);
+        }
+        Ok(())
+    }
+
+    fn check_admission(&self, pending: &Pending) -> Result<(), Denial> {
+        let is_visitor = self.visitors.contains(&pending.identity, pending.request.home_address);
+        match self.config.admission {
+            Admission::Closed => Err(Denial::Closed),
+            Admission::RenewalsOnly if !is_visitor => Err(Denial::Draining),
+            _ if !is_visitor && self.visitors.len() >= self.config.visitors_max => {
+                Err(Denial::TooManyVisitors)
+            }
+            Admission::Open | Admission::RenewalsOnly => Ok(()),
+        }
+    }
+
+    /// §3.7.1: the limit of pending requests; a new request takes the place of the node's last.
+    fn check_room(&self, pending: &Pending) -> Result<(), Denial> {
+        let replaces = self.pending.contains(&pending.identity, pending.request.home_address);
+        if !replaces && self.pending.len() >= self.config.pending_max {
+            return Err(Denial::TooManyPending);
+        }
+        Ok(())
+    }
+
+    /// §3.7.2.2: the request goes on octet for octet, up to and with what the home agent authenticates.
+    fn relay(
+        &mut self,
+        mut pending: Pending,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+    ) -> Output {
+        let request = pending.request;
+        let end = extensions.mobile_home_end();
+        let mut octets = received.octets.get(..end).unwrap_or(received.octets).to_vec();
+        // §3.5.4: not on deregistrations, and not for a care-of address that we do not offer.
+        let home_agent = Identity::Address(request.home_agent);
+        if !is_deregistration(&request)
+            && self.config.offers(request.care_of_address)
+            && let Some(association) = self.associations.with(&home_agent).next()
+        {
+            association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+            pending.signed_for_home_agent = true;
+        }
+        let from = self.config.relay_source(request.care_of_address);
+        let to = SocketAddrV4::new(request.home_agent, self.config.home_agent_port);
+        self.tally.count(Counter::FaRegRequestsRelayed);
+        self.pending.insert(pending);
+        Output::at_once(vec![Action::Send { from, to, octets }])
+    }
+
+    fn deny_request(
+        &mut self,
+        pending: &Pending,
+        denial: Denial,
+        extensions: &Extensions<'_>,
+        now: Now,
+    ) -> Output {
+        let spi = extensions.mobile_foreign.first().map(|it| it.spi);
+        let action = self.deny(pending, denial, spi, now);
+        // §3.7.2: no more than one denial a second to the same mobile node.
+        let source = *pending.source.ip();
+        if self.is_denied_lately(source, now) {
+            return Output::default();
+        }
+        Output::at_once(vec![action])
+    }
+
+    /// Whether a denial was sent to this address within a second; notes that one is sent if not.
+    fn is_denied_lately(&mut self, source: Ipv4Addr, now: Now) -> bool {
+        /// Of how many addresses the last denial is remembered; a flood from more is not answered.
+        const DENIED_MAX: usize = 4096;
+        let is_lately = |at: &store::Time| now.uptime.since(*at).as_millis() < 1000;
+        if self.denied.get(&source).is_some_and(is_lately) {
+            return true;
+        }
+        if self.denied.len() >= DENIED_MAX {
+            self.denied.retain(|_, at| is_lately(at));
+        }
+        if self.denied.len() >= DENIED_MAX {
+            return true;
+        }
+        self.denied.insert(source, now.uptime);
+        false
+    }
+}
+
+/// The smaller of two lifetimes; infinity is the greatest value there is.
+pub(super) fn least(one: Lifetime, other: Lifetime, another: Lifetime) -> Lifetime {
+    one.min(other).min(another)
+}

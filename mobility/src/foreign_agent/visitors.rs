@@ -1,0 +1,112 @@
+//! The visitor list in memory: the rows themselves, and who is due (RFC 5944 §3.7.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use store::{Identity, Now, Row, Snapshot, Time, UtcTime, Visitor, VisitorKey};
+
+/// The visitors of one foreign agent.
+#[derive(Debug)]
+pub(super) struct Visitors {
+    /// The stamp of uptime zero; turns expiry stamps into deadlines.
+    origin: UtcTime,
+    rows: BTreeMap<(Identity, Ipv4Addr), Arc<Visitor>>,
+    /// Invariant: one entry for each visitor that expires.
+    deadlines: BTreeSet<(Time, Identity, Ipv4Addr)>,
+}
+
+impl Visitors {
+    /// Takes over what a foreign agent at this address left in the store.
+    pub(super) fn load(foreign_agent: Ipv4Addr, snapshot: &Snapshot, now: Now) -> Self {
+        let uptime = i64::try_from(now.uptime.as_millis()).unwrap_or(i64::MAX);
+        let origin = now.stamp().shifted(uptime.saturating_neg());
+        let mut visitors = Self { origin, rows: BTreeMap::new(), deadlines: BTreeSet::new() };
+        for row in snapshot.rows::<Visitor>().iter() {
+            if row.foreign_agent == foreign_agent && row.accepted {
+                visitors.insert(Arc::clone(row));
+            }
+        }
+        visitors
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Visitor>> {
+        self.rows.values()
+    }
+
+    pub(super) fn get(&self, identity: &Identity, home: Ipv4Addr) -> Option<&Arc<Visitor>> {
+        self.rows.get(&(identity.clone(), home))
+    }
+
+    pub(super) fn contains(&self, identity: &Identity, home: Ipv4Addr) -> bool {
+        self.get(identity, home).is_some()
+    }
+
+    pub(super) fn insert(&mut self, visitor: Arc<Visitor>) {
+        let key = (visitor.identity.clone(), visitor.home_address);
+        self.remove(&key.0, key.1);
+        if let Some(at) = self.deadline(&visitor) {
+            self.deadlines.insert((at, key.0.clone(), key.1));
+        }
+        self.rows.insert(key, visitor);
+    }
+
+    pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Arc<Visitor>> {
+        let visitor = self.rows.remove(&(identity.clone(), home))?;
+        if let Some(at) = self.deadline(&visitor) {
+            self.deadlines.remove(&(at, identity.clone(), home));
+        }
+        Some(visitor)
+    }
+
+    /// Removes and returns the visitor that deregistered this care-of address, or all of them by
+    /// naming its home address; a node may deregister that of another foreign agent through us.
+    pub(super) fn leave(
+        &mut self,
+        identity: &Identity,
+        home: Ipv4Addr,
+        care_of_address: Ipv4Addr,
+    ) -> Option<Arc<Visitor>> {
+        let ours = self.get(identity, home)?.care_of_address;
+        if care_of_address == ours || care_of_address == home {
+            return self.remove(identity, home);
+        }
+        None
+    }
+
+    /// Removes and returns at most `limit` visitors whose lifetime has ended at `now`.
+    pub(super) fn expire(&mut self, now: Time, limit: usize) -> Vec<Arc<Visitor>> {
+        let mut expired = Vec::new();
+        while expired.len() < limit
+            && let Some((at, identity, home)) = self.deadlines.first()
+            && *at <= now
+        {
+            let (identity, home) = (identity.clone(), *home);
+            expired.extend(self.remove(&identity, home));
+        }
+        expired
+    }
+
+    pub(super) fn first_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// Makes memory say what the store says of one visitor.
+    pub(super) fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+        self.remove(&key.identity, key.home_address);
+        if let Some(row) = snapshot.rows::<Visitor>().get(key)
+            && row.accepted
+        {
+            debug_assert_eq!(row.key(), *key, "a row is found by its key");
+            self.insert(Arc::clone(row));
+        }
+    }
+
+    fn deadline(&self, visitor: &Visitor) -> Option<Time> {
+        visitor.expires_at.map(|at| Time::from_uptime(at.since(self.origin)))
+    }
+}
