@@ -3,10 +3,11 @@
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
-from harness import BIN_DIR, ROOT, Process
+from harness import BIN_DIR, ROOT, Process, free_port, wait_until
 
 TABLE = ".1.3.6.1.4.1.8072.9999.9999.435"
 BOOTS = ".1.3.6.1.6.3.10.2.1.2.0"
@@ -18,12 +19,12 @@ PRIVACY = ["DES", "AES", "AES-192", "AES-256"]
 class Engine(Process):
     """`agent/examples/serve.rs`, with a table of ROWS rows."""
 
-    def __init__(self):
+    def __init__(self, *arguments):
         program = BIN_DIR / "examples" / "serve"
         if not program.exists() or not os.environ.get("MIP4_BIN_DIR"):
             command = ["cargo", "build", "-q", "-p", "agent", "--example", "serve"]
             subprocess.run(command, cwd=ROOT, check=True)
-        super().__init__([str(program), str(ROWS)])
+        super().__init__([str(program), str(ROWS), *arguments])
         word, port = self.child.stdout.readline().split()
         assert word == "ready"
         self.address = f"udp:127.0.0.1:{port}"
@@ -144,3 +145,52 @@ def test_the_other_tools(engine):
 def test_a_wrong_community_is_not_answered(engine):
     done = run("snmpget", engine, "-r0", "-t1", "-v2c", "-c", "private", BOOTS)
     assert "Timeout" in done.stderr
+
+
+TRAPD = """
+authCommunity log public
+createUser -e 0x80001f880474657374 SHA-256_AES SHA-256 authentication AES privacy-privacy
+createUser SHA-256_AES SHA-256 authentication AES privacy-privacy
+authUser log SHA-256_AES authpriv
+format1 v1 %w.%q %v\\n
+format2 v2 %V,%v\\n
+"""
+
+
+@pytest.fixture
+def receiver(tmp_path):
+    """`snmptrapd`, with what it logs in a file."""
+    (tmp_path / "snmptrapd.conf").write_text(TRAPD)
+    port, log = free_port(), tmp_path / "log"
+    command = ["snmptrapd", "-f", "-C", "-c", str(tmp_path / "snmptrapd.conf"), "-n", "-On", "-m", ""]
+    command += ["--persistentDir=" + str(tmp_path), "-Lf", str(log), f"udp:127.0.0.1:{port}"]
+    environment = {**os.environ, "SNMP_PERSISTENT_FILE": str(tmp_path / "persistent.conf")}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    wait_until(lambda: log.exists() and "NET-SNMP version" in log.read_text(), what="snmptrapd")
+    yield port, lambda: log.read_text()
+    process.kill()
+    process.wait()
+
+
+def test_notifications_of_every_version_arrive(receiver):
+    port, log = receiver
+    cold_start = ".1.3.6.1.6.3.1.1.5.1"
+    sender = Engine(str(port))
+    try:
+        # Traps of versions 2 and 3, informs of versions 2 and 3.
+        wait_until(lambda: log().count(cold_start) >= 4 and "v1 0.0" in log(), what="the notifications")
+
+        def counted(counter):
+            text = answer("snmpget", sender, "-v2c", "-c", "public", f".1.3.6.1.2.1.11.{counter}.0")
+            return int(text.split()[-1])
+
+        assert counted(29) == 3, "traps"
+        assert log().count(cold_start) == 4
+        time.sleep(1.5)
+        assert log().count(cold_start) == 4, "acknowledged informs are not sent again"
+        # Somebody asks with a wrong community: `authenticationFailure` to all.
+        run("snmpget", sender, "-r0", "-t1", "-v2c", "-c", "wrong", BOOTS)
+        wait_until(lambda: log().count(".1.3.6.1.6.3.1.1.5.5") >= 4, what="authenticationFailure")
+    finally:
+        sender.child.kill()
+        sender.child.wait()

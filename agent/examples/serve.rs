@@ -1,7 +1,10 @@
 //! The SNMP engine behind a plain UDP socket, with made-up objects: for tests
 //! with real managers.
 //!
-//! `serve ROWS` listens on a free port of 127.0.0.1, prints `ready PORT`, and
+//! With a second argument it sends `coldStart` to that port of 127.0.0.1 in every
+//! version: as a trap, and as an inform.
+//!
+//! `serve ROWS [PORT]` listens on a free port of 127.0.0.1, prints `ready PORT`, and
 //! answers for a table of so many rows below 1.3.6.1.4.1.8072.9999.9999.435, to
 //! the community `public` and to one user for each pair of protocols: `SHA-256`
 //! (authentication alone), `SHA-256_AES`, and so on, besides `nobody` without
@@ -14,14 +17,19 @@
 )]
 
 use std::error::Error;
-use std::net::UdpSocket;
-use std::time::Instant;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use agent::mib::{Context, Cursor, Object};
+use agent::notify::Receiver;
 use agent::usm::{
-    AuthenticationProtocol as Authentication, PrivacyProtocol, Secret, User, UserError,
+    AuthenticationProtocol as Authentication, PrivacyProtocol, RemoteUser, Secret, User, UserError,
 };
-use agent::{Action, CommitOutcome, Engine, EngineConfig, GetResult, Oid, Registry, Value};
+use agent::{
+    Action, CommitOutcome, Engine, EngineConfig, GetResult, Name, Oid, Registry, SecurityLevel,
+    SecurityModel, Value,
+};
 use store::{Now, Snapshot, Time, UtcTime};
 
 const ROOT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 435];
@@ -123,32 +131,109 @@ fn config() -> Result<EngineConfig, UserError> {
     Ok(config)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let rows = std::env::args().nth(1).map_or(Ok(100), |rows| rows.parse())?;
-    let mut registry = Registry::new();
-    registry.add(ROOT, Rows(rows));
-    let mut engine = Engine::with_registry(config()?, registry);
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
-    println!("ready {}", socket.local_addr()?.port());
-    let started = Instant::now();
-    let snapshot = Snapshot::default();
-    let mut buffer = vec![0; 65_536];
-    loop {
-        let (len, peer) = socket.recv_from(&mut buffer)?;
-        let uptime = Time::from_uptime(started.elapsed());
-        let now = Now { uptime, utc: UtcTime::default(), clock_step: 0 };
-        let datagram = buffer.get(..len).unwrap_or_default();
-        let mut actions = engine.handle(now, &snapshot, peer, datagram);
+/// Sends notifications to a port, in each version and once acknowledged.
+fn add_receivers(config: &mut EngineConfig, port: u16) -> Result<(), UserError> {
+    let community = config.communities.first().map(|community| community.security_name.clone());
+    let community = community.unwrap_or_default();
+    let user = Name::from("SHA-256_AES");
+    let (no_auth, private) = (SecurityLevel::NoAuthNoPriv, SecurityLevel::AuthPriv);
+    for (name, model, security_name, level, inform) in [
+        ("trap-v1", SecurityModel::SNMPV1, &community, no_auth, false),
+        ("trap-v2c", SecurityModel::SNMPV2C, &community, no_auth, false),
+        ("trap-v3", SecurityModel::USM, &user, private, false),
+        ("inform-v2c", SecurityModel::SNMPV2C, &community, no_auth, true),
+        ("inform-v3", SecurityModel::USM, &user, private, true),
+    ] {
+        let receiver = Receiver {
+            address: ([127, 0, 0, 1], port).into(),
+            model,
+            security_name: security_name.clone(),
+            level,
+            inform,
+            timeout: 50,
+            retry_count: 20,
+        };
+        config.targets.add(name, receiver);
+    }
+    let authentication = Some((Authentication::Sha256, "authentication"));
+    let privacy = Some((PrivacyProtocol::Aes128, "privacy-privacy"));
+    config.remote_users.push(RemoteUser::new("SHA-256_AES", authentication, privacy)?);
+    config.authentication_traps = true;
+    Ok(())
+}
+
+/// The engine with its socket and clock.
+struct Driver {
+    engine: Engine,
+    socket: UdpSocket,
+    started: Instant,
+}
+
+impl Driver {
+    fn now(&self) -> Now {
+        let uptime = Time::from_uptime(self.started.elapsed());
+        Now { uptime, utc: UtcTime::default(), clock_step: 0 }
+    }
+
+    /// Does what the engine says about `peer`.
+    fn perform(&mut self, mut actions: Vec<Action>, peer: Option<SocketAddr>) -> io::Result<()> {
         while let Some(action) = actions.pop() {
-            match action {
-                Action::Reply(octets) => {
-                    socket.send_to(&octets, peer)?;
+            match (action, peer) {
+                (Action::Notify { to, octets }, _) | (Action::Reply(octets), Some(to)) => {
+                    self.socket.send_to(&octets, to)?;
                 }
                 // There is no store here.
-                Action::Commit { id, .. } => {
-                    actions.extend(engine.on_commit(id, CommitOutcome::Failed, now, &snapshot));
+                (Action::Commit { id, .. }, _) => {
+                    let (failed, snapshot) = (CommitOutcome::Failed, Snapshot::default());
+                    actions.extend(self.engine.on_commit(id, failed, self.now(), &snapshot));
                 }
+                (Action::Reply(_), None) => {}
             }
         }
+        Ok(())
+    }
+
+    fn turn(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        match self.socket.recv_from(buffer) {
+            Ok((len, peer)) => {
+                let datagram = buffer.get(..len).unwrap_or_default();
+                let snapshot = Snapshot::default();
+                let actions = self.engine.handle(self.now(), &snapshot, peer, datagram);
+                self.perform(actions, Some(peer))?;
+            }
+            // The time-out, or somebody who is not there any more.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(error),
+        }
+        let now = self.now();
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now.uptime) {
+            let actions = self.engine.on_deadline(now);
+            self.perform(actions, None)?;
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let rows = arguments.next().map_or(Ok(100), |rows| rows.parse())?;
+    let mut registry = Registry::new();
+    registry.add(ROOT, Rows(rows));
+    let mut config = config()?;
+    let receivers = arguments.next().map(|port| port.parse()).transpose()?;
+    if let Some(port) = receivers {
+        add_receivers(&mut config, port)?;
+    }
+    let engine = Engine::with_registry(config, registry);
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    println!("ready {}", socket.local_addr()?.port());
+    let mut driver = Driver { engine, socket, started: Instant::now() };
+    let actions = driver.engine.announce_start(driver.now(), false);
+    driver.perform(actions, None)?;
+    let mut buffer = vec![0; 65_536];
+    loop {
+        driver.turn(&mut buffer)?;
     }
 }

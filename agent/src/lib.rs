@@ -4,6 +4,7 @@ mod ber;
 pub mod engine;
 mod message;
 pub mod mib;
+pub mod notify;
 mod oid;
 mod row_status;
 mod security;

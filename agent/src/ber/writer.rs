@@ -84,6 +84,13 @@ impl Writer {
         self.prepend_header(tag::INTEGER, octets.len() - skip);
     }
 
+    /// Puts any value in front.
+    pub(crate) fn prepend_value(&mut self, value: &Value) {
+        let mut octets = Vec::new();
+        push_value(&mut octets, value);
+        self.prepend(&octets);
+    }
+
     /// Puts an OCTET STRING in front.
     pub(crate) fn prepend_octet_string(&mut self, octets: &[u8]) {
         self.prepend(octets);

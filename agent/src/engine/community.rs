@@ -35,6 +35,9 @@ impl Engine {
             count(&mut self.local.engine.counters.in_bad_community_names);
             return Ok(None);
         };
+        if PduType::peek(message.pdu) == Ok(PduType::Response) {
+            self.on_response(peer, message.pdu)?;
+        }
         if self.is_for_nobody(PduType::peek(message.pdu)?, version)? {
             return Ok(None);
         }

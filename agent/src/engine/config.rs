@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use super::admin::SpinLocks;
 use crate::mib::LocalFacts;
+use crate::notify::Targets;
 use crate::row_status::{RowStatus, StorageType};
 use crate::security::{Name, SecurityLevel, SecurityModel};
-use crate::usm::User;
+use crate::usm::{RemoteUser, User};
 use crate::vacm::{Access, AccessKey, Family, Group, Subtree, Vacm};
 
 /// The largest UDP payload over IPv4 (RFC 768, RFC 791).
@@ -32,6 +33,10 @@ pub struct EngineConfig {
     pub vacm: Vacm,
     /// `snmpEnableAuthenTraps` at the start.
     pub authentication_traps: bool,
+    /// Where notifications go.
+    pub targets: Targets,
+    /// Users in whose name informs are sent to other engines.
+    pub remote_users: Vec<RemoteUser>,
 }
 
 impl Default for EngineConfig {
@@ -49,6 +54,8 @@ impl Default for EngineConfig {
             users: Vec::new(),
             vacm,
             authentication_traps: false,
+            targets: Targets::default(),
+            remote_users: Vec::new(),
         }
     }
 }
@@ -69,7 +76,8 @@ impl EngineConfig {
             self.vacm.add_group(model, name.clone(), name.clone());
         }
         self.vacm.add_family(name.clone(), subtree, true);
-        let views = Access { read_view: name.clone(), ..Access::default() };
+        let (read_view, notify_view) = (name.clone(), name.clone());
+        let views = Access { read_view, notify_view, ..Access::default() };
         self.vacm.add_access(name, SecurityLevel::NoAuthNoPriv, views);
         self
     }
@@ -129,6 +137,10 @@ impl Community {
     pub fn new(name: &str, security_name: Name) -> Self {
         let name = Zeroizing::new(name.as_bytes().to_vec());
         Self { name, security_name, context: Name::default() }
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.name
     }
 
     /// Whether this is the community, in a time that tells nothing about the name but its length.

@@ -3,10 +3,17 @@
 /// Declares the counters with the object identifiers of their objects, without
 /// the `.0` of the instance.
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident = [$($oid:literal),+];)*) => {
+    (
+        $($name:ident = [$($oid:literal),+];)*
+        ---
+        $($(#[$doc:meta])* $unshown:ident;)*
+    ) => {
         /// The counters of the engine; they wrap.
         #[derive(Clone, Debug, Default, Eq, PartialEq)]
-        pub struct Counters { $($(#[$doc])* pub $name: u32,)* }
+        pub struct Counters {
+            $(pub $name: u32,)*
+            $($(#[$doc])* pub $unshown: u32,)*
+        }
 
         /// How to read one of [`Counters`].
         pub(crate) type ReadCounter = fn(&Counters) -> u32;
@@ -66,6 +73,23 @@ counters! {
     usm_unknown_engine_ids = [6, 3, 15, 1, 1, 4];
     usm_wrong_digests = [6, 3, 15, 1, 1, 5];
     usm_decryption_errors = [6, 3, 15, 1, 1, 6];
+    ---
+    /// Notifications that were too many of their kind.
+    notifications_limited;
+    /// Informs that were not sent because too many wait for their acknowledgement.
+    notifications_dropped;
+    informs_acknowledged;
+    /// Informs that nobody acknowledged in time.
+    informs_failed;
+}
+
+impl Counters {
+    /// How many messages were not properly authenticated (`authenticationFailure`, RFC 3418).
+    pub(crate) fn authentication_failures(&self) -> u32 {
+        self.in_bad_community_names
+            .wrapping_add(self.usm_wrong_digests)
+            .wrapping_add(self.usm_unknown_user_names)
+    }
 }
 
 /// Adds one; counters wrap (RFC 2578 §7.1.6).

@@ -4,6 +4,7 @@
 //! It owns no socket and no clock: a driver hands it datagrams with the moment
 //! and the snapshot to answer from, and does what the [`Action`]s say.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use store::{Batch, Now, Snapshot};
 use crate::ber::{Malformed, Writer};
 use crate::message::Version;
 use crate::mib::{LocalFacts, Registry};
+use crate::notify::RateLimit;
 use crate::security::Name;
+use crate::usm::RemoteUser;
 
 mod admin;
 mod community;
@@ -20,7 +23,9 @@ mod config;
 mod counters;
 mod error_status;
 mod facts;
+mod informs;
 mod objects;
+mod originate;
 mod read;
 mod respond;
 mod secure;
@@ -37,6 +42,7 @@ pub use staging::Staging;
 
 pub use admin::Admin;
 use counters::count;
+use informs::{Inform, RemoteEngine};
 use set::Pending;
 
 /// What the driver must do, in order.
@@ -47,6 +53,9 @@ pub enum Action {
     /// Commit this, and say how it ended with [`Engine::on_commit`]. What that
     /// returns is for the same peer, at the same address of ours.
     Commit { id: CommitId, batch: Batch },
+    /// Send this to a receiver of notifications, from any socket whose
+    /// datagrams come here; a driver that cannot keep up may drop it.
+    Notify { to: SocketAddr, octets: Vec<u8> },
 }
 
 /// The SNMP engine of one process.
@@ -60,6 +69,14 @@ pub struct Engine {
     writer: Writer,
     pending: Vec<Pending>,
     last_commit: u64,
+    notify_limit: RateLimit,
+    informs: Vec<Inform>,
+    remote_users: Vec<RemoteUser>,
+    remote_engines: BTreeMap<SocketAddr, RemoteEngine>,
+    /// The last request-id of our own.
+    last_request: i32,
+    /// What traps of SNMPv1 name as their origin.
+    agent_address: [u8; 4],
 }
 
 impl Engine {
@@ -72,6 +89,7 @@ impl Engine {
     pub fn with_registry(config: EngineConfig, mut registry: Registry) -> Self {
         objects::add_objects(&mut registry);
         let locks = config.locks();
+        let locks_seed = locks.view;
         let mut local = config.local;
         let facts = &mut local.engine;
         facts.engine_boots = config.engine_boots;
@@ -82,6 +100,7 @@ impl Engine {
             vacm: config.vacm,
             users: users.map(|user| (user.name.clone(), Arc::new(user))).collect(),
             authentication_traps: config.authentication_traps,
+            targets: config.targets,
             locks,
         };
         Self {
@@ -93,6 +112,12 @@ impl Engine {
             writer: Writer::default(),
             pending: Vec::new(),
             last_commit: 0,
+            notify_limit: RateLimit::default(),
+            informs: Vec::new(),
+            remote_users: config.remote_users,
+            remote_engines: BTreeMap::new(),
+            last_request: locks_seed,
+            agent_address: [0; 4],
         }
     }
 
@@ -109,6 +134,7 @@ impl Engine {
         peer: SocketAddr,
         datagram: &[u8],
     ) -> Vec<Action> {
+        let failures = self.local.engine.counters.authentication_failures();
         count(&mut self.local.engine.counters.in_pkts);
         let handled = match Version::peek(datagram) {
             Ok(version @ (Version::V1 | Version::V2c)) => {
@@ -121,13 +147,17 @@ impl Engine {
             }
             Err(malformed) => Err(malformed),
         };
-        match handled {
+        let mut actions: Vec<Action> = match handled {
             Ok(action) => action.into_iter().collect(),
             Err(Malformed) => {
                 count(&mut self.local.engine.counters.in_asn_parse_errs);
                 Vec::new()
             }
+        };
+        if self.local.engine.counters.authentication_failures() != failures {
+            actions.extend(self.notify_authentication_failure(now));
         }
+        actions
     }
 }
 

@@ -57,7 +57,7 @@ impl Envelope<'_> {
     }
 
     /// Makes the message; `None` if it cannot be encrypted.
-    fn seal(&self, origin: Origin<'_>, writer: &mut Writer) -> Option<()> {
+    pub(super) fn seal(&self, origin: Origin<'_>, writer: &mut Writer) -> Option<()> {
         match self {
             Self::Community { version, community } => {
                 writer.prepend_octet_string(community);

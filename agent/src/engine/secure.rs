@@ -12,7 +12,7 @@ use crate::value::Value;
 
 use super::Engine;
 
-/// All that goes around a PDU in an SNMPv3 message from an authoritative engine.
+/// All that goes around a PDU in an SNMPv3 message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Secured<'a> {
     pub(super) message_id: i32,
@@ -20,6 +20,8 @@ pub(super) struct Secured<'a> {
     pub(super) level: SecurityLevel,
     pub(super) user: Option<&'a Arc<User>>,
     pub(super) context_name: &'a [u8],
+    /// The authoritative engine, if it is not this one.
+    pub(super) engine_id: Option<&'a [u8]>,
     pub(super) engine_boots: i32,
     pub(super) engine_time: i32,
     pub(super) salt: u64,
@@ -49,6 +51,7 @@ impl Engine {
             level,
             user,
             context_name: b"",
+            engine_id: None,
             engine_boots: facts.engine_boots,
             engine_time: facts.engine_time(now),
             salt: self.salt,
@@ -81,6 +84,9 @@ impl Engine {
 }
 
 impl Secured<'_> {
+    /// The flag that asks for reports (RFC 3412 §6.4).
+    pub(super) const REPORTABLE: u8 = 0x04;
+
     /// No fewer octets than what surrounds the PDU.
     pub(super) fn overhead(&self) -> usize {
         let user = self.user.map_or(0, |user| user.name.octets().len());
@@ -105,7 +111,7 @@ impl Secured<'_> {
         writer.prepend_octet_string(self.user.map_or(&[], |user| user.name.octets()));
         writer.prepend_integer(self.engine_time);
         writer.prepend_integer(self.engine_boots);
-        writer.prepend_octet_string(origin.engine_id);
+        writer.prepend_octet_string(self.engine_id.unwrap_or(origin.engine_id));
         writer.wrap(tag::SEQUENCE, after_parameters);
         writer.wrap(tag::OCTET_STRING, after_parameters);
         let after_header = writer.len();

@@ -100,6 +100,9 @@ impl Engine {
             count(&mut counters.invalid_msgs);
             return Ok(None);
         };
+        if let Some(place) = self.inform_answered(peer, message.id) {
+            return Ok(self.on_answer_v3(now, place, &message));
+        }
         let parameters = message.usm_parameters()?;
         match self.unwrap_message(now, &message, &parameters, level) {
             Ok((user, scoped)) => {
@@ -244,7 +247,7 @@ fn is_in_time(parameters: &UsmParameters<'_>, boots: i32, time: i32) -> bool {
 }
 
 /// The scoped PDU in plain text; `None` if it cannot be had.
-fn decrypted<'a>(
+pub(super) fn decrypted<'a>(
     message: &V3Message<'a>,
     parameters: &UsmParameters<'_>,
     level: SecurityLevel,

@@ -74,6 +74,14 @@ impl<'a> V3Message<'a> {
         self.flags & Self::REPORTABLE != 0
     }
 
+    /// The PDU of a message that is not encrypted.
+    pub(crate) fn data_plain(&self) -> Option<&'a [u8]> {
+        match self.data {
+            V3Data::Plain(octets) => ScopedPdu::parse(octets).ok().map(|scoped| scoped.pdu),
+            V3Data::Encrypted(_) => None,
+        }
+    }
+
     /// The parameters of the User-based Security Model.
     pub(crate) fn usm_parameters(&self) -> Result<UsmParameters<'a>, Malformed> {
         let mut outer = self.security_parameters;

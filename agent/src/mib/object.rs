@@ -20,8 +20,8 @@ pub trait Object: Send + Sync {
 
     /// Checks a new value of one instance, and stages the change (RFC 3416 §4.2.5).
     ///
-    /// What depends on other variables of the request is checked at the end,
-    /// see `Staging::touch_row`. Objects are read-only unless they say otherwise.
+    /// A handler sees through `Staging` what earlier variables of the request
+    /// change. Objects are read-only unless they say otherwise.
     fn set(&self, _: &mut Staging<'_>, _suffix: &[u32], _: &Value) -> Result<(), ErrorStatus> {
         Err(ErrorStatus::NotWritable)
     }

@@ -10,7 +10,7 @@ pub use authentication::AuthenticationProtocol;
 pub use key::{Key, key_change, next_key};
 pub use privacy::PrivacyProtocol;
 pub(crate) use privacy::{CipherError, PrivacyContext};
-pub use user::{Secret, User, UserError};
+pub use user::{RemoteUser, Secret, User, UserError};
 
 /// How far a message's time may be from ours, in seconds (RFC 3414 §2.2.3).
 pub(crate) const TIME_WINDOW: i64 = 150;

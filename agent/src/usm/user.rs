@@ -117,6 +117,57 @@ impl User {
     }
 }
 
+/// One of our users at engines that are not known yet: with keys for all engines.
+#[derive(Clone, Debug)]
+pub struct RemoteUser {
+    name: Name,
+    authentication: Option<(AuthenticationProtocol, Key)>,
+    privacy: Option<(PrivacyProtocol, Key)>,
+}
+
+impl RemoteUser {
+    /// A user with passwords; privacy needs authentication.
+    pub fn new(
+        name: &str,
+        authentication: Option<(AuthenticationProtocol, &str)>,
+        privacy: Option<(PrivacyProtocol, &str)>,
+    ) -> Result<Self, UserError> {
+        let name = User::new(name)?.name;
+        let key = |hash: AuthenticationProtocol, password: &str| {
+            let key = hash.key_of_password(password.as_bytes());
+            key.filter(|_| password.len() >= PASSWORD_LEN_MIN).ok_or(UserError::PasswordTooShort)
+        };
+        let Some((hash, password)) = authentication else {
+            return Ok(Self { name, authentication: None, privacy: None });
+        };
+        let privacy = match privacy {
+            Some((cipher, password)) => Some((cipher, key(hash, password)?)),
+            None => None,
+        };
+        Ok(Self { name, authentication: Some((hash, key(hash, password)?)), privacy })
+    }
+
+    /// The user at one engine.
+    pub(crate) fn at(&self, engine_id: &[u8]) -> User {
+        let hash = self.authentication.as_ref().map(|(hash, _)| *hash);
+        let local =
+            |key: &Key, len| hash.map(|hash| hash.localize(key, engine_id).fitted(hash, len));
+        User {
+            name: self.name.clone(),
+            authentication: self
+                .authentication
+                .as_ref()
+                .and_then(|(hash, key)| Some((*hash, local(key, hash.key_len())?))),
+            privacy: self
+                .privacy
+                .as_ref()
+                .and_then(|(cipher, key)| Some((*cipher, local(key, cipher.key_len())?))),
+            storage: StorageType::ReadOnly,
+            status: RowStatus::Active,
+        }
+    }
+}
+
 fn localized(
     engine_id: &[u8],
     hash: AuthenticationProtocol,

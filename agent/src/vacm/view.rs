@@ -45,14 +45,19 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(mut families: Vec<(&'a [u32], &'a Family)>) -> Self {
+    pub(crate) fn new(mut families: Vec<(&'a [u32], &'a Family)>) -> Self {
         families.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| b.cmp(a)));
         Self { families }
     }
 
     /// Whether the variable is in the view (RFC 3415 §3.2 step 5).
     pub fn contains(&self, name: &[u32]) -> bool {
-        self.decisive(name).is_some_and(|(_, family)| family.included)
+        self.includes(name) == Some(true)
+    }
+
+    /// Whether the family that decides includes the name; `None` if none matches.
+    pub(crate) fn includes(&self, name: &[u32]) -> Option<bool> {
+        self.decisive(name).map(|(_, family)| family.included)
     }
 
     /// Where to go on looking when the variable `name` is not in the view.

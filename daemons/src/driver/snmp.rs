@@ -65,9 +65,15 @@ impl Listener {
         info!(%address, "SNMP engine serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
         loop {
+            let deadline = self.engine.borrow().next_deadline();
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return Ok(()),
+                () = self.clock.reach(deadline) => {
+                    let actions = self.engine.borrow_mut().on_deadline(self.clock.now());
+                    self.perform(&socket, address, actions).await;
+                    continue;
+                }
                 readable = socket.readable() => readable.context("failed to wait for datagrams")?,
             }
             self.take(&socket, &mut buffer).await;
@@ -97,6 +103,12 @@ impl Listener {
                 Action::Reply(octets) => {
                     if let Err(error) = socket.send_to(&octets, peer).await {
                         warn!(%peer, %error, "failed to send an SNMP reply");
+                    }
+                }
+                Action::Notify { to, octets } => {
+                    // Nothing waits for a notification: what does not go at once is lost.
+                    if let Err(error) = socket.try_send_to(&octets, to) {
+                        warn!(%to, %error, "failed to send a notification");
                     }
                 }
                 Action::Commit { id, batch } => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Oid;
 use crate::mib::{Context, Cursor, GetResult, Object, Registry};
+use crate::notify::Targets;
 use crate::row_status::{RowAction, RowStatus, StorageType};
 use crate::security::Name;
 use crate::usm::User;
@@ -28,6 +29,8 @@ pub struct Admin {
     pub users: BTreeMap<Name, Arc<User>>,
     /// `snmpEnableAuthenTraps`.
     pub authentication_traps: bool,
+    /// Where notifications go.
+    pub targets: Targets,
     pub(crate) locks: SpinLocks,
 }
 

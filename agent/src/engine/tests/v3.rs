@@ -92,6 +92,7 @@ impl Manager {
             level: self.level,
             user: Some(&self.user),
             context_name: self.context,
+            engine_id: None,
             engine_boots: self.boots,
             engine_time: self.time,
             salt: 0x0102_0304_0506_0708,

@@ -148,7 +148,7 @@ impl World {
         assert!(actions.len() <= 1);
         actions.into_iter().next().map(|action| match action {
             Action::Reply(octets) => octets,
-            Action::Commit { .. } => panic!("nothing of this world is in the store"),
+            Action::Commit { .. } | Action::Notify { .. } => panic!("not in this world"),
         })
     }
 
