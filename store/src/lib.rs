@@ -4,6 +4,8 @@
 //! it in memory at one revision, and the engines make it durable and shared.
 
 mod batch;
+#[cfg(test)]
+mod conformance;
 mod engine;
 mod files;
 mod journal;
@@ -12,6 +14,7 @@ mod local;
 mod memory;
 mod orders;
 mod published;
+mod remote;
 mod rows;
 mod secrets;
 mod served;
@@ -25,6 +28,7 @@ mod watch;
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use key::{Identity, Key};
 pub use orders::{BindingOrders, MibIndex, NodeIndex, NodeOrder, Orders};
+pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,
     Binding, BindingKey, CareOfAddress, CareOfAddressKey, Counter, Counters, CountersKey,

@@ -68,7 +68,6 @@ impl Published {
         self.show(snapshot);
     }
 
-    #[expect(dead_code, reason = "for engines that load from elsewhere")]
     /// Shows `snapshot` though the way to it is unknown: watches end with
     /// [`WatchEvent::Compacted`](crate::WatchEvent::Compacted).
     pub(crate) fn reset(&self, snapshot: Snapshot) {

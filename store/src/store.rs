@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::engine::Engine;
 use crate::local::Local;
 use crate::memory::Memory;
+use crate::remote::Remote;
 use crate::{Batch, Class, Compare, Revision, Snapshot, WatchStream};
 
 /// A store that is open. Clones share it.
@@ -32,7 +33,8 @@ impl Store {
                     Err(OpenError::Unreachable(format!("loading it stopped: {error}")))
                 })?))
             }
-            StoreUrl::Unix(_) | StoreUrl::Etcd(_) => Err(OpenError::Unsupported(url.clone())),
+            StoreUrl::Unix(path) => Ok(Self::from_engine(Remote::unix(path).await?)),
+            StoreUrl::Etcd(_) => Err(OpenError::Unsupported(url.clone())),
         }
     }
 

@@ -3,14 +3,14 @@
 mod access;
 mod condition;
 mod feed;
-mod generated;
+pub(crate) mod generated;
 mod kv;
 mod lease;
 mod lease_service;
 mod plan;
 mod range;
-mod span;
-mod status;
+pub(crate) mod span;
+pub(crate) mod status;
 mod view;
 mod watch;
 

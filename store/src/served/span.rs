@@ -3,9 +3,8 @@
 use tonic::Status;
 
 use crate::Table;
-
 /// Below it are the sealed secrets; nothing lists it.
-pub(crate) const SECRETS: &str = "/mip4-secret/";
+pub(crate) use crate::secrets::PREFIX as SECRETS;
 
 /// One key, or all keys from one up to another, in the order of their octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -74,7 +73,6 @@ pub(crate) fn prefix(table: Table) -> String {
     format!("/mip4/{}/", table.name())
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the client"))]
 /// The first key after all that start with `prefix`.
 pub(crate) fn after_prefix(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();

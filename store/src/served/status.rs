@@ -33,7 +33,6 @@ pub(crate) fn from_commit(error: CommitError) -> Status {
     }
 }
 
-#[expect(dead_code, reason = "for the client")]
 pub(crate) fn to_commit(status: &Status) -> CommitError {
     let words = status.message();
     match status.code() {

@@ -1,0 +1,270 @@
+//! The calls that clients make, in terms of rows.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use crate::served::generated::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use crate::served::generated::etcdserverpb::kv_client::KvClient;
+use crate::served::generated::etcdserverpb::request_op::Request as Operation;
+use crate::served::generated::etcdserverpb::response_op::Response as Answer;
+use crate::served::generated::etcdserverpb::watch_client::WatchClient;
+use crate::served::generated::etcdserverpb::{
+    Compare as Condition, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp,
+    TxnRequest, TxnResponse,
+};
+use crate::served::generated::mvccpb::KeyValue;
+use crate::served::span::after_prefix;
+use crate::served::status::{self, CLASS, RELAXED, signed, unsigned};
+use crate::{AnyKey, AnyRow, Batch, Change, Class, CommitError, Compare, Expect, Revision, Stamp};
+
+/// What all rows start with.
+pub(crate) const ROWS: &str = "/mip4/";
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest answer.
+const ANSWER_OCTETS_MAX: usize = 512 << 20;
+/// How many rows a page has at most.
+const PAGE_ROWS: i64 = 4_000;
+/// How many operations etcd takes in a transaction, unless told otherwise.
+pub(crate) const ETCD_OPERATIONS_MAX: usize = 128;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Peer {
+    /// A process of ours.
+    Served,
+    Etcd,
+}
+
+/// A client's end of the protocol.
+#[derive(Clone)]
+pub(crate) struct Calls {
+    pub(crate) peer: Peer,
+    kv: KvClient<Channel>,
+    watch: WatchClient<Channel>,
+}
+
+/// A commit that was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) revision: Revision,
+    /// Whether anything has changed, so that watches hear of it.
+    pub(crate) effective: bool,
+}
+
+/// Rows of one page, in the order of their paths.
+pub(crate) struct Page {
+    pub(crate) rows: Vec<KeyValue>,
+    pub(crate) revision: Revision,
+    /// Where the next page starts, if there is one.
+    pub(crate) next: Option<Vec<u8>>,
+}
+
+impl Calls {
+    pub(crate) fn new(peer: Peer, channel: Channel) -> Self {
+        let kv = KvClient::new(channel.clone()).max_decoding_message_size(ANSWER_OCTETS_MAX);
+        let watch = WatchClient::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX);
+        Self { peer, kv, watch }
+    }
+
+    pub(crate) fn watch_client(&self) -> WatchClient<Channel> {
+        self.watch.clone()
+    }
+
+    pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
+        let mut kv = self.kv.clone();
+        patiently(kv.range(request)).await
+    }
+
+    /// What starts with `prefix`, from `start` on, at `revision` (0: the newest).
+    pub(crate) async fn raw_page(
+        &self,
+        prefix: &str,
+        start: Option<Vec<u8>>,
+        revision: Revision,
+    ) -> Result<Page, Status> {
+        let request = RangeRequest {
+            key: start.unwrap_or_else(|| prefix.into()),
+            range_end: after_prefix(prefix),
+            limit: PAGE_ROWS,
+            revision: signed(revision),
+            ..RangeRequest::default()
+        };
+        let response = self.range(request).await?;
+        let last = response.kvs.last().filter(|_| response.more);
+        let next = last.map(|kv| [kv.key.as_slice(), &[0]].concat());
+        let now = Revision(response.header.map_or(0, |header| unsigned(header.revision)));
+        let revision = if revision.0 == 0 { now } else { revision };
+        Ok(Page { rows: response.kvs, revision, next })
+    }
+
+    /// Makes the changes of `batch`, or says which compare does not hold.
+    pub(crate) async fn commit(&self, batch: &Batch) -> Result<Done, CommitError> {
+        let request =
+            transaction(batch).map_err(|error| CommitError::Invalid(error.to_string()))?;
+        if self.peer == Peer::Etcd {
+            let operations = request.compare.len().max(request.success.len());
+            if operations > ETCD_OPERATIONS_MAX {
+                return Err(CommitError::Invalid(format!(
+                    "{operations} operations at once, etcd takes {ETCD_OPERATIONS_MAX}"
+                )));
+            }
+        }
+        let mut request = Request::new(request);
+        if batch.class == Class::Relaxed && self.peer == Peer::Served {
+            request.metadata_mut().insert(CLASS, MetadataValue::from_static(RELAXED));
+        }
+        let mut kv = self.kv.clone();
+        let response =
+            patiently(kv.txn(request)).await.map_err(|status| status::to_commit(&status))?;
+        let revision = revision_of(&response);
+        if response.succeeded {
+            return Ok(Done { revision, effective: has_effect(&response) });
+        }
+        Err(match refused(batch, &response) {
+            Some(compare) => CommitError::Refused(Box::new(compare)),
+            None => CommitError::Broken("a compare failed, but all of them hold".to_owned()),
+        })
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<KeyValue>, Status> {
+        let request = RangeRequest { key: key.into(), ..RangeRequest::default() };
+        Ok(self.range(request).await?.kvs.pop())
+    }
+
+    pub(crate) async fn put(&self, key: &str, value: Vec<u8>) -> Result<Revision, Status> {
+        let mut kv = self.kv.clone();
+        let request = PutRequest { key: key.into(), value, ..PutRequest::default() };
+        let response = patiently(kv.put(request)).await?;
+        Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
+    }
+
+    pub(crate) async fn delete(&self, key: &str) -> Result<Revision, Status> {
+        let mut kv = self.kv.clone();
+        let request = DeleteRangeRequest { key: key.into(), ..DeleteRangeRequest::default() };
+        let response = patiently(kv.delete_range(request)).await?;
+        Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
+    }
+}
+
+async fn patiently<T>(
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(response) => response.map(Response::into_inner),
+        Err(_) => {
+            Err(Status::unavailable(format!("no answer within {} seconds", PATIENCE.as_secs())))
+        }
+    }
+}
+
+/// Reads a row; what this version does not know is left out.
+pub(crate) fn row(kv: &KeyValue) -> Option<(AnyRow, Stamp)> {
+    let key = AnyKey::from_path(std::str::from_utf8(&kv.key).ok()?)?;
+    match AnyRow::decode(key.table(), &kv.value) {
+        Ok(row) => Some((row, stamp(kv))),
+        Err(error) => {
+            tracing::error!(key = key.path(), %error, "a row cannot be read and is left out");
+            None
+        }
+    }
+}
+
+pub(crate) fn stamp(kv: &KeyValue) -> Stamp {
+    Stamp {
+        created: Revision(unsigned(kv.create_revision)),
+        modified: Revision(unsigned(kv.mod_revision)),
+        version: unsigned(kv.version),
+    }
+}
+
+/// A batch as a transaction; if a compare fails, it answers with what is there instead.
+fn transaction(batch: &Batch) -> Result<TxnRequest, serde_json::Error> {
+    let mut success = BTreeMap::new();
+    for (position, change) in batch.changes.iter().enumerate() {
+        let (key, operation) = match change {
+            Change::Put(row) => {
+                let key = row.key().path();
+                let put = PutRequest {
+                    key: key.clone().into(),
+                    value: row.encode()?,
+                    ..PutRequest::default()
+                };
+                (key, Operation::RequestPut(put))
+            }
+            Change::Delete(key) => {
+                let key = key.path();
+                let delete = DeleteRangeRequest { key: key.clone().into(), ..Default::default() };
+                (key, Operation::RequestDeleteRange(delete))
+            }
+        };
+        // A key may be written once in a transaction: the last change is what counts.
+        success.insert(key, (position, operation));
+    }
+    let mut success: Vec<_> = success.into_values().collect();
+    success.sort_by_key(|(position, _)| *position);
+    let success = success.into_iter().map(|(_, operation)| RequestOp { request: Some(operation) });
+    let look = |compare: &Compare| {
+        let key = compare.key.path().into();
+        let range = RangeRequest { key, keys_only: true, ..RangeRequest::default() };
+        RequestOp { request: Some(Operation::RequestRange(range)) }
+    };
+    Ok(TxnRequest {
+        compare: batch.compares.iter().map(condition).collect(),
+        success: success.collect(),
+        failure: batch.compares.iter().map(look).collect(),
+    })
+}
+
+fn condition(compare: &Compare) -> Condition {
+    let (result, target, union) = match compare.expect {
+        Expect::Absent => {
+            (CompareResult::Equal, CompareTarget::Create, TargetUnion::CreateRevision(0))
+        }
+        Expect::Present => {
+            (CompareResult::Greater, CompareTarget::Create, TargetUnion::CreateRevision(0))
+        }
+        Expect::Modified(revision) => {
+            (CompareResult::Equal, CompareTarget::Mod, TargetUnion::ModRevision(signed(revision)))
+        }
+    };
+    Condition {
+        result: result.into(),
+        target: target.into(),
+        key: compare.key.path().into(),
+        range_end: Vec::new(),
+        target_union: Some(union),
+    }
+}
+
+fn revision_of(response: &TxnResponse) -> Revision {
+    Revision(response.header.as_ref().map_or(0, |header| unsigned(header.revision)))
+}
+
+fn has_effect(response: &TxnResponse) -> bool {
+    response.responses.iter().any(|operation| match &operation.response {
+        Some(Answer::ResponsePut(_)) => true,
+        Some(Answer::ResponseDeleteRange(delete)) => delete.deleted > 0,
+        Some(Answer::ResponseRange(_) | Answer::ResponseTxn(_)) | None => false,
+    })
+}
+
+/// The first compare that what was found speaks against.
+fn refused(batch: &Batch, response: &TxnResponse) -> Option<Compare> {
+    let found = response.responses.iter().map(|operation| match &operation.response {
+        Some(Answer::ResponseRange(range)) => range.kvs.first().map(|kv| stamp(kv).modified),
+        _ => None,
+    });
+    let mut pairs = batch.compares.iter().zip(found);
+    let (compare, _) = pairs.find(|(compare, modified)| match compare.expect {
+        Expect::Absent => modified.is_some(),
+        Expect::Present => modified.is_none(),
+        Expect::Modified(revision) => *modified != Some(revision),
+    })?;
+    Some(compare.clone())
+}

@@ -1,0 +1,155 @@
+//! The engine whose tables are somewhere else: `unix:PATH`.
+
+mod calls;
+mod client;
+mod commits;
+mod connect;
+mod mirror;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tonic::{Code, Status};
+use zeroize::Zeroizing;
+
+use calls::{Calls, Peer};
+pub use client::{Client, ClientError, Page};
+use commits::{Commits, Order};
+use mirror::Mirror;
+
+use crate::engine::{Boxed, Engine};
+use crate::published::Published;
+use crate::secrets::PREFIX;
+use crate::served::status::{describe, to_commit};
+use crate::{Batch, CommitError, Health, OpenError, Revision};
+
+/// How long a commit that is made waits until the mirror shows it.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A mirror of a server's tables, and a queue of commits to it.
+pub(crate) struct Remote {
+    mirror: Arc<Mirror>,
+    orders: mpsc::UnboundedSender<Order>,
+    following: JoinHandle<()>,
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+impl Remote {
+    /// Opens the store that is served on the socket at `path`.
+    pub(crate) async fn unix(path: &Path) -> Result<Self, OpenError> {
+        Self::open(Calls::new(Peer::Served, connect::unix(path).await?)).await
+    }
+
+    async fn open(calls: Calls) -> Result<Self, OpenError> {
+        let mirror =
+            Arc::new(Mirror::load(calls.clone()).await.map_err(|status| refusal(&status))?);
+        let following = tokio::spawn({
+            let mirror = Arc::clone(&mirror);
+            async move { mirror.follow().await }
+        });
+        let (orders, queue) = mpsc::unbounded_channel();
+        tokio::spawn(Commits::new(calls).run(queue));
+        Ok(Self { mirror, orders, following })
+    }
+
+    fn calls(&self) -> &Calls {
+        &self.mirror.calls
+    }
+}
+
+/// Why a store cannot be opened, from what its server says.
+fn refusal(status: &Status) -> OpenError {
+    match status.code() {
+        Code::PermissionDenied | Code::Unauthenticated => {
+            OpenError::NotPermitted(status.message().to_owned())
+        }
+        _ => OpenError::Unreachable(describe(status)),
+    }
+}
+
+impl Engine for Remote {
+    fn published(&self) -> &Arc<Published> {
+        &self.mirror.published
+    }
+
+    fn commit(&self, batch: Batch) -> Boxed<'static, Result<Revision, CommitError>> {
+        let (answer, answered) = oneshot::channel();
+        let queued = self.orders.send(Order::Commit(batch, answer));
+        let mut revisions = self.mirror.published.revisions();
+        Box::pin(async move {
+            queued.map_err(|_| CommitError::Closed)?;
+            let done = answered.await.map_err(|_| CommitError::Closed)??;
+            if done.effective {
+                let visible = revisions.wait_for(|revision| *revision >= done.revision);
+                // It is made even if the mirror has lost its server since.
+                let _ = tokio::time::timeout(VISIBLE_WITHIN, visible).await;
+            }
+            Ok(done.revision)
+        })
+    }
+
+    fn secret(&self, path: &str) -> Boxed<'_, Result<Option<Zeroizing<Vec<u8>>>, CommitError>> {
+        let key = format!("{PREFIX}{path}");
+        Box::pin(async move {
+            let found = self.calls().get(&key).await.map_err(|status| to_commit(&status))?;
+            Ok(found.map(|kv| Zeroizing::new(kv.value)))
+        })
+    }
+
+    fn put_secret(
+        &self,
+        path: &str,
+        octets: Option<Zeroizing<Vec<u8>>>,
+    ) -> Boxed<'_, Result<Revision, CommitError>> {
+        let key = format!("{PREFIX}{path}");
+        Box::pin(async move {
+            let done = match octets {
+                Some(octets) => self.calls().put(&key, octets.to_vec()).await,
+                None => self.calls().delete(&key).await,
+            };
+            done.map_err(|status| to_commit(&status))
+        })
+    }
+
+    fn health(&self) -> Health {
+        let contact = self.mirror.contact();
+        let engine = match self.calls().peer {
+            Peer::Served => "unix",
+            Peer::Etcd => "etcd",
+        };
+        let age = contact.lost.as_ref().map_or(Duration::ZERO, |_| contact.last.elapsed());
+        let degraded = contact.lost.map(|words| {
+            format!("the store has been out of reach for {} s: {words}", age.as_secs())
+        });
+        Health {
+            engine,
+            revision: self.mirror.published.snapshot().revision,
+            age,
+            degraded,
+            last_error: contact.last_error,
+            ..Health::default()
+        }
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let (done, closed) = oneshot::channel();
+            if self.orders.send(Order::Close(done)).is_ok() {
+                // The queue ends by itself; an error means that it has.
+                let _ = closed.await;
+            }
+            self.following.abort();
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
