@@ -147,9 +147,13 @@ impl Session {
         let failure = match (stale, self.options.fresh) {
             (0, true) => self.stale_store()?,
             (_, true) => Some(Failure::new(ExitStatus::Stale, words).hint(hint)),
-            (0, false) => None,
             (_, false) => {
-                self.warn(&format!("{words}: {hint}"))?;
+                if let Some(failure) = self.stale_store()? {
+                    self.warn(&failure.message)?;
+                }
+                if stale > 0 {
+                    self.warn(&format!("{words}: {hint}"))?;
+                }
                 None
             }
         };
