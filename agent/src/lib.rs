@@ -1,5 +1,6 @@
 //! The SNMP side: what managers see of the store, and the engine that answers them.
 
+pub mod agentx;
 mod ber;
 pub mod engine;
 mod message;
