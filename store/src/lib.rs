@@ -11,6 +11,7 @@ mod files;
 mod journal;
 mod key;
 mod local;
+pub mod maintenance;
 mod memory;
 mod orders;
 mod published;

@@ -24,12 +24,12 @@ use super::state::State;
 use crate::files::Files;
 use crate::journal::item::Item;
 use crate::journal::segment::FORMAT;
-use crate::{OpenError, Revision, Table};
+use crate::{OpenError, Revision};
 
 /// How large a page grows before the next is begun; sled keeps values of this size inline.
 const PAGE: usize = 8 * 1024;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
-const MANIFEST: &str = "checkpoint.json";
+pub(crate) const MANIFEST: &str = "checkpoint.json";
 
 /// What a checkpoint must turn out to be.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -214,11 +214,7 @@ fn make(
 }
 
 /// Replaces the manifest: from here on this is the checkpoint.
-pub(crate) fn name_it(
-    files: &Arc<dyn Files>,
-    store: &Path,
-    manifest: &Manifest,
-) -> Result<(), OpenError> {
+fn name_it(files: &Arc<dyn Files>, store: &Path, manifest: &Manifest) -> Result<(), OpenError> {
     let path = store.join(MANIFEST);
     let temporary = store.join("checkpoint.json.new");
     let body = serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
@@ -258,25 +254,17 @@ fn fill(folder: &Path, state: &State, stop: &AtomicBool) -> Result<Totals, Strin
     let database = open_sled(folder)?;
     let mut totals = Totals::default();
     let mut page = Vec::with_capacity(PAGE * 2);
-    let mut put = |path: &str, stamp, value: &[u8]| {
-        Item { path, put: Some((stamp, value)) }.emit(&mut page);
+    let filled = state.each(&mut |item| {
+        item.emit(&mut page);
         if stop.load(Ordering::Relaxed) {
-            return Err("the store is closing".to_owned());
+            return Err(io::Error::other("the store is closing"));
         }
         if page.len() >= PAGE {
-            write_page(&database, &mut page, &mut totals)?;
+            write_page(&database, &mut page, &mut totals).map_err(io::Error::other)?;
         }
-        Ok::<_, String>(())
-    };
-    for table in Table::ALL {
-        for (row, stamp) in state.snapshot.tables.all(*table) {
-            let value = row.encode().map_err(|error| error.to_string())?;
-            put(&row.key().path(), stamp, &value)?;
-        }
-    }
-    for (path, sealed) in &state.secrets {
-        put(path, sealed.stamp, &sealed.octets)?;
-    }
+        Ok(())
+    });
+    filled.map_err(|error| error.to_string())?;
     if !page.is_empty() {
         write_page(&database, &mut page, &mut totals)?;
     }

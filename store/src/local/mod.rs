@@ -32,6 +32,7 @@ use self::load::{Loaded, Paths};
 use self::lock::Lock;
 use self::queue::{Commit, Encoded, Work};
 use self::shared::Shared;
+pub(crate) use self::shared::used;
 use self::state::State;
 pub(crate) use self::writer::Limits;
 use self::writer::Writer;

@@ -1,5 +1,6 @@
 //! What the files of a store say: the tables and the sealed secrets.
 
+use std::io;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -97,6 +98,20 @@ impl State {
         }
         self.snapshot.revision = revision;
         Ok(Event { revision, changes: changes.into(), stamps: stamps.into() })
+    }
+
+    /// Hands every row and secret to `each`, as it is stored.
+    pub(crate) fn each(&self, each: &mut dyn FnMut(Item<'_>) -> io::Result<()>) -> io::Result<()> {
+        for table in Table::ALL {
+            for (row, stamp) in self.snapshot.tables.all(*table) {
+                let value = row.encode().map_err(io::Error::other)?;
+                each(Item { path: &row.key().path(), put: Some((stamp, &value)) })?;
+            }
+        }
+        for (path, sealed) in &self.secrets {
+            each(Item { path, put: Some((sealed.stamp, &sealed.octets)) })?;
+        }
+        Ok(())
     }
 
     /// Puts or, without octets, forgets a secret.
