@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import MIP4CTL, MIP4D, wait_until
+from harness import MIP4CTL, MIP4D, free_port, wait_until
 from node import KEY, Node
 
 HOME = "10.99.0.7"
@@ -196,9 +196,11 @@ def test_a_selector_that_matches_nothing_says_so(lab):
 
 def test_a_second_daemon_on_the_same_store_is_refused(daemon):
     served = daemon(associations=[ONE]).start()
-    second = subprocess.run(
-        [MIP4D, "run", "--config", str(served.config)], capture_output=True, text=True, timeout=30
-    )
-    assert second.returncode != 0
-    assert "store" in second.stderr and "panicked" not in second.stderr
+    config = served.directory / "second.toml"
+    config.write_text(served.config.read_text().replace(f"port = {served.mip_port}", f"port = {free_port()}").replace(
+        f":{served.snmp_port}", f":{free_port()}"))
+    config.chmod(0o600)
+    second = subprocess.run([MIP4D, "run", "--config", str(config)], capture_output=True, text=True, timeout=30)
+    assert second.returncode == 3, second.stderr
+    assert f"in use by process {served.pid}" in second.stderr and "panicked" not in second.stderr
     assert served.alive()

@@ -77,7 +77,7 @@ def test_no_reply_leaves_before_a_sync_that_covers_its_row(home_agent, tmp_path)
     """A recorder of system calls sees every write, sync and reply in their order."""
     record = tmp_path / "calls"
     home_agent.start(prefix=[
-        "strace", "-f", "-y", "-xx", "-s", "65536", "-o", str(record),
+        "strace", "-f", "-y", "-xx", "-s", "1048576", "-o", str(record),
         "-e", "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sendto,sendmsg,sendmmsg",
     ])
     loop = registering(home_agent, 3)

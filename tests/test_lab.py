@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 
-from harness import MIP, MIP4D, MODULES
+from harness import MIP, MIP4D, MODULES, wait_until
 
 COLUMNS = {
     "haMobilityBindingMN": "home_address",
@@ -52,6 +52,8 @@ def test_flags_and_identity_are_those_of_the_request(lab):
 
 def test_node_counters_agree(lab):
     running = lab(nodes=4)
+    # Counters are relaxed rows: they follow the bindings by a moment.
+    wait_until(lambda: running.counter("haRegistrationAccepted") == 4)
     walked = running.snmp("snmpwalk", "MIP-MIB::haRegServiceRequestsAccepted", options=("-Oqv",))
     assert sorted(map(int, walked)) == sorted(row["accepted"] for row in running.rows("show", "nodes"))
     assert running.counter("haRegistrationAccepted") == sum(map(int, walked))
