@@ -132,9 +132,9 @@ impl HaMobilityBindingTable<'_> {
 
 /// `haRegMobilityBindingCount`: how many rows the table has.
 pub(super) fn count(context: Context<'_>) -> Option<Value> {
-    let table = Source::open(context)?;
-    let rows = table.rows_after(&[]).count();
-    Some(Value::gauge32(u64::try_from(rows).unwrap_or(u64::MAX)))
+    Source::open(context)?;
+    let pairs = context.snapshot.rows::<Binding>().by_mib_index().len();
+    Some(Value::gauge32(u64::try_from(pairs).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
