@@ -28,7 +28,7 @@ mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use key::{Identity, Key};
-pub use orders::{BindingOrders, MibIndex, NodeIndex, NodeOrder, Orders};
+pub use orders::{BindingOrders, MibIndex, Orders, VisitorOrders};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,

@@ -5,9 +5,9 @@
 //! the orders of its revision.
 
 mod binding;
-mod node;
 #[cfg(test)]
 mod tests;
+mod visitor;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 pub use binding::{BindingOrders, MibIndex};
-pub use node::{NodeIndex, NodeOrder};
+pub use visitor::VisitorOrders;
 
 use crate::{Entry, Row};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::Code;
 
 use super::{NodeKey, Unknown};
-use crate::{Identity, NodeOrder, Row, Table, UtcTime};
+use crate::{Identity, Row, Table, UtcTime};
 
 /// What `haRegCounterTable` counts for a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct NodeCounters {
 
 impl Row for NodeCounters {
     type Key = NodeKey;
-    type Orders = NodeOrder;
+    type Orders = ();
     const TABLE: Table = Table::NodeCounters;
 
     fn key(&self) -> NodeKey {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime};
 
 use super::Unknown;
-use crate::{Identity, Key, Row, Table, UtcTime};
+use crate::{Identity, Key, Row, Table, UtcTime, VisitorOrders};
 
 /// A mobile node that is, or wants to be, served by a foreign agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl Key for VisitorKey {
 
 impl Row for Visitor {
     type Key = VisitorKey;
-    type Orders = ();
+    type Orders = VisitorOrders;
     const TABLE: Table = Table::Visitors;
 
     fn key(&self) -> VisitorKey {
