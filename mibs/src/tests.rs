@@ -1,3 +1,5 @@
+mod facts;
+
 use super::*;
 use crate::mip_mib::ha_mobility_binding_table;
 

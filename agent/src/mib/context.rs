@@ -42,7 +42,6 @@ impl<'a> Context<'a> {
     ///
     /// Rows are stamped by the clock that their owner started with, which its
     /// steps do not move; the instance row tells how far it was stepped.
-    #[expect(clippy::ptr_arg, reason = "the keys of instances are strings")]
     pub(crate) fn owner_now(self, name: &String) -> UtcTime {
         let instances = self.snapshot.rows::<Instance>();
         let owner = instances.get(name);

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use mibs::mip_mib::ha_mobility_binding_table::Column;
 use store::{Binding, BindingKey, Role};
 
-use super::home_agents::Merged;
+use super::agents::Merged;
 use super::{Context, TableSource, flags, identity, index};
 use crate::{Oid, Table, Value};
 

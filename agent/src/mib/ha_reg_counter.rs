@@ -5,7 +5,7 @@ use std::time::Duration;
 use mibs::mip_mib::ha_reg_counter_table::Column;
 use store::{Identity, NodeCounters, NodeKey, Role, UtcTime};
 
-use super::home_agents::Merged;
+use super::agents::Merged;
 use super::{Context, TableSource, identity};
 use crate::{Oid, Table, Value};
 

@@ -2,22 +2,30 @@
 //!
 //! A handler is asked typed questions about one [`Snapshot`] and knows no PDU.
 
+mod agents;
 mod context;
+mod conventions;
+mod fa_reg_visitor;
+mod fa_visitor;
 mod flags;
 mod ha_counter;
 mod ha_mobility_binding;
 mod ha_reg_counter;
-mod home_agents;
 mod identity;
 mod index;
+mod mip_security_assoc;
+mod mip_security_violation;
+mod mobile_node;
+mod mobility_agent;
 mod object;
 mod registry;
 mod scalars;
+mod small;
 mod system;
 #[cfg(test)]
 mod tests;
 
-use mibs::mip_mib::{self, ha_counter_table, ha_mobility_binding_table, ha_reg_counter_table};
+use mibs::mip_mib;
 use store::{Now, Snapshot, Time};
 
 use crate::Value;
@@ -33,11 +41,54 @@ pub fn registry() -> Registry {
     let mut registry = Registry::new();
     system::register(&mut registry);
     scalars::register(&mut registry);
-    registry.add(ha_mobility_binding_table::OID, TableObject(ha_mobility_binding::Source));
-    registry.add(mip_mib::HA_REG_MOBILITY_BINDING_COUNT, Scalar(ha_mobility_binding::count));
-    registry.add(ha_reg_counter_table::OID, TableObject(ha_reg_counter::Source));
-    registry.add(ha_counter_table::OID, TableObject(ha_counter::Source));
+    register_security(&mut registry);
+    register_mobile_node(&mut registry);
+    register_foreign_agent(&mut registry);
+    register_home_agent(&mut registry);
     registry
+}
+
+fn register_security(registry: &mut Registry) {
+    use mip_security_assoc::{OldSource, Source};
+    use mip_security_violation::{MipSecViolationTable, MipSecurityViolationTable};
+    registry.add(mip_mib::MIP_SECURITY_ASSOCS_COUNT, Scalar(mip_security_assoc::count));
+    registry.add(mip_mib::mip_security_assoc_table::OID, TableObject(Source));
+    registry.add(mip_mib::mip_sec_assoc_table::OID, TableObject(OldSource));
+    small::<MipSecurityViolationTable>(registry, mip_mib::mip_security_violation_table::OID);
+    small::<MipSecViolationTable>(registry, mip_mib::mip_sec_violation_table::OID);
+}
+
+fn register_mobile_node(registry: &mut Registry) {
+    use mobile_node::{MnFaTable, MnHaTable, MnRegistrationTable};
+    mobile_node::register(registry);
+    small::<MnHaTable>(registry, mip_mib::mn_ha_table::OID);
+    small::<MnFaTable>(registry, mip_mib::mn_fa_table::OID);
+    small::<MnRegistrationTable>(registry, mip_mib::mn_registration_table::OID);
+}
+
+fn register_foreign_agent(registry: &mut Registry) {
+    use mobility_agent::{FaAdvertConfTable, FaCoaTable, MaAdvConfigTable, MaAdvertConfTable};
+    mobility_agent::register(registry);
+    small::<MaAdvertConfTable>(registry, mip_mib::ma_advert_conf_table::OID);
+    small::<MaAdvConfigTable>(registry, mip_mib::ma_adv_config_table::OID);
+    small::<FaAdvertConfTable>(registry, mip_mib::fa_advert_conf_table::OID);
+    small::<FaCoaTable>(registry, mip_mib::fa_coa_table::OID);
+    registry.add(mip_mib::FA_REG_VISITOR_COUNT, Scalar(fa_reg_visitor::count));
+    registry.add(mip_mib::fa_reg_visitor_table::OID, TableObject(fa_reg_visitor::Source));
+    registry.add(mip_mib::fa_visitor_table::OID, TableObject(fa_visitor::Source));
+}
+
+fn register_home_agent(registry: &mut Registry) {
+    let count = Scalar(ha_mobility_binding::count);
+    registry.add(mip_mib::HA_REG_MOBILITY_BINDING_COUNT, count);
+    registry.add(mip_mib::ha_mobility_binding_table::OID, TableObject(ha_mobility_binding::Source));
+    registry.add(mip_mib::ha_reg_counter_table::OID, TableObject(ha_reg_counter::Source));
+    registry.add(mip_mib::ha_counter_table::OID, TableObject(ha_counter::Source));
+}
+
+/// Adds a table of few rows.
+fn small<T: small::SmallTable + 'static>(registry: &mut Registry, oid: &'static [u32]) {
+    registry.add(oid, TableObject(small::Source::<T>::new()));
 }
 
 /// What a request is answered from: one moment, one snapshot of all tables.

@@ -59,6 +59,26 @@ pub(crate) fn scalar_cursor<'a>(value: Option<Value>) -> Box<dyn Cursor + 'a> {
     Box::new(ScalarCursor(value))
 }
 
+/// An object whose one instance `0` may be missing.
+///
+/// The function answers `None` where the object does not exist, and
+/// `Some(None)` where it does and has no value.
+pub(crate) struct SparseScalar<F>(pub(crate) F);
+
+impl<F: Fn(Context<'_>) -> Option<Option<Value>> + Send + Sync> Object for SparseScalar<F> {
+    fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
+        match (self.0)(context) {
+            None => GetResult::NoSuchObject,
+            Some(value) => value.filter(|_| suffix == [0]).into(),
+        }
+    }
+
+    fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
+        let value = if suffix.is_empty() { (self.0)(context).flatten() } else { None };
+        Box::new(ScalarCursor(value))
+    }
+}
+
 struct ScalarCursor(Option<Value>);
 
 impl Cursor for ScalarCursor {

@@ -76,3 +76,17 @@ fn solaris_6_mip_enable_and_mip_entities_follow_the_daemons() {
     assert_eq!(world.value("mipEntities", &[0]), Value::octets([0xa0]));
     assert_eq!(world.value("mipEnable", &[0]), Value::Integer32(1));
 }
+
+#[test]
+fn solaris_7_fa_is_busy_and_fa_registration_required_are_truth_values() {
+    let mut world = World::empty();
+    world.put(instance(rows::FA, Role::ForeignAgent, rows::FOREIGN_AGENT));
+    assert_eq!(world.value("faIsBusy", &[0]), Value::Integer32(2));
+    assert_eq!(world.value("faRegistrationRequired", &[0]), Value::Integer32(2));
+    let mut row = rows::advertisement(rows::FA, Role::ForeignAgent, 1);
+    // R and B.
+    row.flags = 0xc000;
+    world.put(row);
+    assert_eq!(world.value("faIsBusy", &[0]), Value::Integer32(1));
+    assert_eq!(world.value("faRegistrationRequired", &[0]), Value::Integer32(1));
+}
