@@ -91,6 +91,19 @@ macro_rules! conformance {
         conformance!(@ memory Memory $($case)*);
         conformance!(@ sled Sled $($case)*);
         conformance!(@ served Served $($case)*);
+
+        /// Asks the store at `url` all of it, one case after the other, each on an empty store.
+        pub(crate) async fn ask_all(url: &StoreUrl, options: &OpenOptions) {
+            $(
+                let store = Store::open(url, options.clone()).await.unwrap();
+                clear(&store).await;
+                let asked = $case(store.clone());
+                if tokio::time::timeout(PATIENCE, asked).await.is_err() {
+                    panic!("{} does not end", stringify!($case));
+                }
+                store.close().await;
+            )*
+        }
     };
 }
 
@@ -110,6 +123,16 @@ conformance! {
     relaxed_commits_become_visible
     a_durable_commit_comes_after_the_relaxed_one_before_it
     secrets_are_kept_and_forgotten
+}
+
+/// Deletes the rows that the cases write.
+async fn clear(store: &Store) {
+    let snapshot = store.snapshot();
+    let mut batch = Batch::default();
+    for row in snapshot.rows::<NodeCounters>().iter() {
+        batch.delete::<NodeCounters>(crate::Row::key(&**row));
+    }
+    store.commit(batch).await.unwrap();
 }
 
 fn accepted(store: &Store, number: u32) -> Option<u64> {

@@ -34,7 +34,9 @@ impl Store {
                 })?))
             }
             StoreUrl::Unix(path) => Ok(Self::from_engine(Remote::unix(path).await?)),
-            StoreUrl::Etcd(_) => Err(OpenError::Unsupported(url.clone())),
+            StoreUrl::Etcd(endpoints) => {
+                Ok(Self::from_engine(Remote::etcd(endpoints, &options).await?))
+            }
         }
     }
 

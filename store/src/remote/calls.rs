@@ -10,12 +10,14 @@ use tonic::{Request, Response, Status};
 
 use crate::served::generated::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::served::generated::etcdserverpb::kv_client::KvClient;
+use crate::served::generated::etcdserverpb::lease_client::LeaseClient;
 use crate::served::generated::etcdserverpb::request_op::Request as Operation;
 use crate::served::generated::etcdserverpb::response_op::Response as Answer;
 use crate::served::generated::etcdserverpb::watch_client::WatchClient;
 use crate::served::generated::etcdserverpb::{
-    Compare as Condition, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp,
-    TxnRequest, TxnResponse,
+    CompactionRequest, Compare as Condition, DeleteRangeRequest, LeaseGrantRequest,
+    LeaseRevokeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
+    TxnResponse,
 };
 use crate::served::generated::mvccpb::KeyValue;
 use crate::served::span::after_prefix;
@@ -47,6 +49,7 @@ pub(crate) struct Calls {
     pub(crate) peer: Peer,
     kv: KvClient<Channel>,
     watch: WatchClient<Channel>,
+    lease: LeaseClient<Channel>,
 }
 
 /// A commit that was made.
@@ -68,8 +71,9 @@ pub(crate) struct Page {
 impl Calls {
     pub(crate) fn new(peer: Peer, channel: Channel) -> Self {
         let kv = KvClient::new(channel.clone()).max_decoding_message_size(ANSWER_OCTETS_MAX);
+        let lease = LeaseClient::new(channel.clone());
         let watch = WatchClient::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX);
-        Self { peer, kv, watch }
+        Self { peer, kv, watch, lease }
     }
 
     pub(crate) fn watch_client(&self) -> WatchClient<Channel> {
@@ -79,6 +83,13 @@ impl Calls {
     pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
         let mut kv = self.kv.clone();
         patiently(kv.range(request)).await
+    }
+
+    /// The newest revision, as the whole cluster knows it.
+    pub(crate) async fn newest(&self) -> Result<Revision, Status> {
+        let request = RangeRequest { key: ROWS.into(), count_only: true, ..Default::default() };
+        let response = self.range(request).await?;
+        Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
     }
 
     /// What starts with `prefix`, from `start` on, at `revision` (0: the newest).
@@ -149,6 +160,51 @@ impl Calls {
         let request = DeleteRangeRequest { key: key.into(), ..DeleteRangeRequest::default() };
         let response = patiently(kv.delete_range(request)).await?;
         Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
+    }
+
+    /// Forgets the history before `revision`.
+    pub(crate) async fn compact(&self, revision: Revision) -> Result<(), Status> {
+        let mut kv = self.kv.clone();
+        let request = CompactionRequest { revision: signed(revision), physical: false };
+        patiently(kv.compact(request)).await.map(drop)
+    }
+
+    /// Writes `value` at `key` for `seconds`, unless somebody else has; tells whether it was done.
+    pub(crate) async fn claim(&self, key: &str, value: &str, seconds: i64) -> Result<bool, Status> {
+        let mut lease = self.lease.clone();
+        let id = patiently(lease.lease_grant(LeaseGrantRequest { ttl: seconds, id: 0 })).await?.id;
+        let condition = |result: CompareResult, target: CompareTarget, union| Condition {
+            result: result.into(),
+            target: target.into(),
+            key: key.into(),
+            range_end: Vec::new(),
+            target_union: Some(union),
+        };
+        let put =
+            PutRequest { key: key.into(), value: value.into(), lease: id, ..PutRequest::default() };
+        let put = vec![RequestOp { request: Some(Operation::RequestPut(put)) }];
+        let absent = TargetUnion::CreateRevision(0);
+        let own = TargetUnion::Value(value.into());
+        let unclaimed = TxnRequest {
+            compare: vec![condition(CompareResult::Equal, CompareTarget::Create, absent)],
+            success: put.clone(),
+            failure: vec![RequestOp {
+                request: Some(Operation::RequestTxn(TxnRequest {
+                    compare: vec![condition(CompareResult::Equal, CompareTarget::Value, own)],
+                    success: put,
+                    failure: Vec::new(),
+                })),
+            }],
+        };
+        let mut kv = self.kv.clone();
+        let response = patiently(kv.txn(unclaimed)).await?;
+        let renewed = response.responses.iter().any(|operation| {
+            matches!(&operation.response, Some(Answer::ResponseTxn(nested)) if nested.succeeded)
+        });
+        if !response.succeeded && !renewed {
+            patiently(lease.lease_revoke(LeaseRevokeRequest { id })).await?;
+        }
+        Ok(response.succeeded || renewed)
     }
 }
 

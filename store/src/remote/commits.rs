@@ -4,13 +4,15 @@
 //! another waits for it, so that each row sees them in the order of the calls.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::calls::{Calls, Done, ETCD_OPERATIONS_MAX, Peer};
+use super::calls::{Done, ETCD_OPERATIONS_MAX, Peer};
+use super::mirror::Mirror;
 use crate::{AnyKey, Batch, Change, Class, CommitError};
 
 /// How many transactions are under way at most.
@@ -33,7 +35,7 @@ pub(crate) enum Order {
 
 /// The far end of the queue.
 pub(crate) struct Commits {
-    calls: Calls,
+    mirror: Arc<Mirror>,
     /// How long relaxed changes are gathered.
     gather: Duration,
     waiting: VecDeque<(Batch, Vec<Answer>)>,
@@ -51,13 +53,13 @@ struct Finished {
 }
 
 impl Commits {
-    pub(crate) fn new(calls: Calls) -> Self {
-        let gather = match calls.peer {
+    pub(crate) fn new(mirror: Arc<Mirror>) -> Self {
+        let gather = match mirror.calls.peer {
             Peer::Served => Duration::from_millis(20),
             Peer::Etcd => Duration::from_millis(500),
         };
         Self {
-            calls,
+            mirror,
             gather,
             waiting: VecDeque::new(),
             busy: BTreeSet::new(),
@@ -121,7 +123,7 @@ impl Commits {
     fn flush(&mut self) {
         self.flush_at = None;
         let mut answers = std::mem::take(&mut self.relaxed_answers);
-        let most = match self.calls.peer {
+        let most = match self.mirror.calls.peer {
             Peer::Served => RELAXED_MAX,
             Peer::Etcd => ETCD_OPERATIONS_MAX,
         };
@@ -146,8 +148,8 @@ impl Commits {
         {
             let keys: Vec<_> = keys(&batch).collect();
             self.busy.extend(keys.iter().cloned());
-            let calls = self.calls.clone();
-            self.under_way.spawn(deliver(calls, batch, answers, keys));
+            let mirror = Arc::clone(&self.mirror);
+            self.under_way.spawn(deliver(mirror, batch, answers, keys));
         }
     }
 
@@ -171,8 +173,14 @@ impl Commits {
     }
 }
 
-async fn deliver(calls: Calls, batch: Batch, answers: Vec<Answer>, keys: Vec<AnyKey>) -> Finished {
-    let done = calls.commit(&batch).await;
+async fn deliver(
+    mirror: Arc<Mirror>,
+    batch: Batch,
+    answers: Vec<Answer>,
+    keys: Vec<AnyKey>,
+) -> Finished {
+    let done = mirror.calls.commit(&batch).await;
+    mirror.committed(&done);
     let is_away = matches!(done, Err(CommitError::Unreachable(_)));
     for answer in answers {
         // Nobody waits for `commit_soon`.

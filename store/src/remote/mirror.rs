@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Request, Status};
 
-use super::calls::{self, Calls, Peer, ROWS};
+use super::calls::{self, Calls, Done, Peer, ROWS};
 use crate::published::Published;
 use crate::served::generated::etcdserverpb::watch_request::RequestUnion;
 use crate::served::generated::etcdserverpb::{
@@ -17,7 +18,7 @@ use crate::served::generated::mvccpb;
 use crate::served::generated::mvccpb::event::EventType;
 use crate::served::span::after_prefix;
 use crate::served::status::{describe, signed, unsigned};
-use crate::{AnyKey, Change, Event, Revision, Snapshot, Stamp, Tables};
+use crate::{AnyKey, Change, CommitError, Event, Revision, Snapshot, Stamp, Tables};
 
 /// How long a server may be silent; it is asked more often than that.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -41,6 +42,8 @@ pub(crate) struct Contact {
     /// Why it is not heard of now.
     pub(crate) lost: Option<String>,
     pub(crate) last_error: Option<String>,
+    /// Why it takes no commits, if the last one failed for want of room.
+    pub(crate) refusing: Option<String>,
 }
 
 /// Why following has to begin anew.
@@ -54,13 +57,34 @@ impl Mirror {
     /// Loads everything.
     pub(crate) async fn load(calls: Calls) -> Result<Self, Status> {
         let snapshot = load(&calls).await?;
-        let contact = Contact { last: Instant::now(), lost: None, last_error: None };
+        let contact =
+            Contact { last: Instant::now(), lost: None, last_error: None, refusing: None };
         let published = Published::new(snapshot);
         Ok(Self { calls, published, contact: Mutex::new(contact) })
     }
 
     pub(crate) fn contact(&self) -> Contact {
         self.contact.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how a commit went.
+    pub(crate) fn committed(&self, done: &Result<Done, CommitError>) {
+        let refusing = match done {
+            Err(error @ (CommitError::Full(_) | CommitError::ReadOnly(_))) => error.to_string(),
+            Ok(_) | Err(_) => String::new(),
+        };
+        let mut contact = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusing.is_empty() {
+            if done.is_ok() && contact.refusing.take().is_some() {
+                tracing::info!("the store takes commits again");
+            }
+            return;
+        }
+        if contact.refusing.is_none() {
+            tracing::error!(error = refusing, "the store takes no commits");
+        }
+        contact.refusing = Some(refusing.clone());
+        contact.last_error = Some(refusing);
     }
 
     /// Follows the server for ever.
@@ -88,6 +112,14 @@ impl Mirror {
     async fn session(&self) -> Lost {
         let (requests, queue) = mpsc::channel(4);
         let mut snapshot = Snapshot::clone(&self.published.snapshot());
+        if self.calls.peer == Peer::Etcd {
+            // A member that a watch is on may lag behind; only a read asks the cluster.
+            match self.calls.newest().await {
+                Err(status) => return Lost::Contact(status),
+                Ok(newest) if newest < snapshot.revision => return Lost::History,
+                Ok(_) => {}
+            }
+        }
         let create = WatchCreateRequest {
             key: ROWS.into(),
             range_end: after_prefix(ROWS),
@@ -100,7 +132,12 @@ impl Mirror {
         // There is room: nothing else is in the queue.
         let _ = requests.try_send(create);
         let mut client = self.calls.watch_client();
-        let opening = client.watch(ReceiverStream::new(queue));
+        let mut watch = Request::new(ReceiverStream::new(queue));
+        if self.calls.peer == Peer::Etcd {
+            // A member that is cut off from the others ends the watch instead of going silent.
+            watch.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+        }
+        let opening = client.watch(watch);
         let mut stream = match tokio::time::timeout(SILENCE_MAX, opening).await {
             Ok(Ok(stream)) => stream.into_inner(),
             Ok(Err(status)) => return Lost::Contact(status),
@@ -148,7 +185,7 @@ impl Mirror {
             });
         }
         let now = Revision(message.header.map_or(0, |header| unsigned(header.revision)));
-        if message.created && now < snapshot.revision {
+        if message.created && self.calls.peer == Peer::Served && now < snapshot.revision {
             // A server that lost its past: ours is not its.
             return Err(Lost::History);
         }

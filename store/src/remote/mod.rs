@@ -1,8 +1,9 @@
-//! The engine whose tables are somewhere else: `unix:PATH`.
+//! The engines whose tables are somewhere else: `unix:PATH` and `etcd:…`.
 
 mod calls;
 mod client;
 mod commits;
+mod compactor;
 mod connect;
 mod mirror;
 
@@ -22,9 +23,9 @@ use mirror::Mirror;
 
 use crate::engine::{Boxed, Engine};
 use crate::published::Published;
-use crate::secrets::PREFIX;
+use crate::secrets::{PREFIX, Sealer};
 use crate::served::status::{describe, to_commit};
-use crate::{Batch, CommitError, Health, OpenError, Revision};
+use crate::{Batch, CommitError, Health, OpenError, OpenOptions, Revision};
 
 /// How long a commit that is made waits until the mirror shows it.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(10);
@@ -34,21 +35,36 @@ pub(crate) struct Remote {
     mirror: Arc<Mirror>,
     orders: mpsc::UnboundedSender<Order>,
     following: JoinHandle<()>,
+    compacting: Option<JoinHandle<()>>,
+    /// Seals what goes into a cluster; our own server seals for itself.
+    sealer: Option<Sealer>,
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        self.following.abort();
+        self.abort();
     }
 }
 
 impl Remote {
     /// Opens the store that is served on the socket at `path`.
     pub(crate) async fn unix(path: &Path) -> Result<Self, OpenError> {
-        Self::open(Calls::new(Peer::Served, connect::unix(path).await?)).await
+        Self::open(Calls::new(Peer::Served, connect::unix(path).await?), None).await
     }
 
-    async fn open(calls: Calls) -> Result<Self, OpenError> {
+    /// Opens the store that a cluster keeps.
+    pub(crate) async fn etcd(
+        endpoints: &[String],
+        options: &OpenOptions,
+    ) -> Result<Self, OpenError> {
+        let sealer = options.key_file.as_deref().map(Sealer::from_file).transpose()?;
+        let calls = Calls::new(Peer::Etcd, connect::etcd(endpoints, &options.etcd)?);
+        let mut remote = Self::open(calls.clone(), sealer).await?;
+        remote.compacting = Some(tokio::spawn(compactor::run(calls)));
+        Ok(remote)
+    }
+
+    async fn open(calls: Calls, sealer: Option<Sealer>) -> Result<Self, OpenError> {
         let mirror =
             Arc::new(Mirror::load(calls.clone()).await.map_err(|status| refusal(&status))?);
         let following = tokio::spawn({
@@ -56,12 +72,30 @@ impl Remote {
             async move { mirror.follow().await }
         });
         let (orders, queue) = mpsc::unbounded_channel();
-        tokio::spawn(Commits::new(calls).run(queue));
-        Ok(Self { mirror, orders, following })
+        tokio::spawn(Commits::new(Arc::clone(&mirror)).run(queue));
+        Ok(Self { mirror, orders, following, compacting: None, sealer })
     }
 
     fn calls(&self) -> &Calls {
         &self.mirror.calls
+    }
+
+    fn abort(&self) {
+        self.following.abort();
+        if let Some(compacting) = &self.compacting {
+            compacting.abort();
+        }
+    }
+
+    /// The key for secrets, or `None` where the server has it.
+    fn sealer(&self) -> Result<Option<&Sealer>, CommitError> {
+        match (self.calls().peer, &self.sealer) {
+            (Peer::Served, _) => Ok(None),
+            (Peer::Etcd, Some(sealer)) => Ok(Some(sealer)),
+            (Peer::Etcd, None) => {
+                Err(CommitError::NotPermitted("secrets in a cluster need a key file".to_owned()))
+            }
+        }
     }
 }
 
@@ -99,8 +133,16 @@ impl Engine for Remote {
     fn secret(&self, path: &str) -> Boxed<'_, Result<Option<Zeroizing<Vec<u8>>>, CommitError>> {
         let key = format!("{PREFIX}{path}");
         Box::pin(async move {
+            let sealer = self.sealer()?;
             let found = self.calls().get(&key).await.map_err(|status| to_commit(&status))?;
-            Ok(found.map(|kv| Zeroizing::new(kv.value)))
+            let Some(value) = found.map(|kv| Zeroizing::new(kv.value)) else { return Ok(None) };
+            let opened = match sealer {
+                Some(sealer) => sealer
+                    .open(&key, &value)
+                    .map_err(|error| CommitError::Broken(format!("{key}: {error}")))?,
+                None => value,
+            };
+            Ok(Some(opened))
         })
     }
 
@@ -111,8 +153,17 @@ impl Engine for Remote {
     ) -> Boxed<'_, Result<Revision, CommitError>> {
         let key = format!("{PREFIX}{path}");
         Box::pin(async move {
-            let done = match octets {
-                Some(octets) => self.calls().put(&key, octets.to_vec()).await,
+            let value = match (octets, self.sealer()?) {
+                (None, _) => None,
+                (Some(octets), None) => Some(octets.to_vec()),
+                (Some(octets), Some(sealer)) => Some(
+                    sealer
+                        .seal(&key, &octets)
+                        .map_err(|error| CommitError::Broken(error.to_string()))?,
+                ),
+            };
+            let done = match value {
+                Some(value) => self.calls().put(&key, value).await,
                 None => self.calls().delete(&key).await,
             };
             done.map_err(|status| to_commit(&status))
@@ -126,9 +177,10 @@ impl Engine for Remote {
             Peer::Etcd => "etcd",
         };
         let age = contact.lost.as_ref().map_or(Duration::ZERO, |_| contact.last.elapsed());
-        let degraded = contact.lost.map(|words| {
+        let lost = contact.lost.map(|words| {
             format!("the store has been out of reach for {} s: {words}", age.as_secs())
         });
+        let degraded = lost.or(contact.refusing);
         Health {
             engine,
             revision: self.mirror.published.snapshot().revision,
@@ -146,10 +198,12 @@ impl Engine for Remote {
                 // The queue ends by itself; an error means that it has.
                 let _ = closed.await;
             }
-            self.following.abort();
+            self.abort();
         })
     }
 }
 
+#[cfg(test)]
+mod etcd_tests;
 #[cfg(test)]
 mod tests;
