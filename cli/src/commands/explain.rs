@@ -138,8 +138,14 @@ fn clock(node: &NodeRow) -> Option<Finding> {
     let state = node.node.as_ref()?;
     let offset = clock_offset(state.last_identification, state.last_accepted_at)?;
     let at = instant::rfc3339(state.last_accepted_at);
-    let words = format!("off by {:+.1} s when a request was accepted at {at}", offset / 1000.0);
+    let words = format!("off by {} s when a request was accepted at {at}", tenths(offset));
     Some(Finding::new("clock", words))
+}
+
+/// Milliseconds as seconds with one digit and a sign; nothing is not negative.
+fn tenths(milliseconds: f64) -> String {
+    let rounded = (milliseconds / 100.0).round();
+    if rounded == 0.0 { "0.0".to_owned() } else { format!("{:+.1}", rounded / 10.0) }
 }
 
 /// Milliseconds from `accepted_at` to the NTP time in `identification`; `None` if that is no time.
@@ -179,8 +185,8 @@ fn refusal(trail: &[TrailRow]) -> Option<Finding> {
     Some(match event.clock_offset {
         None => finding,
         Some(milliseconds) => {
-            let seconds = f64::from(i32::try_from(milliseconds).unwrap_or(i32::MAX)) / 1000.0;
-            finding.hint(format!("its clock was off by {seconds:+.1} s"))
+            let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+            finding.hint(format!("its clock was off by {} s", tenths(milliseconds.into())))
         }
     })
 }
@@ -216,6 +222,12 @@ const COLUMNS: &[Column<Finding>] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_have_a_sign_unless_they_are_none() {
+        let words = [-49.0, 0.0, 51.0, -1550.0, 91_500.0].map(tenths);
+        assert_eq!(words, ["0.0", "0.0", "+0.1", "-1.6", "+91.5"]);
+    }
 
     #[test]
     fn the_clock_offset_is_that_of_ntp_and_utc() {
