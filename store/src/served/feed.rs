@@ -34,7 +34,10 @@ pub(crate) struct Feed {
     puts: bool,
     deletes: bool,
     progress: bool,
-    /// The tables as the reader knows them, if it wants to hear what was there before.
+    /// Whether the reader wants to hear what was there before.
+    previous: bool,
+    /// The tables as the reader knows them. Of the past they are unknown, unless it is kept;
+    /// then they begin once the reader has caught up.
     before: Option<Tables>,
     begun_at: Revision,
     /// What of the history has been read.
@@ -67,6 +70,7 @@ impl Feed {
             puts: !filters.contains(&FilterType::Noput),
             deletes: !filters.contains(&FilterType::Nodelete),
             progress: request.progress_notify,
+            previous: request.prev_kv,
             before: request.prev_kv.then(|| before(server, &snapshot, start)).flatten(),
             begun_at: snapshot.revision,
             read: start.min(snapshot.revision),
@@ -131,6 +135,10 @@ impl Feed {
                 break;
             }
             next = self.stream.try_next();
+        }
+        if self.previous && self.before.is_none() {
+            let snapshot = self.store.snapshot();
+            self.before = (snapshot.revision == self.read).then(|| snapshot.tables.clone());
         }
         answers.extend(self.flush(&mut events));
         if answers.is_empty() && self.progress {

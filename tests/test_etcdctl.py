@@ -1,0 +1,272 @@
+"""etcd's own client drives `store.sock` and `store-view.sock`, as it drives etcd."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness import ROOT, wait_until
+
+EXAMPLE = "serve_memory"
+
+
+@pytest.fixture(scope="session")
+def example():
+    """The example that serves an empty store; built as the tests of its crate build it."""
+    build = ["cargo", "build", "-q", "-p", "store", "--example", EXAMPLE, "--message-format=json"]
+    built = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=900)
+    for line in built.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == EXAMPLE:
+            return message["executable"]
+    raise AssertionError(f"cargo does not say where {EXAMPLE} is")
+
+
+class Store:
+    """An empty store, served, and `etcdctl` in the folder of its sockets."""
+
+    def __init__(self, program, folder):
+        self.folder = folder
+        self.child = subprocess.Popen([program, "store.sock", "view.sock"], cwd=folder, stdin=subprocess.PIPE)
+        wait_until(lambda: (folder / "view.sock").exists(), what="the socket")
+
+    def stop(self):
+        self.child.stdin.close()
+        assert self.child.wait(10) == 0
+
+    def command(self, *words, socket="store.sock"):
+        return ["etcdctl", f"--endpoints=unix://{socket}", *words]
+
+    def run(self, *words, stdin="", **options):
+        done = subprocess.run(
+            self.command(*words, **options), cwd=self.folder, env={**os.environ, "ETCDCTL_API": "3"},
+            input=stdin, capture_output=True, text=True, timeout=20,
+        )
+        return done
+
+    def __call__(self, *words, **options):
+        done = self.run(*words, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *words, **options):
+        done = self.run(*words, **options)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+
+@pytest.fixture
+def store(example, tmp_path):
+    served = Store(example, tmp_path)
+    yield served
+    served.stop()
+
+
+def key(number):
+    return f"/mip4/associations/address=10.0.0.{number}/1000"
+
+
+def row(number, tolerance=7, **more):
+    return json.dumps({
+        "peer": {"address": f"10.0.0.{number}"}, "spi": 1000, "algorithm": "hmac-md5",
+        "replay": "timestamps", "tolerance": tolerance, "origin": "cli",
+        "storage": "non-volatile", "active": True, **more,
+    }, separators=(",", ":"))
+
+
+def lines(text):
+    return [line for line in text.splitlines() if line]
+
+
+def test_get_and_put(store):
+    assert lines(store("put", key(2), row(2))) == ["OK"]
+    store("put", key(1), row(1))
+    store("put", key(10), row(10))
+    assert lines(store("get", key(1))) == [key(1), row(1)]
+    assert lines(store("get", key(1), "--print-value-only")) == [row(1)]
+    assert store("get", key(9)) == ""
+    # Sorted by the octets of the key, not by number.
+    assert lines(store("get", "--prefix", "/mip4/", "--keys-only")) == [key(1), key(10), key(2)]
+    assert lines(store("get", "--prefix", "/mip4/", "--keys-only", "--limit=2")) == [key(1), key(10)]
+    assert lines(store("get", key(1), key(2), "--keys-only")) == [key(1), key(10)]
+    assert lines(store("get", key(10), "--from-key", "--keys-only")) == [key(10), key(2)]
+    descending = store("get", "--prefix", "/mip4/", "--keys-only", "--order=DESCEND", "--sort-by=CREATE")
+    assert lines(descending) == [key(10), key(1), key(2)]
+    page = json.loads(store("get", "--prefix", "/mip4/", "--limit=2", "-w", "json"))
+    assert (page["count"], page["more"], len(page["kvs"])) == (3, True, 2)
+    previous = store("put", "--prev-kv", key(1), row(1, tolerance=9))
+    assert lines(previous) == ["OK", key(1), row(1)]
+    assert lines(store("put", key(1), "--ignore-value")) == ["OK"]
+    found = json.loads(store("get", key(1), "-w", "json"))["kvs"][0]
+    assert (found["version"], found["mod_revision"]) == (3, found["create_revision"] + 3)
+
+
+def test_what_this_version_does_not_know_survives_a_rewrite(store):
+    store("put", key(1), row(1, colour="green"))
+    assert '"colour":"green"' in store("get", key(1))
+
+
+def test_get_at_a_revision(store):
+    store("put", key(1), row(1))
+    first = json.loads(store("get", "--prefix", "/mip4/", "-w", "json"))["header"]["revision"]
+    store("put", key(1), row(1, tolerance=9))
+    assert row(1) in store("get", key(1), f"--rev={first}")
+    assert row(1, tolerance=9) in store("get", key(1))
+    assert "future revision" in store.refused("get", key(1), "--rev=1000")
+    store("compaction", str(first + 1))
+    assert "required revision has been compacted" in store.refused("get", key(1), f"--rev={first}")
+
+
+def test_what_is_no_row_is_refused_in_words(store):
+    assert "names no row" in store.refused("put", "/other", "x")
+    assert "names no row" in store.refused("put", "/mip4/nonsense/a", "{}")
+    assert "not a row of associations" in store.refused("put", key(1), '{"peer":1}')
+    assert "belongs at" in store.refused("put", key(1), row(2))
+    assert store("get", "--prefix", "/mip4/") == ""
+
+
+def test_del(store):
+    for number in (1, 2, 3):
+        store("put", key(number), row(number))
+    assert lines(store("del", key(9))) == ["0"]
+    assert lines(store("del", "--prev-kv", key(2))) == ["1", key(2), row(2)]
+    assert lines(store("del", "--prefix", "/mip4/")) == ["2"]
+    assert store("get", "--prefix", "/mip4/") == ""
+
+
+def test_txn(store):
+    quoted = json.dumps(row(1))
+
+    def transaction(condition):
+        script = f"{condition}\n\nput {key(1)} {quoted}\nget {key(1)}\n\nget {key(1)}\n\n"
+        return lines(store("txn", stdin=script))
+
+    absent = f'create("{key(1)}") = "0"'
+    assert transaction(absent) == ["SUCCESS", "OK", key(1), row(1)]
+    assert transaction(absent) == ["FAILURE", key(1), row(1)]
+    assert transaction(f'ver("{key(1)}") > "5"')[0] == "FAILURE"
+    assert transaction(f'ver("{key(1)}") = "1"')[0] == "SUCCESS"
+    assert transaction(f'val("{key(1)}") = {quoted}')[0] == "SUCCESS"
+    script = f"\nput {key(1)} {quoted}\nput {key(1)} {quoted}\n\n\n"
+    assert "duplicate key" in store.refused("txn", stdin=script)
+
+
+class Watch:
+    def __init__(self, store, *words):
+        self.child = subprocess.Popen(
+            store.command("watch", *words), cwd=store.folder, env={**os.environ, "ETCDCTL_API": "3"},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def read(self, count):
+        return [self.child.stdout.readline().rstrip("\n") for _ in range(count)]
+
+    def stop(self):
+        self.child.kill()
+        self.child.communicate(timeout=10)
+
+
+def test_watch(store):
+    store("put", key(1), row(1))
+    first = json.loads(store("get", key(1), "-w", "json"))["kvs"][0]["mod_revision"]
+    store("put", key(2), row(2))
+    store("del", key(1))
+    watch = Watch(store, "--prefix", "/mip4/associations/", f"--rev={first}")
+    try:
+        assert watch.read(8) == ["PUT", key(1), row(1), "PUT", key(2), row(2), "DELETE", key(1)]
+        assert watch.read(1) == [""]
+        store("put", key(3), row(3))
+        assert watch.read(3) == ["PUT", key(3), row(3)]
+    finally:
+        watch.stop()
+    watch = Watch(store, "--prev-kv", key(3), f"--rev={first + 3}")
+    try:
+        assert watch.read(3) == ["PUT", key(3), row(3)]
+        store("put", key(3), row(3, tolerance=9))
+        assert watch.read(3) == ["PUT", key(3), row(3)], "what was there before"
+        assert watch.read(2) == [key(3), row(3, tolerance=9)]
+    finally:
+        watch.stop()
+
+
+def test_a_watch_of_what_is_compacted_is_told(store):
+    for tolerance in (1, 2, 3):
+        store("put", key(1), row(1, tolerance=tolerance))
+    store("compaction", "3")
+    watch = Watch(store, key(1), "--rev=1")
+    _, errors = watch.child.communicate(timeout=20)
+    assert "required revision has been compacted" in errors
+    watch = Watch(store, key(1), "--rev=3")
+    try:
+        assert watch.read(3) == ["PUT", key(1), row(1, tolerance=3)]
+    finally:
+        watch.stop()
+
+
+def grant(store, seconds):
+    return store("lease", "grant", str(seconds)).split()[1]
+
+
+def test_lease(store):
+    lease = grant(store, 300)
+    store("put", key(1), row(1), f"--lease={lease}")
+    store("put", key(2), row(2), f"--lease={lease}")
+    left = store("lease", "timetolive", lease, "--keys")
+    assert "granted with TTL(300s)" in left and key(1) in left and key(2) in left
+    assert lease in store("lease", "list")
+    assert "keepalived with TTL(300)" in store("lease", "keep-alive", "--once", lease)
+    # A write without the lease frees the row of it.
+    store("put", key(2), row(2, tolerance=9))
+    assert "revoked" in store("lease", "revoke", lease)
+    assert lines(store("get", "--prefix", "/mip4/", "--keys-only")) == [key(2)]
+    assert "lease not found" in store.refused("put", key(3), row(3), f"--lease={lease}")
+    assert "already expired" in store("lease", "timetolive", lease)
+
+
+def test_a_lease_that_ends_deletes_its_rows(store):
+    lease = grant(store, 1)
+    store("put", key(1), row(1), f"--lease={lease}")
+    store("put", key(2), row(2))
+    wait_until(lambda: lines(store("get", "--prefix", "/mip4/", "--keys-only")) == [key(2)], what="the deletion")
+
+
+def test_endpoint(store):
+    store("put", key(1), row(1))
+    assert "is healthy" in store.run("endpoint", "health").stderr + store.run("endpoint", "health").stdout
+
+
+def test_secrets_are_not_listed_and_viewers_only_read(store):
+    store("put", key(1), row(1))
+    store("put", "/mip4-secret/associations/a", "plain octets")
+    assert lines(store("get", "/mip4-secret/associations/a"))[1] == "plain octets"
+    everything = store("get", "", "--from-key")
+    assert key(1) in everything and "secret" not in everything and "plain" not in everything
+    assert store("get", "--prefix", "/mip4-secret/") == ""
+    view = {"socket": "view.sock"}
+    assert lines(store("get", key(1), **view)) == [key(1), row(1)]
+    assert "only daemons read secrets" in store.refused("get", "/mip4-secret/associations/a", **view)
+    assert "only daemons read secrets" in store.refused("get", "--prefix", "/mip4-secret/", **view)
+    for words in (
+        ("put", key(1), row(1)), ("del", key(1)), ("lease", "grant", "60"), ("compaction", "1"),
+        ("put", "/mip4-secret/associations/a", "x"), ("del", "/mip4-secret/associations/a"),
+    ):
+        assert "for reading only" in store.refused(*words, **view), words
+    assert store("del", "/mip4-secret/associations/a") == "1\n"
+    assert store("get", "/mip4-secret/associations/a") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_somebody_else_is_refused_whatever_they_say(store):
+    for path in (store.folder, *store.folder.parents):
+        if path != pathlib.Path("/") and path.stat().st_uid == 0 and path != pathlib.Path("/tmp"):
+            path.chmod(0o755)
+    (store.folder / "store.sock").chmod(0o777)
+    stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    for words in (("get", key(1)), ("put", key(1), row(1)), ("get", "/mip4-secret/a")):
+        done = subprocess.run(
+            stranger + store.command(*words), cwd=store.folder, env={**os.environ, "ETCDCTL_API": "3"},
+            capture_output=True, text=True, timeout=20,
+        )
+        assert done.returncode != 0 and "neither a daemon nor in the group" in done.stderr, done.stderr
