@@ -1,5 +1,6 @@
 //! The engine, asked as managers ask it.
 
+mod fuzz;
 mod notify;
 mod read;
 mod set;

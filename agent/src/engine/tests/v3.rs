@@ -1,6 +1,6 @@
 //! SNMPv3 step by step: RFC 3412 §7.2 and RFC 3414 §3.2.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use store::Time;
@@ -29,12 +29,14 @@ fn user(name: &str, password: &str) -> User {
     user.unwrap().with_privacy(ENGINE_ID, PrivacyProtocol::Aes128, &secret).unwrap()
 }
 
-fn world() -> World {
+/// A user without keys, and `noc` with all.
+pub(super) fn world() -> World {
     let mut config = EngineConfig {
         engine_id: ENGINE_ID.to_vec(),
         engine_boots: BOOTS,
         ..EngineConfig::default()
     };
+    config.allow_read("public", &[1]);
     config.allow_user(User::new("nobody").unwrap(), &[1], None);
     config.allow_user(user("noc", "maplesyrup"), &[1], None);
     let mut world = World::with(config);
@@ -78,9 +80,15 @@ impl Manager {
     }
 
     fn message(&self) -> Vec<u8> {
+        self.message_about(&[name(&[1, 7])])
+    }
+
+    fn message_about(&self, names: &[Vec<u32>]) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.clear();
-        writer.append_empty(&name(&[1, 7]), tag::NULL);
+        for name in names {
+            writer.append_empty(name, tag::NULL);
+        }
         writer.wrap(tag::SEQUENCE, 0);
         writer.prepend_integer(0);
         writer.prepend_integer(0);
@@ -101,6 +109,15 @@ impl Manager {
         secured.seal(origin, &mut writer).unwrap();
         writer.octets().to_vec()
     }
+}
+
+/// A message of `noc`, authentic and encrypted, or of `nobody`.
+pub(super) fn manager(kind: PduType, private: bool, names: &[Vec<u32>]) -> Vec<u8> {
+    // Making the keys is what takes time.
+    static NOC: LazyLock<User> = LazyLock::new(|| user("noc", "maplesyrup"));
+    let nobody = || Manager::new(User::new("nobody").unwrap(), NO_AUTH);
+    let manager = if private { Manager::new(NOC.clone(), PRIV) } else { nobody() };
+    Manager { kind, ..manager }.message_about(names)
 }
 
 /// A reply as the manager reads it: with its own keys.
