@@ -1,5 +1,7 @@
 //! The PDUs (RFC 2741 §6.2).
 
+use std::fmt;
+
 use super::header::{Header, Ids, flag};
 use super::reader::Reader;
 use super::writer::Writer;
@@ -136,6 +138,23 @@ impl ErrorCode {
     pub const PARSE_ERROR: Self = Self(266);
     pub const REQUEST_DENIED: Self = Self(267);
     pub const PROCESSING_ERROR: Self = Self(268);
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Self::OPEN_FAILED => "openFailed",
+            Self::NOT_OPEN => "notOpen",
+            Self::UNSUPPORTED_CONTEXT => "unsupportedContext",
+            Self::DUPLICATE_REGISTRATION => "duplicateRegistration",
+            Self::UNKNOWN_REGISTRATION => "unknownRegistration",
+            Self::PARSE_ERROR => "parseError",
+            Self::REQUEST_DENIED => "requestDenied",
+            Self::PROCESSING_ERROR => "processingError",
+            Self(number) => return write!(f, "error {number}"),
+        };
+        f.write_str(name)
+    }
 }
 
 /// `h.type`

@@ -32,6 +32,11 @@ impl Registry {
         self
     }
 
+    /// Keeps the objects that are in one of `subtrees`.
+    pub fn retain_below(&mut self, subtrees: &[Oid]) {
+        self.objects.retain(|(root, _)| subtrees.iter().any(|subtree| root.starts_with(subtree)));
+    }
+
     /// The roots of all objects, in order.
     pub fn roots(&self) -> impl Iterator<Item = &'static [u32]> {
         self.objects.iter().map(|(root, _)| *root)
