@@ -55,6 +55,8 @@ impl Output {
 pub enum Action {
     /// Sends a datagram.
     Send { from: SocketAddrV4, to: SocketAddrV4, octets: Vec<u8> },
+    /// Sends an ICMP message on an interface, with a time to live of 1 (RFC 5944 §2.1, §2.2).
+    SendIcmp { interface: u32, from: Ipv4Addr, to: Ipv4Addr, octets: Vec<u8> },
     /// Starts forwarding for a binding, or changes how it is done.
     StartService(Service),
     /// Stops forwarding for a binding.

@@ -5,6 +5,7 @@
 //! own sockets, clocks, randomness and the store.
 
 mod action;
+mod advertiser;
 mod association;
 mod clock;
 mod extensions;
@@ -21,6 +22,7 @@ mod words;
 mod scenarios;
 
 pub use action::{Action, CommitId, Encapsulation, Output, Received, Service};
+pub use advertiser::{Advertiser, AdvertiserConfig, AdvertiserConfigError};
 pub use association::SecurityAssociation;
 pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Unreachable};
 pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};

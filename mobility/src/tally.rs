@@ -42,7 +42,11 @@ impl Tally {
     }
 
     pub(crate) fn count(&mut self, counter: Counter) {
-        *self.row.values.entry(counter).or_insert(0) += 1;
+        self.add(counter, 1);
+    }
+
+    pub(crate) fn add(&mut self, counter: Counter, count: u64) {
+        *self.row.values.entry(counter).or_insert(0) += count;
         self.dirty = true;
     }
 

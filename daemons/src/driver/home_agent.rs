@@ -165,7 +165,8 @@ impl HomeAgentDriver {
                 Action::StopService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
-                Action::Registered { .. }
+                Action::SendIcmp { .. } // Advertisements have a driver of their own.
+                | Action::Registered { .. }
                 | Action::Denied { .. }
                 | Action::Deregistered { .. }
                 | Action::Expired { .. }

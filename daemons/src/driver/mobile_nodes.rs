@@ -225,7 +225,8 @@ impl MobileNodes {
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
                 Action::GaveUp => warn!(node = index, "gave up registering"),
-                Action::Registered { .. }
+                Action::SendIcmp { .. } // Nodes with a care-of address of their own hear no agents.
+                | Action::Registered { .. }
                 | Action::Deregistered { .. }
                 | Action::StartService(_)
                 | Action::StopService(_) => {}

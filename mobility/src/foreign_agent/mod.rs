@@ -140,6 +140,13 @@ impl ForeignAgent {
         self.tally.count(counter);
     }
 
+    /// Adds what an [`Advertiser`](crate::Advertiser) counted.
+    pub fn add_counts(&mut self, counts: impl IntoIterator<Item = (Counter, u64)>) {
+        for (counter, count) in counts {
+            self.tally.add(counter, count);
+        }
+    }
+
     /// Takes a datagram of the registration port, or of the sockets that requests are relayed from.
     pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
         self.tally.count(Counter::DatagramsReceived);

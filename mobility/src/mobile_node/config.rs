@@ -20,6 +20,9 @@ pub struct MobileNodeConfig {
     pub is_discovery: bool,
     /// Where the node sends from: its co-located care-of address.
     pub local: SocketAddrV4,
+    /// Whether requests through a foreign agent come from the home address, as the RFC has it
+    /// (§3.6.1.1); a laboratory on one host has no such address, and sends from `local`.
+    pub sends_from_home_address: bool,
     /// The flags of its requests.
     pub flags: Flags,
     /// The lifetime it asks for.
@@ -52,6 +55,7 @@ impl MobileNodeConfig {
             home_agent,
             is_discovery: false,
             local,
+            sends_from_home_address: true,
             flags: Flags(Flags::DECAPSULATION_BY_MOBILE_NODE),
             lifetime: Lifetime(1800),
             timeout: Duration::from_secs(1),

@@ -14,6 +14,7 @@
 //! fields of their own, and each holds its deadlines.
 
 mod config;
+mod discovery;
 mod identification;
 mod reply;
 #[cfg(test)]
@@ -22,8 +23,13 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use store::{Batch, Counter, CountersKey, Now, ReplayProtection, Role, Snapshot, Time};
-use wire::{Code, Identification, Lifetime, RegistrationRequest, extension_type};
+use store::{
+    Batch, Counter, CountersKey, Identity, Now, RegistrationKey, ReplayProtection, Role, Row,
+    Snapshot, Time,
+};
+use wire::{
+    AdvertisementFlags, Code, Flags, Identification, Lifetime, RegistrationRequest, extension_type,
+};
 
 use crate::action::{Action, Output};
 use crate::association::SecurityAssociation;
@@ -31,6 +37,7 @@ use crate::random::Random;
 use crate::tally::Tally;
 
 pub use config::MobileNodeConfig;
+use discovery::{Attachment, Discovery, Place};
 use identification::Clock;
 
 /// §3.6: no more than one attempt to register a second.
@@ -45,7 +52,7 @@ const RESYNCHRONISATIONS: u32 = 3;
 /// The longest wait after a denial.
 const HOLD_OFF_MAX: Duration = Duration::from_secs(300);
 
-/// A mobile node that registers a co-located care-of address.
+/// A mobile node: with a co-located care-of address, or with the foreign agents that it hears.
 #[derive(Debug)]
 pub struct MobileNode {
     config: MobileNodeConfig,
@@ -59,14 +66,21 @@ pub struct MobileNode {
     clock: Clock,
     random: Random,
     tally: Tally,
+    attachment: Attachment,
+    came_from: Option<Place>,
+    discovery: Discovery,
+    interface: u32,
     wish: Option<Wish>,
     pending: Option<Pending>,
-    registration: Option<Registration>,
+    registration: Option<Granted>,
     /// When to send the next request that no reply or timeout calls for.
     send_at: Option<Time>,
     last_sent_at: Option<Time>,
     hold_off: Duration,
     resynchronisations: u32,
+    /// The row that the store shows.
+    shown: Option<RegistrationKey>,
+    is_row_stale: bool,
 }
 
 /// What the node was told to bring about.
@@ -89,7 +103,10 @@ struct Pending {
 
 /// A registration that the home agent granted.
 #[derive(Clone, Copy, Debug)]
-struct Registration {
+struct Granted {
+    lifetime: Lifetime,
+    identification: Identification,
+    care_of_address: Ipv4Addr,
     renew_at: Option<Time>,
     expires_at: Option<Time>,
 }
@@ -102,6 +119,8 @@ pub enum MobileNodeState {
     /// A request waits for its reply, and there is no registration.
     Pending,
     Registered,
+    /// It is on its home network and needs no registration.
+    Home,
     /// It wants to be registered, is not, and has no request on its way.
     Isolated,
 }
@@ -120,7 +139,13 @@ impl MobileNode {
             clock: Clock::default(),
             random: Random::new(config.seed),
             tally: Tally::load(&key, snapshot, config.counters_lost, now),
+            attachment: Attachment::CoLocated,
+            came_from: None,
+            discovery: Discovery::default(),
+            interface: 0,
             wish: None,
+            shown: None,
+            is_row_stale: false,
             pending: None,
             registration: None,
             send_at: None,
@@ -138,6 +163,9 @@ impl MobileNode {
     }
 
     pub fn state(&self) -> MobileNodeState {
+        if self.attachment == Attachment::Home && self.pending.is_none() {
+            return MobileNodeState::Home;
+        }
         match (&self.registration, &self.pending, self.wish) {
             (Some(_), ..) => MobileNodeState::Registered,
             (None, Some(_), _) => MobileNodeState::Pending,
@@ -177,20 +205,24 @@ impl MobileNode {
 
     /// What is due at `now`: a retransmission, a renewal, the end of a lifetime.
     pub fn on_deadline(&mut self, now: Now) -> Output {
-        let mut actions = Vec::new();
+        let mut actions = self.discovery_deadline(now);
         let is_due = |at: &mut Time| *at <= now.uptime;
         let expires_at = self.registration.as_mut().and_then(|it| it.expires_at.as_mut());
         if expires_at.is_some_and(is_due) {
             self.registration = None;
+            self.is_row_stale = true;
             let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
             actions.push(Action::Expired { home_address });
-            if self.pending.is_none() && self.send_at.is_none() && self.wish.is_some() {
+            let is_attached = self.attachment != Attachment::Searching;
+            let is_idle = self.pending.is_none() && self.send_at.is_none();
+            if is_idle && is_attached && self.wish.is_some() {
                 self.send_at = Some(now.uptime);
             }
         }
         let renew_at = self.registration.as_mut().map(|registration| &mut registration.renew_at);
         let renew = renew_at.is_some_and(|at| at.take_if(is_due).is_some());
         if renew && self.pending.is_none() && self.wish == Some(Wish::Registered) {
+            self.moved_by_prefix();
             self.send_at = Some(now.uptime);
         }
         if self.send_at.take_if(is_due).is_some() {
@@ -206,15 +238,20 @@ impl MobileNode {
         let pending = self.pending.as_ref().map(|pending| pending.resend_at);
         let registration = self.registration.iter();
         let registration = registration.flat_map(|it| it.renew_at.into_iter().chain(it.expires_at));
-        self.send_at.into_iter().chain(pending).chain(registration).min()
+        let discovery = self.discovery_next();
+        self.send_at.into_iter().chain(pending).chain(registration).chain(discovery).min()
     }
 
-    /// The counters if they have changed, for a relaxed commit.
-    pub fn take_counters(&mut self, _now: Now) -> Batch {
+    /// What has changed and needs no durability: counters, the registration, agents heard.
+    pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
         // The row is named by the home address, so it waits until there is one.
         if self.home_address.is_some() {
             self.tally.put(&mut batch);
+        }
+        self.put_heard(&mut batch);
+        if std::mem::take(&mut self.is_row_stale) {
+            self.put_registration(&mut batch, now);
         }
         batch
     }
@@ -256,13 +293,14 @@ impl MobileNode {
         };
         if attempts_max.is_some_and(|most| attempts >= most) {
             if is_deregistration {
-                self.wish = None;
+                self.settle_deregistration();
                 self.registration = None;
             }
+            self.is_row_stale = true;
             return Some(Action::GaveUp);
         }
         // §3.6.3: with nonces the same octets again; with timestamps a new request.
-        let same = self.associations.first()?.replay == ReplayProtection::Nonces;
+        let same = self.home_association()?.replay == ReplayProtection::Nonces;
         let (request, octets) = if same { (request, octets) } else { self.request(now)? };
         let longest = request.lifetime.duration().filter(|it| !it.is_zero());
         let longest = longest.unwrap_or(self.config.timeout_max).min(self.config.timeout_max);
@@ -278,6 +316,7 @@ impl MobileNode {
         attempts: u32,
         now: Now,
     ) -> Action {
+        self.is_row_stale = true;
         self.tally.count(if request.lifetime == Lifetime::ZERO {
             Counter::MnDeRegRequestsSent
         } else {
@@ -291,23 +330,59 @@ impl MobileNode {
         self.pending = Some(Pending { request, octets, sent_at, resend_at, timeout, attempts });
         self.send_at = None;
         self.last_sent_at = Some(now.uptime);
-        Action::Send { from: self.config.local, to: self.home_agent, octets: sent }
+        Action::Send { from: self.source(), to: self.destination(), octets: sent }
+    }
+
+    /// The association that requests are signed with for the home agent.
+    fn home_association(&self) -> Option<&SecurityAssociation> {
+        let own = self.associations.iter();
+        own.into_iter().find(|it| Some(&it.peer) != self.agent_identity().as_ref())
+    }
+
+    /// The foreign agent that the node is attached to, as associations name it.
+    fn agent_identity(&self) -> Option<Identity> {
+        match self.attachment {
+            Attachment::ForeignAgent { agent, .. } => Some(Identity::Address(agent)),
+            Attachment::CoLocated | Attachment::Home | Attachment::Searching => None,
+        }
+    }
+
+    /// Where requests come from (§3.6.1.1).
+    fn source(&self) -> SocketAddrV4 {
+        if self.attachment == Attachment::CoLocated || !self.config.sends_from_home_address {
+            return self.config.local;
+        }
+        let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        SocketAddrV4::new(home_address, self.config.local.port())
+    }
+
+    /// Where they go: the foreign agent by the address it advertised from, or the home agent.
+    fn destination(&self) -> SocketAddrV4 {
+        match self.attachment {
+            Attachment::ForeignAgent { agent, .. } => {
+                SocketAddrV4::new(agent, self.home_agent.port())
+            }
+            Attachment::CoLocated | Attachment::Home | Attachment::Searching => self.home_agent,
+        }
     }
 
     /// A new request, signed (§3.6.1.2, §3.6.1.3).
     fn request(&mut self, now: Now) -> Option<(RegistrationRequest, Vec<u8>)> {
-        let association = self.associations.first()?;
+        let replay = self.home_association()?.replay;
         let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let is_deregistration = self.wish == Some(Wish::Deregistered);
-        let identification: Identification =
-            self.clock.identification(association.replay, &mut self.random, now);
+        let identification = self.clock.identification(replay, &mut self.random, now);
+        let (care_of_address, flags, lifetime) = self.terms();
         let request = RegistrationRequest {
-            flags: self.config.flags,
-            lifetime: if is_deregistration { Lifetime::ZERO } else { self.lifetime },
+            flags,
+            lifetime,
             home_address,
             home_agent: *self.home_agent.ip(),
             // All care-of addresses are deregistered by naming the home address.
-            care_of_address: if is_deregistration { home_address } else { *self.config.local.ip() },
+            care_of_address: if lifetime == Lifetime::ZERO {
+                home_address
+            } else {
+                care_of_address
+            },
             identification,
         };
         let mut octets = Vec::with_capacity(128);
@@ -315,8 +390,95 @@ impl MobileNode {
         if let Some(nai) = &self.config.nai {
             nai.emit(&mut octets);
         }
-        association.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        self.home_association()?.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        if let Some(agent) = self.agent_identity()
+            && let Some(association) = self.associations.iter().find(|it| it.peer == agent)
+        {
+            association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
+        }
         Some((request, octets))
+    }
+
+    /// The care-of address, flags and lifetime that the attachment allows (§3.6.1.2).
+    fn terms(&self) -> (Ipv4Addr, Flags, Lifetime) {
+        let wanted = self.config.flags.0;
+        let leaves = self.wish == Some(Wish::Deregistered) || self.attachment == Attachment::Home;
+        let asked = if leaves { Lifetime::ZERO } else { self.lifetime };
+        // The D bit is for co-located care-of addresses alone.
+        let mut flags = wanted & !Flags::DECAPSULATION_BY_MOBILE_NODE;
+        let (agent, care_of_address) = match self.attachment {
+            Attachment::ForeignAgent { agent, care_of_address } => (agent, care_of_address),
+            Attachment::CoLocated => return (*self.config.local.ip(), Flags(wanted), asked),
+            Attachment::Home | Attachment::Searching => {
+                return (*self.config.local.ip(), Flags(flags), asked);
+            }
+        };
+        // The foreign agent decapsulates only what it said it can.
+        let heard = self.discovery.agents.get(&agent).map(|heard| &heard.mobility);
+        let can = |bit| heard.is_some_and(|mobility| mobility.flags.any(bit));
+        if !can(AdvertisementFlags::GRE) {
+            flags &= !Flags::GRE;
+        }
+        if !can(AdvertisementFlags::MINIMAL_ENCAPSULATION) {
+            flags &= !Flags::MINIMAL_ENCAPSULATION;
+        }
+        let longest = heard.map_or(asked, |mobility| mobility.registration_lifetime);
+        (care_of_address, Flags(flags), asked.min(longest))
+    }
+
+    /// The node has no registration any more, as it wished.
+    fn settle_deregistration(&mut self) {
+        if self.wish == Some(Wish::Deregistered) {
+            self.wish = None;
+        }
+    }
+
+    /// Shows the registration as it is; deletes the row that says something else.
+    fn put_registration(&mut self, batch: &mut Batch, now: Now) {
+        let row = self.registration_row(now);
+        let key = row.as_ref().map(Row::key);
+        if let Some(old) = self.shown.take()
+            && Some(&old) != key.as_ref()
+        {
+            batch.delete::<store::Registration>(old);
+        }
+        self.shown = key;
+        if let Some(row) = row {
+            batch.put(row);
+        }
+    }
+
+    fn registration_row(&self, now: Now) -> Option<store::Registration> {
+        let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let nai = self.config.nai.clone().map(Identity::Nai);
+        let stamp = |at: Time| {
+            let ago = i64::try_from(now.uptime.since(at).as_millis()).unwrap_or(i64::MAX);
+            let ahead = i64::try_from(at.since(now.uptime).as_millis()).unwrap_or(i64::MAX);
+            now.stamp().shifted(ahead.saturating_sub(ago))
+        };
+        let sent_at = self.last_sent_at.map(stamp)?;
+        let pending = self.pending.as_ref().map(|it| &it.request);
+        let (care_of_address, lifetime, identification) = match (&self.registration, pending) {
+            (Some(it), _) => (it.care_of_address, it.lifetime, it.identification),
+            (None, Some(it)) => (it.care_of_address, it.lifetime, it.identification),
+            (None, None) => return None,
+        };
+        Some(store::Registration {
+            instance: self.config.instance.clone(),
+            identity: nai.unwrap_or(Identity::Address(home_address)),
+            agent_address: *self.destination().ip(),
+            care_of_address,
+            home_address,
+            home_agent: *self.home_agent.ip(),
+            flags: self.terms().1,
+            identification,
+            co_located: self.attachment == Attachment::CoLocated,
+            lifetime,
+            sent_at,
+            accepted: self.registration.is_some(),
+            expires_at: self.registration.and_then(|it| it.expires_at).map(stamp),
+            unknown: store::Unknown::default(),
+        })
     }
 
     /// Whether the home agent's address is what the node wants to know.
@@ -324,17 +486,21 @@ impl MobileNode {
         self.home_agent == self.config.home_agent && self.config.is_discovery
     }
 
-    /// The last moment of a granted lifetime, and when to renew it before that.
-    fn schedule(&mut self, granted: Lifetime, sent_at: Time) -> Registration {
-        // §3.6.2.2: the lifetime is counted from when the request was sent.
-        let Some(lifetime) = granted.duration() else {
-            return Registration { renew_at: None, expires_at: None };
-        };
-        // Between 70 and 80 % of it, so that nodes that registered together renew apart and a
-        // few requests may be lost.
-        let per_mille = 700 + self.random.next_u32() % 100;
-        let renew_after = (lifetime * per_mille / 1000).max(SPACING);
-        Registration { renew_at: Some(sent_at + renew_after), expires_at: Some(sent_at + lifetime) }
+    /// What was granted, and when to renew it.
+    fn granted(&mut self, lifetime: Lifetime, pending: &Pending) -> Granted {
+        let RegistrationRequest { identification, care_of_address, .. } = pending.request;
+        let mut granted =
+            Granted { lifetime, identification, care_of_address, renew_at: None, expires_at: None };
+        if let Some(duration) = lifetime.duration() {
+            // Between 70 and 80 % of it, so that nodes that registered together renew apart and a
+            // few requests may be lost.
+            let per_mille = 700 + self.random.next_u32() % 100;
+            let renew_after = (duration * per_mille / 1000).max(SPACING);
+            // §3.6.2.2: the lifetime is counted from when the request was sent.
+            granted.renew_at = Some(pending.sent_at + renew_after);
+            granted.expires_at = Some(pending.sent_at + duration);
+        }
+        granted
     }
 
     /// Waits before the next try, longer each time.

@@ -34,7 +34,11 @@ impl MobileNode {
         }
         if let Err(counter) = self.check(&reply, &extensions) {
             self.tally.count(counter);
-            if counter == Counter::MnRepliesHAAuthenticationFailure {
+            let failures = [
+                Counter::MnRepliesHAAuthenticationFailure,
+                Counter::MnRepliesFAAuthenticationFailure,
+            ];
+            if failures.contains(&counter) {
                 self.tally.count(Counter::MipSecTotalViolations);
             }
             return Output::default();
@@ -65,9 +69,9 @@ impl MobileNode {
         if !self.is_discovering() && reply.home_agent != request.home_agent {
             return Err(Counter::MnRepliesUnknownHA);
         }
-        // Only a foreign agent sends these, and the node has none: it registers directly.
-        if matches!(reply.code, Code(64..=127)) {
-            return Err(Counter::MnRepliesUnknownFA);
+        self.check_foreign_agent(reply, extensions)?;
+        if is_of_foreign_agent(reply.code) {
+            return Ok(());
         }
         // b: exactly one Mobile-Home authentication, and a valid one.
         let authentic = match extensions.mobile_home.as_slice() {
@@ -75,6 +79,28 @@ impl MobileNode {
             _ => false,
         };
         if authentic { Ok(()) } else { Err(Counter::MnRepliesHAAuthenticationFailure) }
+    }
+
+    /// §3.6.2.1 a: exactly one valid Mobile-Foreign authentication, if there is an association.
+    fn check_foreign_agent(
+        &self,
+        reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Counter> {
+        let Some(agent) = self.agent_identity() else {
+            // Only a foreign agent sends these, and the node has none: it registers directly.
+            let unknown = is_of_foreign_agent(reply.code);
+            return if unknown { Err(Counter::MnRepliesUnknownFA) } else { Ok(()) };
+        };
+        let mut associations = self.associations.iter().filter(|it| it.peer == agent).peekable();
+        if associations.peek().is_none() {
+            return Ok(());
+        }
+        let authentic = match extensions.mobile_foreign.as_slice() {
+            [only] => associations.any(|association| association.verifies(only)),
+            _ => false,
+        };
+        if authentic { Ok(()) } else { Err(Counter::MnRepliesFAAuthenticationFailure) }
     }
 
     /// Acts on an authentic reply to the last request.
@@ -86,6 +112,11 @@ impl MobileNode {
     ) -> Vec<Action> {
         let nonces =
             self.associations.first().map(|it| it.replay) == Some(ReplayProtection::Nonces);
+        self.is_row_stale = true;
+        if is_of_foreign_agent(reply.code) {
+            self.tally.count(Counter::MnRegRequestsDeniedByFA);
+            return self.denied_by_foreign_agent(reply, now);
+        }
         if nonces {
             // §5.7.2: every reply brings the nonce of the next request.
             self.clock.take_nonce(reply.identification);
@@ -112,13 +143,27 @@ impl MobileNode {
                 self.home_agent = SocketAddrV4::new(reply.home_agent, self.home_agent.port());
                 self.send_at = Some(self.earliest(now));
             }
-            _ if self.wish == Some(Wish::Deregistered) => self.wish = None,
+            _ if self.wish == Some(Wish::Deregistered) => self.settle_deregistration(),
             Code(129) if self.config.home_address.is_none() => {
                 // The assigned home address is not served any more: ask for another.
                 self.home_address = None;
                 self.hold_off(now);
             }
             _ => self.hold_off(now),
+        }
+        Self::denied(reply.code)
+    }
+
+    /// §3.6.2.3: Code 69 says which lifetime would do; after others the node waits.
+    fn denied_by_foreign_agent(&mut self, reply: &RegistrationReply, now: Now) -> Vec<Action> {
+        if reply.code == Code(69)
+            && reply.lifetime != Lifetime::ZERO
+            && reply.lifetime < self.lifetime
+        {
+            self.lifetime = reply.lifetime;
+            self.send_at = Some(self.earliest(now));
+        } else {
+            self.hold_off(now);
         }
         Self::denied(reply.code)
     }
@@ -136,12 +181,10 @@ impl MobileNode {
         let lifetime = reply.lifetime.min(pending.request.lifetime);
         if lifetime == Lifetime::ZERO {
             self.registration = None;
-            if self.wish == Some(Wish::Deregistered) {
-                self.wish = None;
-            }
+            self.settle_deregistration();
             return vec![Action::Deregistered { home_address: reply.home_address }];
         }
-        self.registration = Some(self.schedule(lifetime, pending.sent_at));
+        self.registration = Some(self.granted(lifetime, pending));
         vec![Action::Registered {
             home_address: reply.home_address,
             home_agent: reply.home_agent,
@@ -150,6 +193,11 @@ impl MobileNode {
             code: reply.code,
         }]
     }
+}
+
+/// Whether a foreign agent made the reply; the RFC prints 194 for what IANA numbered 116.
+fn is_of_foreign_agent(code: Code) -> bool {
+    matches!(code, Code(64..=127 | 194))
 }
 
 fn is_unicast(reply: &RegistrationReply) -> bool {

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use store::Identity;
 use wire::{
-    Code, Flags, Identification, Lifetime, Nai, RegistrationReply, RegistrationRequest, Spi,
+    AdvertisementFlags, AgentAdvertisement, Code, Flags, Identification, Lifetime,
+    MobilityAgentAdvertisement, Nai, RegistrationReply, RegistrationRequest, RouterAddress, Spi,
     extension_type,
 };
 
@@ -203,4 +204,38 @@ impl Defaults<'_> {
             octets.truncate(length);
         }
     }
+}
+
+/// The letters of advertisement flags, from the highest bit (RFC 5944 §2.1.1).
+pub(super) const ADVERTISEMENT_LETTERS: &str = "RBHFMGrTUXI";
+
+pub(super) fn advertisement_flags(letters: &str) -> AdvertisementFlags {
+    let bit = |letter| 0x8000_u16 >> ADVERTISEMENT_LETTERS.find(letter).unwrap();
+    AdvertisementFlags(letters.chars().map(bit).fold(0, |all, bit| all | bit))
+}
+
+/// An agent advertisement as an agent at the first word would send it.
+pub(super) fn advertisement(words: &Words<'_>) -> Vec<u8> {
+    let source: Ipv4Addr = words.word(0).unwrap().parse().unwrap();
+    let flags = advertisement_flags(words.text("flags").unwrap_or("F"));
+    let offered =
+        words.all("care-of").into_iter().map(|it| it.parse().unwrap()).collect::<Vec<_>>();
+    let is_foreign = flags.any(AdvertisementFlags::FOREIGN_AGENT);
+    let default = if is_foreign { vec![source] } else { Vec::new() };
+    let prefix: Option<u8> = words.value("prefix");
+    let advertisement = AgentAdvertisement {
+        lifetime: words.or("lifetime", 30),
+        routers: vec![RouterAddress { address: source, preference: 0 }],
+        mobility: (!words.has("router-only")).then(|| MobilityAgentAdvertisement {
+            sequence_number: words.or("sequence", 0),
+            registration_lifetime: Lifetime(words.or("registration", 1800)),
+            flags,
+            care_of_addresses: if offered.is_empty() { default } else { offered },
+        }),
+        prefix_lengths: prefix.map(|length| vec![length]),
+        ..AgentAdvertisement::default()
+    };
+    let mut octets = Vec::new();
+    advertisement.emit(&mut octets).unwrap();
+    octets
 }

@@ -4,10 +4,11 @@ use store::{
     AnyKey, AnyRow, Binding, Change, NodeCounters, TrailEvent, UtcTime, Violation, Visitor,
 };
 use wire::{
-    Authentication, Flags, Identification, Lifetime, RegistrationReply, RegistrationRequest,
+    AgentAdvertisement, AgentSolicitation, Authentication, Flags, Identification, Lifetime,
+    RegistrationReply, RegistrationRequest,
 };
 
-use super::datagrams::FLAG_LETTERS;
+use super::datagrams::{ADVERTISEMENT_LETTERS, FLAG_LETTERS};
 use crate::clock::{ahead, ntp};
 use crate::extensions::Extensions;
 use crate::{SecurityAssociation, Service};
@@ -184,4 +185,61 @@ pub(super) fn node_counters(row: &NodeCounters, now: UtcTime) -> String {
     let code = row.last_denied_code.map(|code| format!(" last-code={code}")).unwrap_or_default();
     let (accepted, denied) = (row.accepted, row.denied);
     format!("node {} accepted={accepted} denied={denied}{code} served={served}ms", row.identity)
+}
+
+fn advertisement_letters(flags: u16) -> String {
+    let letters = ADVERTISEMENT_LETTERS.chars().enumerate();
+    letters.filter(|(bit, _)| flags & (0x8000 >> bit) != 0).map(|(_, letter)| letter).collect()
+}
+
+/// ` key=value` of each value.
+fn each<T: Display>(key: &str, values: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::new();
+    for value in values {
+        write!(text, " {key}={value}").unwrap();
+    }
+    text
+}
+
+/// An ICMP message.
+pub(super) fn icmp(octets: &[u8]) -> String {
+    let Ok(advertisement) = AgentAdvertisement::parse(octets) else {
+        AgentSolicitation::parse(octets).unwrap();
+        return "solicitation".to_owned();
+    };
+    let mobility = advertisement.mobility.unwrap();
+    let care_of = each("care-of", &mobility.care_of_addresses);
+    let prefixes = each("prefix", advertisement.prefix_lengths.iter().flatten());
+    format!(
+        "advertisement sequence={} lifetime={} registration={} flags={}{care_of}{prefixes}",
+        mobility.sequence_number,
+        advertisement.lifetime,
+        lifetime(mobility.registration_lifetime),
+        advertisement_letters(mobility.flags.0)
+    )
+}
+
+pub(super) fn advertisement(row: &store::Advertisement) -> String {
+    let verb = if row.schedule.is_some() { "advertises" } else { "heard" };
+    let care_of = each("care-of", &row.care_of_addresses);
+    let flags = advertisement_letters(row.flags);
+    let (interface, source, sequence) = (row.interface, row.source, row.sequence_number);
+    format!("{verb} {source} interface={interface} sequence={sequence} flags={flags}{care_of}")
+}
+
+impl Printer<'_> {
+    pub(super) fn registration(&self, row: &store::Registration) -> String {
+        let left = row.expires_at.map(|at| format!(" left={}", at.since(self.stamp).as_secs()));
+        format!(
+            "registration {} with {} care-of={} flags={} lifetime={}{} accepted={} co-located={}",
+            row.identity,
+            row.agent_address,
+            row.care_of_address,
+            flags(row.flags),
+            lifetime(row.lifetime),
+            left.unwrap_or_default(),
+            row.accepted,
+            row.co_located
+        )
+    }
 }

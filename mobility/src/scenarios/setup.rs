@@ -5,25 +5,31 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use store::ReplayProtection;
-use wire::{AuthenticationAlgorithm, Lifetime, SecretKey, Spi};
+use wire::{AuthenticationAlgorithm, Lifetime, RouterAddress, SecretKey, Spi};
 
-use super::datagrams::{flags, identity, socket};
+use super::datagrams::{advertisement_flags, flags, identity, socket};
 use super::words::Words;
 use super::world::World;
 use crate::{
-    Admission, ForeignAgent, ForeignAgentConfig, HomeAgent, HomeAgentConfig, MobileNode,
-    MobileNodeConfig, ReservedBits, ReverseTunnel, SecurityAssociation,
+    Admission, Advertiser, AdvertiserConfig, ForeignAgent, ForeignAgentConfig, HomeAgent,
+    HomeAgentConfig, MobileNode, MobileNodeConfig, ReservedBits, ReverseTunnel,
+    SecurityAssociation,
 };
 
 pub(super) fn input(world: &mut World, words: &Words<'_>) {
     match words.verb {
         "home-agent" => home_agent(world, words),
         "foreign-agent" => foreign_agent(world, words),
+        "advertiser" => advertiser(world, words),
         "association" => {
             let association = association(words);
             world.known.push(association.clone());
             match words.text("for") {
                 Some("foreign-agent") => world.foreign_associations.push(association),
+                Some("mobile-node") => {
+                    world.shared.insert(association.peer.clone());
+                    world.associations.push(association);
+                }
                 None => world.associations.push(association),
                 Some(other) => panic!("for={other}"),
             }
@@ -47,8 +53,12 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
     if let Some((config, node)) = &mut world.node {
         let peer = config.nai.clone().map(store::Identity::Nai);
         let peer = peer.or(config.home_address.map(store::Identity::Address)).unwrap();
-        let own = world.associations.iter().filter(|it| it.peer == peer).cloned();
-        node.set_associations(own.collect());
+        // What the node shares with foreign agents is named by these.
+        let own = world
+            .associations
+            .iter()
+            .filter(|it| it.peer == peer || world.shared.contains(&it.peer));
+        node.set_associations(own.cloned().collect());
     }
 }
 
@@ -104,6 +114,26 @@ fn foreign_agent(world: &mut World, words: &Words<'_>) {
     config.minimal_encapsulation = words.or("minimal", true);
     let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
     world.foreign_agent = Some((config, foreign_agent));
+}
+
+fn advertiser(world: &mut World, words: &Words<'_>) {
+    let source: Ipv4Addr = words.word(0).unwrap().parse().unwrap();
+    let role = store::Role::ForeignAgent;
+    let mut config = AdvertiserConfig::new("fa", role, 2, source, [3; 32]);
+    config.flags = advertisement_flags(words.text("flags").unwrap_or("F"));
+    config.care_of_addresses =
+        words.all("care-of").into_iter().map(|text| text.parse().unwrap()).collect();
+    let seconds = |key, default: u64| Duration::from_secs(words.or(key, default));
+    config.interval_max = seconds("interval", 600);
+    config.interval_min = seconds("shortest-interval", config.interval_max.as_secs() * 3 / 4);
+    config.lifetime = words.or("lifetime", config.lifetime);
+    config.destination = words.or("to", config.destination);
+    config.solicited_only = words.has("solicited-only");
+    if let Some(prefix) = words.value("prefix") {
+        config.routers = vec![RouterAddress { address: source, preference: 0 }];
+        config.prefix_lengths = Some(vec![prefix]);
+    }
+    world.advertiser = Some(Advertiser::new(config, world.now()).unwrap());
 }
 
 pub(super) fn admission(world: &mut World, words: &Words<'_>) {

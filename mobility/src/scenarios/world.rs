@@ -41,11 +41,14 @@ pub(super) struct World {
     pub(super) associations: Vec<SecurityAssociation>,
     /// Those of the foreign agent.
     pub(super) foreign_associations: Vec<SecurityAssociation>,
+    /// The foreign agents that the mobile node has associations with.
+    pub(super) shared: std::collections::BTreeSet<store::Identity>,
     /// All of them, for those who sign by hand.
     pub(super) known: Vec<SecurityAssociation>,
     pub(super) home_agent: Option<(HomeAgentConfig, HomeAgent)>,
     pub(super) foreign_agent: Option<(ForeignAgentConfig, ForeignAgent)>,
     pub(super) node: Option<(MobileNodeConfig, MobileNode)>,
+    pub(super) advertiser: Option<crate::Advertiser>,
     /// How far the mobile node's clock is ahead, in milliseconds.
     pub(super) skew: i64,
     recorded: BTreeMap<String, Recorded>,
@@ -69,7 +72,8 @@ impl World {
         }
         let mut lines = Vec::new();
         match words.verb {
-            "home-agent" | "foreign-agent" | "association" | "forget" | "mobile-node" => {
+            "home-agent" | "foreign-agent" | "advertiser" | "association" | "forget"
+            | "mobile-node" => {
                 setup::input(self, words);
             }
             "request" => self.request(words, &mut lines),
@@ -83,6 +87,15 @@ impl World {
             "clock" => self.step += words.word(0).unwrap().parse::<i64>().unwrap() * 1000,
             "admission" => setup::admission(self, words),
             "lose" => self.lose = words.word(0).unwrap().parse().unwrap(),
+            "discover" => self.tell(&mut lines, |node, now| node.discover(2, now)),
+            "hear" => self.hear(words, &mut lines),
+            "solicit" => self.solicit(words, &mut lines),
+            "shut-down" => {
+                let now = self.now();
+                let output = self.advertiser.as_mut().unwrap().shut_down(now);
+                self.act(output, None, &mut lines);
+            }
+            "busy" => self.advertiser.as_mut().unwrap().set_busy(words.word(0) == Some("yes")),
             "answer" => self.answer(words, &mut lines),
             "unreachable" => self.unreachable(words, &mut lines),
             "reply" => self.reply(words, &mut lines),
@@ -263,6 +276,10 @@ impl World {
                     lines.push(format!("{from} -> {to} {text}"));
                     self.travel(&Recorded { octets, from, to, ttl: None }, lines);
                 }
+                Action::SendIcmp { interface, from, to, octets } => {
+                    let text = print::icmp(&octets);
+                    lines.push(format!("interface {interface}: {from} -> {to} {text}"));
+                }
                 Action::StartService(service) => {
                     lines.push(format!("start {}", print::service(&service)));
                 }
@@ -338,6 +355,26 @@ impl World {
         self.deliver(&Recorded { octets, from, to: way.from, ttl: None }, lines);
     }
 
+    /// The mobile node hears an agent advertisement.
+    fn hear(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let octets = super::datagrams::advertisement(words);
+        let source = words.word(0).unwrap().parse().unwrap();
+        self.tell(lines, |node, now| node.on_icmp(&octets, source, 2, now));
+    }
+
+    /// The advertiser hears an agent solicitation.
+    fn solicit(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let mut octets = Vec::new();
+        wire::AgentSolicitation::default().emit(&mut octets);
+        if words.has("broken") {
+            octets[2] ^= 1;
+        }
+        let source = words.text("from").unwrap_or("0.0.0.0").parse().unwrap();
+        let now = self.now();
+        let output = self.advertiser.as_mut().unwrap().on_icmp(&octets, source, now);
+        self.act(output, None, lines);
+    }
+
     /// ICMP says that the home agent of the last request cannot be reached.
     fn unreachable(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
         let what = match words.word(0).unwrap() {
@@ -357,10 +394,12 @@ impl World {
     fn tell(&mut self, lines: &mut Vec<String>, what: impl FnOnce(&mut MobileNode, Now) -> Output) {
         let now = self.node_now();
         let output = what(&mut self.node.as_mut().unwrap().1, now);
-        if let (Some((config, _)), Some(Action::Send { from, .. })) =
-            (self.node.as_mut(), output.actions.first())
-        {
-            config.local = *from;
+        let sent = output.actions.iter().find_map(|action| match action {
+            Action::Send { from, .. } => Some(*from),
+            _ => None,
+        });
+        if let (Some((config, _)), Some(from)) = (self.node.as_mut(), sent) {
+            config.local = from;
         }
         self.act(output, None, lines);
     }
@@ -380,6 +419,12 @@ impl World {
         {
             let output = foreign_agent.on_deadline(now);
             self.take(output, "fa", None, lines);
+        }
+        while let Some(advertiser) = &mut self.advertiser
+            && is_due(advertiser.next_deadline())
+        {
+            let output = advertiser.on_deadline(now);
+            self.act(output, None, lines);
         }
         while let Some((_, node)) = &self.node
             && is_due(node.next_deadline())
@@ -431,6 +476,10 @@ impl World {
         lines.extend(bindings.iter().map(|row| printer.binding(row)));
         let nodes = self.snapshot.rows::<store::Node>();
         lines.extend(nodes.iter().map(|row| format!("node {} spi={}", row.identity, row.last_spi)));
+        let registrations = self.snapshot.rows::<store::Registration>();
+        lines.extend(registrations.iter().map(|row| printer.registration(row)));
+        let advertisements = self.snapshot.rows::<store::Advertisement>();
+        lines.extend(advertisements.iter().map(|row| print::advertisement(row)));
         let visitors = self.snapshot.rows::<store::Visitor>();
         lines.extend(visitors.iter().map(|row| printer.visitor(row)));
         if let Some((_, foreign_agent)) = &self.foreign_agent {
@@ -459,6 +508,11 @@ impl World {
     /// What was counted since this was asked last.
     fn counters(&mut self, lines: &mut Vec<String>) {
         let now = self.now();
+        if let Some(advertiser) = &mut self.advertiser {
+            let counts = advertiser.take_counts();
+            lines.extend(counts.iter().map(|(counter, count)| format!("{counter:?} +{count}")));
+            self.snapshot.tables.apply(&advertiser.take_row(), self.snapshot.revision);
+        }
         let mut batches = Vec::new();
         batches.extend(self.home_agent.as_mut().map(|(_, it)| it.take_counters(now)));
         batches.extend(self.foreign_agent.as_mut().map(|(_, it)| it.take_counters(now)));
