@@ -1,5 +1,7 @@
 //! Rows, datagrams and actions as a transcript shows them.
 
+use std::fmt::{Display, Write};
+
 use store::{
     AnyKey, AnyRow, Binding, Change, NodeCounters, TrailEvent, UtcTime, Violation, Visitor,
 };
