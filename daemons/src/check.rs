@@ -27,6 +27,9 @@ fn summary(config: &Config) -> String {
     if let Some(home_agent) = &config.home_agent {
         parts.push(format!("home agent {}", home_agent.address));
     }
+    if let Some(foreign_agent) = &config.foreign_agent {
+        parts.push(format!("foreign agent {}", foreign_agent.address));
+    }
     if let Some(snmp) = &config.snmp {
         let listen: Vec<String> = snmp.listen.iter().map(ToString::to_string).collect();
         parts.push(format!("SNMP {}", listen.join(" ")));

@@ -64,5 +64,6 @@ fn unchangeable(running: &Config, read: &Config) -> Vec<&'static str> {
     changed.extend((running.store != read.store).then_some("store"));
     changed.extend((running.snmp != read.snmp).then_some("snmp"));
     changed.extend((running.home_agent != read.home_agent).then_some("home-agent"));
+    changed.extend((running.foreign_agent != read.foreign_agent).then_some("foreign-agent"));
     changed
 }

@@ -1,9 +1,10 @@
 //! UDP sockets.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::task::Poll;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::warn;
@@ -53,4 +54,55 @@ fn enlarge(socket: &Socket) {
 /// Hands the socket to the runtime that is current.
 pub(crate) fn into_tokio(socket: std::net::UdpSocket) -> anyhow::Result<UdpSocket> {
     UdpSocket::from_std(socket).context("failed to register a socket with the reactor")
+}
+
+/// Sockets of one role, each bound to an address of its own.
+pub(crate) struct Sockets(Vec<(SocketAddrV4, UdpSocket)>);
+
+impl Sockets {
+    /// Takes bound sockets, at least one, to the runtime that is current.
+    pub(crate) fn new(bound: Vec<std::net::UdpSocket>) -> anyhow::Result<Self> {
+        let mut sockets = Vec::with_capacity(bound.len());
+        for socket in bound {
+            match socket.local_addr().context("a socket without an address")? {
+                SocketAddr::V4(local) => sockets.push((local, into_tokio(socket)?)),
+                SocketAddr::V6(local) => bail!("Mobile IPv4 is not served at {local}"),
+            }
+        }
+        Ok(Self(sockets))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The address of the first one.
+    pub(crate) fn first(&self) -> SocketAddrV4 {
+        let unspecified = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+        self.0.first().map_or(unspecified, |(local, _)| *local)
+    }
+
+    /// The address and the socket with that index.
+    pub(crate) fn get(&self, index: usize) -> Option<(SocketAddrV4, &UdpSocket)> {
+        self.0.get(index).map(|(local, socket)| (*local, socket))
+    }
+
+    /// The socket that sends from `address`.
+    pub(crate) fn from(&self, address: Ipv4Addr) -> Option<&UdpSocket> {
+        let found = self.0.iter().find(|(local, _)| *local.ip() == address);
+        found.map(|(_, socket)| socket)
+    }
+
+    /// The index of a socket that has something to read.
+    pub(crate) async fn readable(&self) -> usize {
+        std::future::poll_fn(|context| {
+            for (index, (_, socket)) in self.0.iter().enumerate() {
+                if socket.poll_recv_ready(context).is_ready() {
+                    return Poll::Ready(index);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use agent::Engine;
 use anyhow::{Context as _, anyhow};
-use mobility::HomeAgent;
+use mobility::{ForeignAgent, HomeAgent};
 use rustix::io::Errno;
 use store::{InstanceState, Role, Store};
 use tokio::task::JoinSet;
@@ -13,18 +13,20 @@ use tracing::{info, warn};
 
 use crate::associations;
 use crate::clock::Clock;
-use crate::config::{Config, HomeAgentSection, StoreConfig};
-use crate::driver::home_agent::HomeAgentDriver;
+use crate::config::{Config, ForeignAgentSection, StoreConfig};
+use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::{Shutdown, Stop, snmp};
 use crate::exit::{ExitStatus, Failure};
 use crate::instance::{self, InstanceKeeper, Predecessor};
 use crate::snmp::{EngineState, engine_config, state_path};
-use crate::socket::{bind_udp, into_tokio};
+use crate::socket::{Sockets, bind_udp};
 use crate::storage::{self, StoreServer};
 
 /// The sockets that may need privileges, bound before they are given up.
 pub(crate) struct Bound {
     home_agent: Option<UdpSocket>,
+    /// The first is where mobile nodes send to; requests are relayed from the others.
+    foreign_agent: Vec<UdpSocket>,
     snmp: Vec<UdpSocket>,
 }
 
@@ -46,9 +48,13 @@ impl Bound {
             Some(section) => Some(bind(section.address.into(), "the home agent")?),
             None => None,
         };
+        let foreign_agent = config.foreign_agent.iter().flat_map(ForeignAgentSection::addresses);
+        let foreign_agent = foreign_agent
+            .map(|address| bind(address.into(), "the foreign agent"))
+            .collect::<Result<_, _>>()?;
         let listen = config.snmp.iter().flat_map(|snmp| &snmp.listen);
         let snmp = listen.map(|listen| bind(listen.0, "SNMP")).collect::<Result<_, _>>()?;
-        Ok(Self { home_agent, snmp })
+        Ok(Self { home_agent, foreign_agent, snmp })
     }
 
     /// Where the home agent is, once a port has been chosen.
@@ -121,7 +127,16 @@ impl System {
             stop,
         };
         if let (Some(section), Some(socket)) = (&config.home_agent, bound.home_agent) {
-            system.start_home_agent(section, socket, predecessor.crashed).await?;
+            let machine = section.machine(&name, seed()?, predecessor.crashed);
+            let (snapshot, now) = (system.store.snapshot(), system.clock.now());
+            let machine = HomeAgent::new(machine, &snapshot, now);
+            system.start_agent(machine, Sockets::new(vec![socket])?).await;
+        }
+        if let Some(section) = &config.foreign_agent {
+            let machine = section.machine(&name, predecessor.crashed);
+            let (snapshot, now) = (system.store.snapshot(), system.clock.now());
+            let machine = ForeignAgent::new(machine, &snapshot, now);
+            system.start_agent(machine, Sockets::new(bound.foreign_agent)?).await;
         }
         if let Some(snmp) = &config.snmp {
             let Self { store, clock, shutdown, .. } = &system;
@@ -143,24 +158,14 @@ impl System {
         Ok(system)
     }
 
-    async fn start_home_agent(
-        &mut self,
-        section: &HomeAgentSection,
-        socket: UdpSocket,
-        crashed: bool,
-    ) -> anyhow::Result<()> {
-        let machine = section.machine(&self.instance.name(), seed()?, crashed);
-        let machine = HomeAgent::new(machine, &self.store.snapshot(), self.clock.now());
+    async fn start_agent(&mut self, machine: impl MobilityAgent, sockets: Sockets) {
         let associations = associations::follow_store(&self.store).await;
-        let local = SocketAddrV4::new(*section.address.ip(), socket.local_addr()?.port());
-        let (store, clock) = (self.store.clone(), self.clock.clone());
-        let driver = HomeAgentDriver::new(machine, into_tokio(socket)?, local, store, clock);
+        let driver = AgentDriver::new(machine, sockets, self.store.clone(), self.clock.clone());
         let (instance, shutdown) = (self.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {
             driver.run(associations, instance, shutdown).await;
             Ok(())
         });
-        Ok(())
     }
 
     /// Returns when some part cannot go on; never, if all is well.
@@ -206,13 +211,16 @@ impl System {
 fn roles(config: &Config) -> Vec<Role> {
     let mut roles = Vec::new();
     roles.extend(config.home_agent.is_some().then_some(Role::HomeAgent));
+    roles.extend(config.foreign_agent.is_some().then_some(Role::ForeignAgent));
     roles.extend(config.snmp.is_some().then_some(Role::Snmp));
     roles.extend(matches!(config.store, StoreConfig::Owned { .. }).then_some(Role::Store));
     roles
 }
 
 fn addresses(config: &Config) -> Vec<Ipv4Addr> {
-    config.home_agent.iter().map(|section| *section.address.ip()).collect()
+    let home_agent = config.home_agent.iter().map(|section| *section.address.ip());
+    let foreign_agent = config.foreign_agent.iter().map(|section| *section.address.ip());
+    home_agent.chain(foreign_agent).collect()
 }
 
 /// What this process is called in the store.

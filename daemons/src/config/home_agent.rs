@@ -74,6 +74,20 @@ impl HomeAgentSection {
     }
 }
 
+/// Words that both agents know.
+pub(super) const RESERVED_BITS: &[(&str, ReservedBits)] =
+    &[("reject", ReservedBits::Reject), ("ignore", ReservedBits::Ignore)];
+pub(super) const REVERSE_TUNNEL: &[(&str, ReverseTunnel)] = &[
+    ("unavailable", ReverseTunnel::Unavailable),
+    ("available", ReverseTunnel::Available),
+    ("required", ReverseTunnel::Required),
+];
+pub(super) const ADMISSION: &[(&str, Admission)] = &[
+    ("open", Admission::Open),
+    ("renewals-only", Admission::RenewalsOnly),
+    ("closed", Admission::Closed),
+];
+
 const NETWORK: &str = "an IPv4 network such as `10.99.0.0/16`";
 
 pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
@@ -97,28 +111,11 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         lifetime_max: lifetime.and_then(|seconds| u16::try_from(seconds).ok()).map(Lifetime),
         simultaneous_bindings_max: simultaneous.and_then(|count| count.try_into().ok()),
         bindings_max: bindings.and_then(|count| count.try_into().ok()),
-        reserved_bits: section.word(
-            "reserved-bits",
-            &[("reject", ReservedBits::Reject), ("ignore", ReservedBits::Ignore)],
-        ),
-        reverse_tunnel: section.word(
-            "reverse-tunnel",
-            &[
-                ("unavailable", ReverseTunnel::Unavailable),
-                ("available", ReverseTunnel::Available),
-                ("required", ReverseTunnel::Required),
-            ],
-        ),
+        reserved_bits: section.word("reserved-bits", RESERVED_BITS),
+        reverse_tunnel: section.word("reverse-tunnel", REVERSE_TUNNEL),
         minimal_encapsulation: section.boolean("minimal-encapsulation"),
         gre: section.boolean("gre"),
-        admission: section.word(
-            "admission",
-            &[
-                ("open", Admission::Open),
-                ("renewals-only", Admission::RenewalsOnly),
-                ("closed", Admission::Closed),
-            ],
-        ),
+        admission: section.word("admission", ADMISSION),
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),
@@ -127,6 +124,6 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
     config
 }
 
-fn is_unicast(address: Ipv4Addr) -> bool {
+pub(super) fn is_unicast(address: Ipv4Addr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
 }

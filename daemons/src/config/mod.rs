@@ -2,6 +2,7 @@
 
 mod association;
 mod daemon;
+mod foreign_agent;
 mod home_agent;
 mod problem;
 mod secret;
@@ -20,6 +21,7 @@ use toml::de::DeTable;
 
 pub(crate) use association::AssociationConfig;
 pub(crate) use daemon::{DaemonConfig, LogConfig};
+pub(crate) use foreign_agent::ForeignAgentSection;
 pub(crate) use home_agent::HomeAgentSection;
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::Password;
@@ -39,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     pub(crate) snmp: Option<SnmpConfig>,
     pub(crate) home_agent: Option<HomeAgentSection>,
+    pub(crate) foreign_agent: Option<ForeignAgentSection>,
     pub(crate) associations: Vec<AssociationConfig>,
     /// What is right but unwise, for the log.
     pub(crate) warnings: Vec<String>,
@@ -93,10 +96,16 @@ impl Config {
         let home_agent = file.section("home-agent").map(home_agent::read);
         let associations =
             association::read(file.sections("association"), folder, problems, &mut warnings);
-        for later in ["foreign-agent", "mobile-node"] {
-            if let Some(section) = file.section(later) {
-                problems.add(section.span(), format!("`[{later}]` is not supported yet"));
-            }
+        let foreign_agent_at = file.key_span("foreign-agent").unwrap_or_default();
+        let foreign_agent = file.section("foreign-agent").map(foreign_agent::read);
+        if let (Some(home), Some(foreign)) = (&home_agent, &foreign_agent)
+            && foreign.addresses().any(|address| address == home.address)
+        {
+            let message = "`foreign-agent` and `home-agent` are at one address: expected one each";
+            problems.add(&foreign_agent_at, message);
+        }
+        if let Some(section) = file.section("mobile-node") {
+            problems.add(section.span(), "`[mobile-node]` is not supported yet");
         }
         file.finish();
         // Only what is given in this very file makes it one to hide.
@@ -112,6 +121,7 @@ impl Config {
                 store: store.unwrap_or_default(),
                 snmp,
                 home_agent,
+                foreign_agent,
                 associations,
                 warnings,
             },

@@ -110,7 +110,15 @@ const WRONG: &[(&str, &str)] = &[
         "[home-agents]\n",
         "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: association, daemon, foreign-agent, home-agent, log, mobile-node, snmp, store",
     ),
-    ("[foreign-agent]\n", "mip4d.toml:3:2: `[foreign-agent]` is not supported yet"),
+    ("[mobile-node]\n", "mip4d.toml:3:2: `[mobile-node]` is not supported yet"),
+    (
+        "[home-agent]\naddress = \"127.0.0.1\"\n[foreign-agent]\naddress = \"127.0.0.2\"\ncare-of-addresses = [\"127.0.0.1\"]",
+        "mip4d.toml:5:2: `foreign-agent` and `home-agent` are at one address: expected one each",
+    ),
+    (
+        "[foreign-agent]\naddress = \"127.0.0.2\"\npending-timeout = 5\nhome-agent-port = 0",
+        "mip4d.toml:5:19: `foreign-agent.pending-timeout`: expected an integer from 8 to 3600 seconds, found 5\nmip4d.toml:6:19: `foreign-agent.home-agent-port`: expected an integer from 1 to 65535, found 0",
+    ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\n[home-agent]",
         "mip4d.toml:5:2: not TOML: duplicate key",

@@ -1,12 +1,11 @@
 //! Drives many mobile nodes over a few sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use mobility::{Action, MobileNode, MobileNodeState, Output, Received};
 use store::{Batch, Class, Store, Time};
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, trace, warn};
@@ -14,7 +13,7 @@ use tracing::{debug, trace, warn};
 use super::Shutdown;
 use super::commits::Commits;
 use crate::clock::Clock;
-use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN};
+use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// Where the home address stands in a Registration Reply (RFC 5944 §3.4).
 const HOME_ADDRESS: std::ops::Range<usize> = 4..8;
@@ -33,7 +32,7 @@ pub(crate) struct MobileNodes {
     nodes: Vec<Node>,
     by_home_address: BTreeMap<Ipv4Addr, usize>,
     deadlines: BTreeSet<(Time, usize)>,
-    sockets: Vec<(SocketAddrV4, UdpSocket)>,
+    sockets: Sockets,
     store: Store,
     clock: Clock,
     commits: Commits,
@@ -57,7 +56,7 @@ impl MobileNodes {
     /// Takes nodes with the index of the socket that each uses.
     pub(crate) fn new(
         nodes: Vec<(MobileNode, usize)>,
-        sockets: Vec<(SocketAddrV4, UdpSocket)>,
+        sockets: Sockets,
         store: Store,
         clock: Clock,
     ) -> (Self, Progress) {
@@ -106,7 +105,7 @@ impl MobileNodes {
                 },
                 () = self.clock.reach(deadline) => self.on_deadline().await,
                 _ = counters.tick() => self.write_counters(),
-                readable = readable(&self.sockets) => self.receive(readable, &mut buffer).await,
+                readable = self.sockets.readable() => self.receive(readable, &mut buffer).await,
             }
         }
         self.write_counters();
@@ -168,7 +167,7 @@ impl MobileNodes {
                 trace!(%source, length, "a datagram for no mobile node");
                 continue;
             };
-            let received = Received::new(octets, source, *local);
+            let received = Received::new(octets, source, local);
             let output = node.machine.on_datagram(&received, self.clock.now());
             self.carry_out(index, output).await;
         }
@@ -210,13 +209,10 @@ impl MobileNodes {
         for action in actions {
             match action {
                 Action::Send { from, to, octets } => {
-                    let socket =
-                        index.and_then(|index| self.nodes.get(index)).map(|node| node.socket);
-                    let at = |(local, _): &&(SocketAddrV4, UdpSocket)| *local == from;
-                    let found = socket
-                        .and_then(|socket| self.sockets.get(socket))
-                        .or_else(|| self.sockets.iter().find(at));
-                    if let Some((_, socket)) = found
+                    let own = index.and_then(|index| self.nodes.get(index)).map(|node| node.socket);
+                    let own = own.and_then(|socket| self.sockets.get(socket));
+                    let own = own.filter(|(local, _)| *local == from).map(|(_, socket)| socket);
+                    if let Some(socket) = own.or_else(|| self.sockets.from(*from.ip()))
                         && let Err(error) = socket.send_to(&octets, to).await
                     {
                         debug!(%to, %error, "failed to send a request");
@@ -233,17 +229,4 @@ impl MobileNodes {
             }
         }
     }
-}
-
-/// The index of a socket that has something to read.
-async fn readable(sockets: &[(SocketAddrV4, UdpSocket)]) -> usize {
-    std::future::poll_fn(|context| {
-        for (index, (_, socket)) in sockets.iter().enumerate() {
-            if socket.poll_recv_ready(context).is_ready() {
-                return std::task::Poll::Ready(index);
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
 }

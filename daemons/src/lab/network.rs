@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use mobility::{MobileNode, MobileNodeConfig, SecurityAssociation};
 use store::{Algorithm, Identity, ReplayProtection};
 use tokio::task::JoinHandle;
@@ -17,7 +17,7 @@ use crate::config::{
 };
 use crate::driver::mobile_nodes::{MobileNodes, Progress};
 use crate::driver::{Shutdown, Stop};
-use crate::socket::{bind_udp, into_tokio};
+use crate::socket::{Sockets, bind_udp};
 use crate::system::{System, seed};
 
 const INSTANCE: &str = "lab";
@@ -104,6 +104,7 @@ pub(super) fn config(snmp: SocketAddr, mip_port: u16, peers: &[Peer], directory:
             ..SnmpConfig::default()
         }),
         home_agent: Some(HomeAgentSection::at(SocketAddrV4::new(HOME_AGENT, mip_port))),
+        foreign_agent: None,
         associations: peers.iter().map(Peer::configured).collect(),
         warnings: Vec::new(),
     }
@@ -124,18 +125,18 @@ impl MobileNetwork {
         lifetime: u16,
         system: &System,
     ) -> anyhow::Result<Self> {
-        let mut sockets = Vec::new();
+        let mut bound = Vec::new();
         let count = CARE_OF_ADDRESSES_MAX.min(u32::try_from(peers.len()).unwrap_or(u32::MAX));
         for number in 1..=count {
             let [.., last] = number.to_be_bytes();
-            let socket = bind_udp((Ipv4Addr::new(127, 0, 1, last), 0).into())?;
-            sockets.push((ipv4(socket.local_addr()?)?, into_tokio(socket)?));
+            bound.push(bind_udp((Ipv4Addr::new(127, 0, 1, last), 0).into())?);
         }
+        let sockets = Sockets::new(bound)?;
         let snapshot = system.store.snapshot();
         let mut nodes = Vec::with_capacity(peers.len());
         for (peer, socket) in peers.iter().zip((0..sockets.len()).cycle()) {
             let (local, _) = sockets.get(socket).context("a node without a socket")?;
-            let mut config = MobileNodeConfig::new(INSTANCE, home_agent, *local, seed()?);
+            let mut config = MobileNodeConfig::new(INSTANCE, home_agent, local, seed()?);
             config.home_address = Some(peer.home_address);
             config.nai.clone_from(&peer.nai);
             config.lifetime = Lifetime(lifetime);
@@ -160,12 +161,5 @@ impl MobileNetwork {
         if self.task.await.is_err() {
             error!("the mobile nodes panicked");
         }
-    }
-}
-
-fn ipv4(address: SocketAddr) -> anyhow::Result<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Ok(address),
-        SocketAddr::V6(address) => Err(anyhow!("`{address}` is not an IPv4 address")),
     }
 }

@@ -1,11 +1,10 @@
-//! Drives a [`HomeAgent`]: its socket, its deadlines, its commits.
+//! Drives a home agent or a foreign agent: its sockets, its deadlines, its commits.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use mobility::{Action, HomeAgent, Output, Received};
-use store::{Class, Counter, Store};
-use tokio::net::UdpSocket;
+use mobility::{Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation};
+use store::{Batch, Class, Counter, Now, Role, Snapshot, Store, Time};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, trace, warn};
@@ -15,17 +14,84 @@ use super::commits::{Commits, Finished};
 use crate::associations::ActiveAssociations;
 use crate::clock::Clock;
 use crate::instance::InstanceKeeper;
-use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN};
+use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// How often changed counters are written; they are relaxed, and many at once cost little.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 
-/// A home agent with what it runs on.
-pub(crate) struct HomeAgentDriver {
-    machine: HomeAgent,
-    socket: UdpSocket,
-    /// Where the socket is bound: what datagrams were sent to.
-    local: SocketAddrV4,
+/// What the machines of both agents have in common.
+pub(crate) trait MobilityAgent: Send + 'static {
+    const ROLE: Role;
+
+    fn set_associations(&mut self, associations: Vec<SecurityAssociation>);
+    fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
+    fn on_deadline(&mut self, now: Now) -> Output;
+    fn next_deadline(&self) -> Option<Time>;
+    fn on_committed(&mut self, id: CommitId);
+    fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action>;
+    fn take_counters(&mut self, now: Now) -> Batch;
+    fn count(&mut self, counter: Counter);
+    /// How many mobile nodes it serves.
+    fn served(&self) -> usize;
+}
+
+macro_rules! mobility_agent {
+    ($machine:ty, $role:expr, $served:ident) => {
+        impl MobilityAgent for $machine {
+            const ROLE: Role = $role;
+
+            fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
+                self.set_associations(associations);
+            }
+
+            fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
+                self.on_datagram(received, now)
+            }
+
+            fn on_deadline(&mut self, now: Now) -> Output {
+                self.on_deadline(now)
+            }
+
+            fn next_deadline(&self) -> Option<Time> {
+                self.next_deadline()
+            }
+
+            fn on_committed(&mut self, id: CommitId) {
+                self.on_committed(id);
+            }
+
+            fn on_commit_failed(
+                &mut self,
+                id: CommitId,
+                snapshot: &Snapshot,
+                now: Now,
+            ) -> Vec<Action> {
+                self.on_commit_failed(id, snapshot, now)
+            }
+
+            fn take_counters(&mut self, now: Now) -> Batch {
+                self.take_counters(now)
+            }
+
+            fn count(&mut self, counter: Counter) {
+                self.count(counter);
+            }
+
+            fn served(&self) -> usize {
+                self.$served()
+            }
+        }
+    };
+}
+
+mobility_agent!(HomeAgent, Role::HomeAgent, binding_count);
+mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count);
+
+/// An agent with what it runs on.
+pub(crate) struct AgentDriver<M> {
+    machine: M,
+    /// The first is where mobile nodes send to.
+    sockets: Sockets,
     store: Store,
     clock: Clock,
     commits: Commits,
@@ -33,23 +99,9 @@ pub(crate) struct HomeAgentDriver {
     is_troubled: bool,
 }
 
-impl HomeAgentDriver {
-    pub(crate) fn new(
-        machine: HomeAgent,
-        socket: UdpSocket,
-        local: SocketAddrV4,
-        store: Store,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            machine,
-            socket,
-            local,
-            store,
-            clock,
-            commits: Commits::default(),
-            is_troubled: false,
-        }
+impl<M: MobilityAgent> AgentDriver<M> {
+    pub(crate) fn new(machine: M, sockets: Sockets, store: Store, clock: Clock) -> Self {
+        Self { machine, sockets, store, clock, commits: Commits::default(), is_troubled: false }
     }
 
     /// Serves until it is told to stop; then everything that was begun is finished.
@@ -60,7 +112,8 @@ impl HomeAgentDriver {
         mut shutdown: Shutdown,
     ) {
         self.take_associations(&mut associations, &instance);
-        info!(address = %self.local, bindings = self.machine.binding_count(), "home agent serves");
+        let address = self.sockets.first();
+        info!(%address, role = M::ROLE.as_str(), nodes = self.machine.served(), "serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -82,10 +135,7 @@ impl HomeAgentDriver {
                     self.carry_out(output).await;
                 }
                 _ = counters.tick() => self.write_counters(),
-                readable = self.socket.readable() => match readable {
-                    Ok(()) => self.receive(&mut buffer).await,
-                    Err(error) => warn!(%error, "failed to wait for datagrams"),
-                },
+                readable = self.sockets.readable() => self.receive(readable, &mut buffer).await,
             }
         }
         self.end().await;
@@ -104,16 +154,17 @@ impl HomeAgentDriver {
     }
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
-    async fn receive(&mut self, buffer: &mut [u8]) {
+    async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_A_TURN {
-            let (length, source) = match self.socket.try_recv_from(buffer) {
+            let Some((local, socket)) = self.sockets.get(socket) else { return };
+            let (length, source) = match socket.try_recv_from(buffer) {
                 Ok((length, SocketAddr::V4(source))) => (length, source),
                 Ok((_, SocketAddr::V6(_))) => continue, // The socket is an IPv4 one.
                 Err(_) => return, // Nothing is left, or an ICMP error of a reply.
             };
             let octets = buffer.get(..length).unwrap_or_default();
             trace!(%source, length, "datagram");
-            let received = Received::new(octets, source, self.local);
+            let received = Received::new(octets, source, local);
             let output = self.machine.on_datagram(&received, self.clock.now());
             self.carry_out(output).await;
         }
@@ -139,7 +190,7 @@ impl HomeAgentDriver {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_troubled, true) {
-                    warn!(%error, "registrations are denied with 130: the store does not take them");
+                    warn!(%error, "registrations are refused: the store does not take them");
                 }
                 let snapshot = self.store.snapshot();
                 let actions =
@@ -152,13 +203,7 @@ impl HomeAgentDriver {
     async fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Send { to, octets, .. } => {
-                    trace!(%to, length = octets.len(), "reply");
-                    if let Err(error) = self.socket.send_to(&octets, to).await {
-                        self.machine.count(Counter::SendErrors);
-                        debug!(%to, %error, "failed to send a reply");
-                    }
-                }
+                Action::Send { from, to, octets } => self.send(*from.ip(), to, &octets).await,
                 Action::StartService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service starts");
                 }
@@ -172,6 +217,19 @@ impl HomeAgentDriver {
                 | Action::Expired { .. }
                 | Action::GaveUp => {} // What a mobile node says.
             }
+        }
+    }
+
+    async fn send(&mut self, from: Ipv4Addr, to: SocketAddrV4, octets: &[u8]) {
+        trace!(%from, %to, length = octets.len(), "send");
+        let Some(socket) = self.sockets.from(from) else {
+            self.machine.count(Counter::SendErrors);
+            warn!(%from, %to, "nothing can be sent from this address");
+            return;
+        };
+        if let Err(error) = socket.send_to(octets, to).await {
+            self.machine.count(Counter::SendErrors);
+            debug!(%from, %to, %error, "failed to send");
         }
     }
 
@@ -195,6 +253,6 @@ impl HomeAgentDriver {
         {
             warn!(%error, "the last counts are lost");
         }
-        info!(address = %self.local, "home agent stopped");
+        info!(address = %self.sockets.first(), role = M::ROLE.as_str(), "stopped");
     }
 }
