@@ -8,14 +8,14 @@ use mobility::SecurityAssociation;
 use serde_json::Value;
 use store::{
     AnyKey, AnyRow, Association, AssociationKey, Batch, Change, Class, Key as _, Origin, Revision,
-    Row as _, Store, WatchEvent, WatchStream,
+    Role, Row as _, Store, WatchEvent, WatchStream,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use wire::SecretKey;
 
-use crate::config::AssociationConfig;
+use crate::config::{AssociationConfig, ROLE};
 
 /// The field of a row that says which instance's file it is from: several processes, each with a
 /// file of its own, may share a store.
@@ -118,9 +118,9 @@ pub(crate) struct ActiveAssociations {
     pub(crate) associations: Vec<SecurityAssociation>,
 }
 
-/// Follows the associations of the store for the machines; ends when nobody listens any more.
-pub(crate) async fn follow_store(store: &Store) -> watch::Receiver<ActiveAssociations> {
-    let mut follower = Follower::load(store).await;
+/// Follows the associations of the store that belong to agents of that role; ends when nobody listens any more.
+pub(crate) async fn follow_store(store: &Store, role: Role) -> watch::Receiver<ActiveAssociations> {
+    let mut follower = Follower::load(store, role).await;
     let (sender, receiver) = watch::channel(follower.active());
     // A task of its own: a change that was taken from the stream must not be lost halfway.
     tokio::spawn(async move {
@@ -137,16 +137,18 @@ pub(crate) async fn follow_store(store: &Store) -> watch::Receiver<ActiveAssocia
 /// The active associations of the store with their keys, kept up to date.
 struct Follower {
     store: Store,
+    role: Role,
     watch: WatchStream,
     revision: Revision,
     known: BTreeMap<AssociationKey, SecurityAssociation>,
 }
 
 impl Follower {
-    async fn load(store: &Store) -> Self {
+    async fn load(store: &Store, role: Role) -> Self {
         let snapshot = store.snapshot();
         let mut associations = Self {
             store: store.clone(),
+            role,
             watch: store.watch(Some(snapshot.revision.next())),
             revision: snapshot.revision,
             known: BTreeMap::new(),
@@ -177,7 +179,7 @@ impl Follower {
                     }
                 }
                 Some(WatchEvent::Compacted(_)) => {
-                    *self = Self::load(&self.store).await;
+                    *self = Self::load(&self.store, self.role).await;
                     return;
                 }
                 None => std::future::pending().await,
@@ -198,7 +200,7 @@ impl Follower {
     async fn put(&mut self, row: &Association) {
         let key = row.key();
         self.known.remove(&key);
-        if !row.active {
+        if !row.active || role_of(row) != self.role.as_str() {
             return;
         }
         match read_key(&self.store, &key).await {
@@ -208,6 +210,11 @@ impl Follower {
             }
         }
     }
+}
+
+/// Which agent an association belongs to.
+fn role_of(row: &Association) -> &str {
+    row.unknown.0.get(ROLE).and_then(Value::as_str).unwrap_or(Role::HomeAgent.as_str())
 }
 
 async fn read_key(store: &Store, key: &AssociationKey) -> anyhow::Result<SecretKey> {

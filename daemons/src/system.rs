@@ -158,8 +158,8 @@ impl System {
         Ok(system)
     }
 
-    async fn start_agent(&mut self, machine: impl MobilityAgent, sockets: Sockets) {
-        let associations = associations::follow_store(&self.store).await;
+    async fn start_agent<M: MobilityAgent>(&mut self, machine: M, sockets: Sockets) {
+        let associations = associations::follow_store(&self.store, M::ROLE).await;
         let driver = AgentDriver::new(machine, sockets, self.store.clone(), self.clock.clone());
         let (instance, shutdown) = (self.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {

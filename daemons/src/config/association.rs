@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use store::{Algorithm, Association, Identity, Origin, ReplayProtection, StorageType, Unknown};
+use serde_json::Value;
+use store::{
+    Algorithm, Association, Identity, Origin, ReplayProtection, Role, StorageType, Unknown,
+};
 use wire::{Nai, SecretKey, Spi};
 
 use super::problem::Problems;
@@ -20,6 +23,9 @@ pub(crate) struct AssociationConfig {
     pub(crate) replay: ReplayProtection,
     /// In seconds.
     pub(crate) tolerance: u8,
+    /// Which agent of ours it belongs to: a home agent's association with a mobile node must not
+    /// make a foreign agent ask that node for another authentication.
+    pub(crate) role: Role,
     /// Whether the key is in the file itself.
     pub(crate) is_inline: bool,
 }
@@ -27,6 +33,10 @@ pub(crate) struct AssociationConfig {
 impl AssociationConfig {
     /// The row, which has no key in it.
     pub(crate) fn row(&self) -> Association {
+        let mut unknown = Unknown::default();
+        if self.role != Role::HomeAgent {
+            unknown.0.insert(ROLE.to_owned(), Value::from(self.role.as_str()));
+        }
         Association {
             peer: self.peer.clone(),
             spi: self.spi,
@@ -36,10 +46,16 @@ impl AssociationConfig {
             origin: Origin::File,
             storage: StorageType::ReadOnly,
             active: true,
-            unknown: Unknown::default(),
+            unknown,
         }
     }
 }
+
+/// The field of a row that says which agent it belongs to; a home agent, if it is not there.
+pub(crate) const ROLE: &str = "role";
+
+const ROLES: &[(&str, Role)] =
+    &[("home-agent", Role::HomeAgent), ("foreign-agent", Role::ForeignAgent)];
 
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("hmac-md5", Algorithm::HmacMd5),
@@ -60,6 +76,7 @@ const TOLERANCE: u8 = 7;
 pub(super) fn read<'i>(
     sections: Vec<Section<'i, '_>>,
     folder: &Path,
+    default_role: Role,
     problems: &Problems<'i>,
     warnings: &mut Vec<String>,
 ) -> Vec<AssociationConfig> {
@@ -67,7 +84,7 @@ pub(super) fn read<'i>(
     let mut associations = Vec::new();
     for section in sections {
         let span = section.span().clone();
-        let Some(association) = read_one(section, folder, warnings) else { continue };
+        let Some(association) = read_one(section, folder, default_role, warnings) else { continue };
         let name = (association.peer.clone(), association.spi);
         if !names.insert(name) {
             let (peer, spi) = (&association.peer, association.spi);
@@ -81,6 +98,7 @@ pub(super) fn read<'i>(
 fn read_one(
     mut section: Section<'_, '_>,
     folder: &Path,
+    default_role: Role,
     warnings: &mut Vec<String>,
 ) -> Option<AssociationConfig> {
     const PEER: &str =
@@ -106,12 +124,13 @@ fn read_one(
     let replay = section.word("replay", REPLAY).unwrap_or(ReplayProtection::Timestamps);
     let tolerance = section.integer("tolerance", 1..=255, " seconds");
     let tolerance = tolerance.and_then(|seconds| u8::try_from(seconds).ok()).unwrap_or(TOLERANCE);
+    let role = section.word("agent", ROLES).unwrap_or(default_role);
     section.finish();
     let (peer, spi, key) = (peer?, spi?, key?);
     if spi.is_reserved() {
         warnings.push(format!("the association with {peer} uses the reserved SPI {spi}"));
     }
-    Some(AssociationConfig { peer, spi, algorithm, key, replay, tolerance, is_inline })
+    Some(AssociationConfig { peer, spi, algorithm, key, replay, tolerance, role, is_inline })
 }
 
 fn identity(text: &str) -> Option<Identity> {

@@ -17,9 +17,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use ::store::Role;
 use toml::de::DeTable;
 
-pub(crate) use association::AssociationConfig;
+pub(crate) use association::{AssociationConfig, ROLE};
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use foreign_agent::ForeignAgentSection;
 pub(crate) use home_agent::HomeAgentSection;
@@ -94,8 +95,6 @@ impl Config {
             file.missing("snmp.state-file", "a path, because the store is another process's");
         }
         let home_agent = file.section("home-agent").map(home_agent::read);
-        let associations =
-            association::read(file.sections("association"), folder, problems, &mut warnings);
         let foreign_agent_at = file.key_span("foreign-agent").unwrap_or_default();
         let foreign_agent = file.section("foreign-agent").map(foreign_agent::read);
         if let (Some(home), Some(foreign)) = (&home_agent, &foreign_agent)
@@ -104,6 +103,12 @@ impl Config {
             let message = "`foreign-agent` and `home-agent` are at one address: expected one each";
             problems.add(&foreign_agent_at, message);
         }
+        let role = match (&home_agent, &foreign_agent) {
+            (None, Some(_)) => Role::ForeignAgent,
+            _ => Role::HomeAgent,
+        };
+        let associations = file.sections("association");
+        let associations = association::read(associations, folder, role, problems, &mut warnings);
         if let Some(section) = file.section("mobile-node") {
             problems.add(section.span(), "`[mobile-node]` is not supported yet");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mobility::{MobileNode, MobileNodeConfig, SecurityAssociation};
-use store::{Algorithm, Identity, ReplayProtection};
+use store::{Algorithm, Identity, ReplayProtection, Role};
 use tokio::task::JoinHandle;
 use tracing::error;
 use wire::{AuthenticationAlgorithm, Lifetime, Nai, SecretKey, Spi};
@@ -70,6 +70,7 @@ impl Peer {
             key: self.key.clone(),
             replay,
             tolerance: TOLERANCE_SECONDS,
+            role: Role::HomeAgent,
             is_inline: true,
         }
     }

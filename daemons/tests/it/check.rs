@@ -145,4 +145,4 @@ fn the_example_file_is_good_and_names_every_key() {
 }
 
 /// Known, and told about in words.
-const LATER: &[&str] = &["key", "allow-reserved-spi", "auth-password", "priv-password"];
+const LATER: &[&str] = &["context", "key", "allow-reserved-spi", "auth-password", "priv-password"];

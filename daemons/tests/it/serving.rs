@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use store::{
-    Association, Binding, Instance, InstanceState, OpenOptions, Snapshot, Store, StoreUrl,
+    Association, Binding, Instance, InstanceState, OpenOptions, Role, Snapshot, Store, StoreUrl,
+    Visitor,
 };
 use wire::{
     AuthenticationAlgorithm, Code, Flags, Identification, Lifetime, RegistrationReply,
@@ -74,14 +75,24 @@ impl Site {
 
 /// A request of the node at `home_address`, made now.
 fn request(home_address: Ipv4Addr, site: &Site) -> Vec<u8> {
+    let flags = Flags(Flags::DECAPSULATION_BY_MOBILE_NODE);
+    request_from(home_address, HOME_AGENT, flags, site)
+}
+
+fn request_from(
+    home_address: Ipv4Addr,
+    care_of_address: Ipv4Addr,
+    flags: Flags,
+    site: &Site,
+) -> Vec<u8> {
     let since_1900 =
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(2_208_988_800);
     let request = RegistrationRequest {
-        flags: Flags(Flags::DECAPSULATION_BY_MOBILE_NODE),
+        flags,
         lifetime: Lifetime(900),
         home_address,
         home_agent: *site.home_agent.ip(),
-        care_of_address: HOME_AGENT,
+        care_of_address,
         identification: Identification::from_halves(
             u32::try_from(since_1900.as_secs() & u64::from(u32::MAX)).unwrap(),
             since_1900.subsec_nanos().wrapping_mul(4),
@@ -97,9 +108,17 @@ fn request(home_address: Ipv4Addr, site: &Site) -> Vec<u8> {
 
 /// Sends `octets`; the reply, or nothing if none comes in time.
 fn exchange(octets: &[u8], site: &Site, patience: Duration) -> Option<RegistrationReply> {
+    exchange_with(site.home_agent, octets, patience)
+}
+
+fn exchange_with(
+    agent: SocketAddrV4,
+    octets: &[u8],
+    patience: Duration,
+) -> Option<RegistrationReply> {
     let socket = UdpSocket::bind((HOME_AGENT, 0)).unwrap();
     socket.set_read_timeout(Some(patience)).unwrap();
-    socket.send_to(octets, site.home_agent).unwrap();
+    socket.send_to(octets, agent).unwrap();
     let mut buffer = [0; 2048];
     let length = socket.recv(&mut buffer).ok()?;
     Some(RegistrationReply::parse(&buffer[..length]).unwrap().0)
@@ -189,6 +208,49 @@ fn a_hang_up_applies_associations_and_refuses_a_wrong_file() {
     let peers: Vec<String> =
         snapshot.rows::<Association>().iter().map(|row| row.peer.to_string()).collect();
     assert_eq!(peers, ["10.99.0.2"]);
+}
+
+#[test]
+fn a_foreign_agent_in_a_process_of_its_own_relays_and_sees_one_store() {
+    let home_address = Ipv4Addr::new(10, 99, 0, 1);
+    let site = Site::new(&[home_address]);
+    let home = site.start();
+    let visited = Ipv4Addr::new(127, 0, 0, 2);
+    let foreign_agent = SocketAddrV4::new(visited, site.home_agent.port());
+    let config = site.files.write(
+        "foreign.toml",
+        &format!(
+            "[store]\nconnect = \"unix:{}\"\n[daemon]\nname = \"visited\"\n[foreign-agent]\naddress = \"{visited}\"\nport = {port}\nhome-agent-port = {port}\n",
+            site.files.path("store.sock"),
+            port = foreign_agent.port()
+        ),
+    );
+    let foreign = Running::start(&["run", "--config", &config], &[]);
+    foreign.wait_for("serving");
+    let octets = request_from(home_address, visited, Flags(0), &site);
+    let reply = exchange_with(foreign_agent, &octets, Duration::from_secs(10)).unwrap();
+    assert_eq!(reply.code, Code::ACCEPTED);
+    assert_eq!(foreign.end(Signal::TERM), 0);
+    assert_eq!(home.end(Signal::TERM), 0);
+    let snapshot = site.snapshot();
+    let binding = snapshot.rows::<Binding>().iter().next().cloned().unwrap();
+    assert_eq!((binding.care_of_address, binding.foreign_agent), (visited, Some(visited)));
+    let visitor = snapshot.rows::<Visitor>().iter().next().cloned().unwrap();
+    assert_eq!((visitor.home_address, visitor.home_agent), (home_address, *site.home_agent.ip()));
+    let roles: Vec<_> = snapshot.rows::<Instance>().iter().map(|row| row.roles.clone()).collect();
+    assert_eq!(roles, [vec![Role::HomeAgent, Role::Store], vec![Role::ForeignAgent]]);
+}
+
+#[test]
+fn without_the_process_that_owns_the_store_there_is_no_start() {
+    let files = Files::new();
+    let config = files.write(
+        "mip4d.toml",
+        &format!("[store]\nconnect = \"unix:{}\"\n", files.path("store.sock")),
+    );
+    let done = mip4d(&["run", "--config", &config]);
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    assert!(done.stderr.contains("store.sock"), "{}", done.stderr);
 }
 
 #[test]
