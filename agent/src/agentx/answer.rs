@@ -38,7 +38,7 @@ pub(super) struct Reading<'a> {
     pub(super) context: Context<'a>,
 }
 
-impl<'a> Reading<'a> {
+impl Reading<'_> {
     /// §7.2.3.1
     pub(super) fn get(self, ranges: &[SearchRange]) -> Answer {
         let mut answer = Answer::empty();
