@@ -42,7 +42,7 @@ impl Explain {
         }
         let mut findings: Vec<Finding> = associations.iter().map(association).collect();
         if associations.is_empty() {
-            let hint = "`association add` makes one; without it every request is denied 131";
+            let hint = "`association add` makes one; without it no request is answered";
             findings.push(Finding::new("association", "there is none for this node").hint(hint));
         }
         for node in &nodes {
