@@ -89,3 +89,6 @@ async fn expire_views(server: &Server) {
         server.views.expire();
     }
 }
+
+#[cfg(test)]
+mod tests;
