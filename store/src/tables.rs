@@ -130,6 +130,23 @@ impl<R: Row> Rows<R> {
         old.is_some()
     }
 
+    /// A whole table at once: less work than row by row, and fuller nodes.
+    fn build(rows: Vec<(Arc<R>, Stamp)>) -> Self {
+        let entries = rows.into_iter().map(|(row, stamp)| {
+            let Stamp { created, modified, version } = stamp;
+            (row.key(), Entry { row, created, modified, version })
+        });
+        let mut entries: Vec<_> = entries.collect();
+        // Checkpoints are in this order already, which costs one comparison a row.
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut map = OrdMap::new();
+        for (key, entry) in packed(entries) {
+            map.insert(key, entry);
+        }
+        let orders = R::Orders::build(&map);
+        Self { map, orders }
+    }
+
     pub(crate) fn map(&self) -> &OrdMap<R::Key, Entry<R>> {
         &self.map
     }
@@ -137,6 +154,27 @@ impl<R: Row> Rows<R> {
     pub(crate) fn orders(&self) -> &R::Orders {
         &self.orders
     }
+}
+
+/// Orders what is sorted so that a B-tree filled with it has full nodes.
+///
+/// Ascending insertion leaves every node half full, having split it at its
+/// middle; every second item first, and the others fit into the gaps.
+pub(crate) fn packed<T>(sorted: Vec<T>) -> impl Iterator<Item = T> {
+    let mut others = Vec::with_capacity(sorted.len() / 2);
+    let mut sorted = sorted.into_iter();
+    let mut first = true;
+    std::iter::from_fn(move || {
+        if first {
+            if let Some(item) = sorted.next() {
+                others.extend(sorted.next());
+                return Some(item);
+            }
+            first = false;
+            others.reverse();
+        }
+        others.pop()
+    })
 }
 
 mod sealed {
@@ -277,6 +315,15 @@ macro_rules! tables {
                     }
                 }
                 Event { revision: at, changes: changes.into(), stamps: stamps.into() }
+            }
+
+            /// All tables at once, of rows in any order.
+            pub(crate) fn build(rows: Vec<(AnyRow, Stamp)>) -> Self {
+                $(let mut $field = Vec::new();)*
+                for (row, stamp) in rows {
+                    match row { $(AnyRow::$row(row) => $field.push((row, stamp)),)* }
+                }
+                Self { $($field: Rows::build($field),)* }
             }
 
             /// Puts a row back as it was, with what was known of it.

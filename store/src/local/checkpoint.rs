@@ -1,4 +1,4 @@
-//! The checkpoint: all rows at one revision, in a sled tree that is never written again.
+//! The checkpoint: all rows at one revision, in sled trees that are never written again.
 //!
 //! Each checkpoint is a folder of its own, filled once, synced file by file by
 //! us (sled's `flush` is not a sync), read back whole, and then named, with its
@@ -6,7 +6,7 @@
 //! replaces the one before by a rename. So nothing rests on how sled recovers:
 //! its files are verified before it sees them, and its answer afterwards.
 //!
-//! The tree maps page numbers to pages: a CRC-32C, then items, about 8 KiB of
+//! The trees map page numbers to pages: a CRC-32C, then items, about 8 KiB of
 //! them. A page for each row would take five times as long to write and to read.
 
 use std::collections::BTreeMap;
@@ -28,6 +28,10 @@ use crate::{OpenError, Revision};
 
 /// How large a page grows before the next is begun; sled keeps values of this size inline.
 const PAGE: usize = 8 * 1024;
+/// How many pages a database gets before the next is begun. Reading a database
+/// takes as much memory as it holds, whatever its cache is said to be; freed,
+/// that memory serves for the next one, and for rows.
+const PART_PAGES: u64 = 2048;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
 pub(crate) const MANIFEST: &str = "checkpoint.json";
 
@@ -251,7 +255,8 @@ pub(crate) fn remove_others(
 
 /// Fills a new sled database with all of `state`.
 fn fill(folder: &Path, state: &State, stop: &AtomicBool) -> Result<Totals, String> {
-    let database = open_sled(folder)?;
+    fs::create_dir(folder).map_err(|error| error.to_string())?;
+    let mut database = open_sled(&part(folder, 0))?;
     let mut totals = Totals::default();
     let mut page = Vec::with_capacity(PAGE * 2);
     let filled = state.each(&mut |item| {
@@ -259,8 +264,14 @@ fn fill(folder: &Path, state: &State, stop: &AtomicBool) -> Result<Totals, Strin
         if stop.load(Ordering::Relaxed) {
             return Err(io::Error::other("the store is closing"));
         }
-        if page.len() >= PAGE {
-            write_page(&database, &mut page, &mut totals).map_err(io::Error::other)?;
+        if page.len() < PAGE {
+            return Ok(());
+        }
+        write_page(&database, &mut page, &mut totals).map_err(io::Error::other)?;
+        if totals.pages % PART_PAGES == 0 {
+            database.flush().map_err(io::Error::other)?;
+            let next = part(folder, totals.pages / PART_PAGES);
+            database = open_sled(&next).map_err(io::Error::other)?;
         }
         Ok(())
     });
@@ -277,6 +288,11 @@ fn write_page(database: &sled::Db, items: &mut Vec<u8>, totals: &mut Totals) -> 
     items.clear();
     database.insert(totals.pages.to_be_bytes(), &page[..]).map_err(|error| error.to_string())?;
     totals.count(&page).map(|_| ()).ok_or_else(|| "a page does not parse".to_owned())
+}
+
+/// The folder of one sled database of a checkpoint.
+pub(crate) fn part(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:04}"))
 }
 
 pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {

@@ -8,7 +8,7 @@ use super::checkpoint::{self, Manifest, Totals};
 use super::state::{Decoded, State, decode};
 use crate::journal::item::Item;
 use crate::journal::{self, Layout, mark};
-use crate::{Event, OpenError, Revision};
+use crate::{Event, OpenError, Revision, Tables};
 
 /// How many pages may wait between two threads.
 const PAGES_WAITING_MAX: usize = 64;
@@ -125,15 +125,21 @@ fn deal_pages(folder: &Path, decoders: &[SyncSender<Vec<u8>>]) -> Result<Totals,
     Ok(totals)
 }
 
-/// Reads every page of the sled database in `folder`, in order, until `each` fails.
+/// Reads every page of the sled databases in `folder`, in order, until `each` fails.
 pub(crate) fn pages(
     folder: &Path,
     each: &mut dyn FnMut(&[u8]) -> Result<(), ()>,
 ) -> Result<(), String> {
-    let database = checkpoint::open_sled(folder)?;
-    for page in database.iter() {
-        let (number, page) = page.map_err(|error| error.to_string())?;
-        each(&page).map_err(|()| format!("page {number:?} is bad"))?;
+    for number in 0.. {
+        let part = checkpoint::part(folder, number);
+        if !part.is_dir() {
+            break;
+        }
+        let database = checkpoint::open_sled(&part)?;
+        for page in database.iter() {
+            let (number, page) = page.map_err(|error| error.to_string())?;
+            each(&page).map_err(|()| format!("page {number:?} is bad"))?;
+        }
     }
     Ok(())
 }
@@ -155,11 +161,16 @@ fn decode_pages(pages: &Receiver<Vec<u8>>, rows: &SyncSender<Rows>) {
 /// Takes rows from the decoders in the order the pages were dealt.
 fn insert_rows(decoders: &[Receiver<Rows>]) -> Result<State, String> {
     let mut state = State::default();
+    let mut all = Vec::new();
     for rows in decoders.iter().cycle() {
         let Ok(rows) = rows.recv() else { break };
         for decoded in rows? {
-            state.restore(decoded);
+            match decoded {
+                Decoded::Row(row, stamp) => all.push((row, stamp)),
+                other => state.restore(other),
+            }
         }
     }
+    state.snapshot.tables = Tables::build(all);
     Ok(state)
 }

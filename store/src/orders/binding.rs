@@ -103,6 +103,22 @@ impl Orders<Binding> for BindingOrders {
             _ => {}
         }
     }
+
+    fn build(rows: &OrdMap<BindingKey, Entry<Binding>>) -> Self {
+        let all = || rows.values().map(|entry| &entry.row);
+        let mut home_agents = OrdMap::new();
+        let mut pairs = Vec::with_capacity(rows.len());
+        for row in all() {
+            *home_agents.entry(row.home_agent).or_insert(0) += 1;
+            pairs.push((row.home_address, row.care_of_address));
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let care_of_address = Order::build(all());
+        let expiry = Order::build(all());
+        let nai = Order::build(all());
+        Self { expiry, nai, care_of_address, home_agents, pairs: pairs.len() }
+    }
 }
 
 impl BindingOrders {

@@ -18,6 +18,7 @@ use imbl::{OrdMap, OrdSet};
 pub use binding::{BindingOrders, MibIndex};
 pub use visitor::VisitorOrders;
 
+use crate::tables::packed;
 use crate::{Entry, Row};
 
 /// The orders of one table beside that of its keys; kept up by `Rows`.
@@ -29,6 +30,15 @@ pub trait Orders<R: Row>: Clone + Default + fmt::Debug + Send + Sync {
         old: Option<&Arc<R>>,
         new: Option<&Arc<R>>,
     );
+
+    /// The orders of a whole table.
+    fn build(rows: &OrdMap<R::Key, Entry<R>>) -> Self {
+        let mut orders = Self::default();
+        for entry in rows.values() {
+            orders.replace(rows, None, Some(&entry.row));
+        }
+        orders
+    }
 }
 
 /// Tables that are only read by key.
@@ -40,6 +50,8 @@ impl<R: Row> Orders<R> for () {
         _new: Option<&Arc<R>>,
     ) {
     }
+
+    fn build(_rows: &OrdMap<R::Key, Entry<R>>) -> Self {}
 }
 
 /// What rows are sorted by in one order.
@@ -75,6 +87,16 @@ impl<R: 'static, B: By<R>> Order<R, B> {
             // Replaces the old row if both have the same place.
             self.places.insert(new);
         }
+    }
+
+    fn build<'a>(rows: impl Iterator<Item = &'a Arc<R>>) -> Self {
+        let mut places: Vec<_> = rows.filter_map(Place::of).collect();
+        places.sort();
+        let mut order = Self::default();
+        for place in packed(places) {
+            order.places.insert(place);
+        }
+        order
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<R>> {
