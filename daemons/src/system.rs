@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::thread::JoinHandle;
 
-use agent::Engine;
+use agent::agentx::{Subagent, SubagentConfig};
+use agent::{Engine, LocalFacts};
 use anyhow::{Context as _, anyhow};
 use mobility::{ForeignAgent, HomeAgent};
 use rustix::io::Errno;
@@ -13,8 +14,9 @@ use tracing::{info, warn};
 
 use crate::associations;
 use crate::clock::Clock;
-use crate::config::{Config, ForeignAgentSection, StoreConfig};
+use crate::config::{Config, ForeignAgentSection, MasterAddress, StoreConfig};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
+use crate::driver::agentx::SubagentDriver;
 use crate::driver::{Shutdown, Stop, snmp};
 use crate::exit::{ExitStatus, Failure};
 use crate::instance::{self, InstanceKeeper, Predecessor};
@@ -142,8 +144,12 @@ impl System {
             let Self { store, clock, shutdown, .. } = &system;
             let state = EngineState::start(&state_path(config)?)?;
             let engine = Engine::new(engine_config(snmp, &state, clock)?);
+            let subagent = match &snmp.agentx {
+                Some(master) => Some(system.subagent(master)?),
+                None => None,
+            };
             let (store, clock, shutdown) = (store.clone(), clock.clone(), shutdown.clone());
-            system.snmp = Some(snmp::spawn(engine, bound.snmp, store, clock, shutdown)?);
+            system.snmp = Some(snmp::spawn(engine, bound.snmp, subagent, store, clock, shutdown)?);
         }
         if let StoreConfig::Owned { .. } = &config.store {
             system.server = Some(StoreServer::start(&config.store, &system.store)?);
@@ -156,6 +162,24 @@ impl System {
         });
         info!(instance = name, "serving");
         Ok(system)
+    }
+
+    /// What serves through the master agent at `master`.
+    fn subagent(&self, master: &MasterAddress) -> anyhow::Result<SubagentDriver> {
+        let now = self.clock.now();
+        let [a, b, c, d, e, f, g, h, ..] = seed()?;
+        let config = SubagentConfig {
+            description: format!("mip4d {} {}", env!("CARGO_PKG_VERSION"), self.instance.name()),
+            seed: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            local: LocalFacts { started: now.uptime, ..LocalFacts::default() },
+            ..SubagentConfig::default()
+        };
+        Ok(SubagentDriver {
+            subagent: Subagent::new(config, now),
+            master: master.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     async fn start_agent<M: MobilityAgent>(&mut self, machine: M, sockets: Sockets) {

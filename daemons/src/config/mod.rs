@@ -1,5 +1,6 @@
 //! The configuration file: TOML, read whole and checked whole before anything acts on it.
 
+mod agentx;
 mod association;
 mod daemon;
 mod foreign_agent;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use ::store::Role;
 use toml::de::DeTable;
 
+pub(crate) use agentx::MasterAddress;
 pub(crate) use association::{AssociationConfig, ROLE};
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use foreign_agent::ForeignAgentSection;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::agentx::MasterAddress;
 use super::section::Section;
 use super::snmp_user::{self, UserConfig};
 
@@ -16,6 +17,8 @@ pub(crate) struct SnmpConfig {
     pub(crate) contact: String,
     pub(crate) name: Option<String>,
     pub(crate) location: String,
+    /// The master agent that serves our objects too.
+    pub(crate) agentx: Option<MasterAddress>,
     pub(crate) communities: Vec<CommunityConfig>,
     pub(crate) users: Vec<UserConfig>,
     /// Where the engine keeps what belongs to it alone; beside the store by default.
@@ -82,11 +85,9 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
     let contact = display_string("contact").unwrap_or_default();
     let name = display_string("name");
     let location = display_string("location").unwrap_or_default();
-    if section.key_span("agentx").is_some() {
-        let agentx = section.take("agentx");
-        let span = agentx.map_or(0..0, |value| value.span);
-        section.problems.add(&span, "`snmp.agentx` is not supported yet");
-    }
+    let agentx = section.parsed("agentx", "`unix:PATH` or `tcp:ADDRESS:PORT`", |value| {
+        value.as_str().and_then(|text| text.parse().ok())
+    });
     let communities = section.sections("community").into_iter().filter_map(community).collect();
     let users = snmp_user::read(section.sections("user"), folder, section.problems);
     let state_file = section.string("state-file", "a path").map(|path| folder.join(path));
@@ -96,6 +97,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
         contact,
         name,
         location,
+        agentx,
         communities,
         users,
         state_file,

@@ -13,13 +13,15 @@ use tokio::task::{LocalSet, spawn_local};
 use tracing::{error, info, trace, warn};
 
 use super::Shutdown;
+use super::agentx::SubagentDriver;
 use crate::clock::Clock;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, into_tokio};
 
-/// Serves `sockets` in a thread, until it is told to stop.
+/// Serves `sockets`, and a master agent if there is one, in a thread until it is told to stop.
 pub(crate) fn spawn(
     engine: Engine,
     sockets: Vec<std::net::UdpSocket>,
+    subagent: Option<SubagentDriver>,
     store: Store,
     clock: Clock,
     shutdown: Shutdown,
@@ -40,6 +42,9 @@ pub(crate) fn spawn(
                     error!("SNMP: {error:#}");
                 }
             });
+        }
+        if let Some(subagent) = subagent {
+            local.spawn_local(subagent.run(shutdown));
         }
         runtime.block_on(local);
     };

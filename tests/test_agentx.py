@@ -1,0 +1,188 @@
+"""Our objects through a real `snmpd`, the master agent (RFC 2741)."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import MIP, MODULES, Process, free_port, wait_until
+from node import KEY, Node
+
+SNMPD = "/usr/sbin/snmpd"
+# Below the longest wait between two attempts to connect, and above it what tests on a slow machine need.
+BACK_SECONDS = 25
+
+pytestmark = pytest.mark.skipif(not os.path.exists(SNMPD), reason="there is no snmpd")
+
+NODES = 12
+NAMES = [f"10.99.0.{number}" for number in range(1, NODES + 1)]
+
+
+class Master:
+    """`snmpd` with an AgentX socket, which can be killed and started again."""
+
+    def __init__(self, directory, socket):
+        self.directory, self.socket = directory, socket
+        self.port = free_port()
+        self.config = directory / "snmpd.conf"
+        address = socket if socket.startswith("tcp:") else socket.removeprefix("unix:")
+        self.config.write_text(
+            f"rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\nmaster agentx\nagentXSocket {address}\n"
+            f"agentaddress udp:127.0.0.1:{self.port}\n"
+        )
+        self.process = None
+
+    def start(self):
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.directory / "persistent"), "SNMPCONFPATH": "/nonexistent"}
+        self.process = Process(
+            [SNMPD, "-f", "-Le", "-C", "-c", str(self.config), "-p", str(self.directory / "snmpd.pid"),
+             "-I", "-smux"],
+            env=environment,
+        )
+        return self
+
+    def kill(self, with_signal=signal.SIGKILL):
+        if self.process:
+            self.process.kill(with_signal)
+
+    def tool(self, tool, *arguments, community="public", version="2c", timeout=60):
+        return subprocess.run(
+            [tool, "-v", version, "-c", community, "-M", str(MODULES), "-m", "", "-On", "-t", "2", "-r", "2",
+             f"udp:127.0.0.1:{self.port}", *arguments],
+            capture_output=True, text=True, timeout=timeout,
+        )
+
+    def walk(self, tool="snmpwalk", root=MIP):
+        done = self.tool(tool, root)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def serves_ours(self):
+        done = self.tool("snmpget", f"{MIP}.1.1.1.0")
+        return done.returncode == 0 and "No Such" not in done.stdout and done.stdout
+
+    def wait_until_ours(self):
+        wait_until(self.serves_ours, seconds=BACK_SECONDS, what="our subtree at the master")
+
+
+def steady(lines):
+    """Lines without the values that go on with time."""
+    return [line for line in lines if not re.search(r"= (Timeticks|Counter32)|TimeRemaining", line)]
+
+
+def names(lines):
+    return [line.split(" = ")[0] for line in lines if line.startswith(".")]
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def served(daemon, tmp_path, request):
+    yield from serve(daemon, tmp_path, request.param)
+
+
+@pytest.fixture
+def served_by_unix(daemon, tmp_path):
+    yield from serve(daemon, tmp_path, "unix")
+
+
+def serve(daemon, tmp_path, transport):
+    """A home agent with bindings, and a master in front of it."""
+    socket = f"unix:{tmp_path}/master"
+    if transport == "tcp":
+        import socket as sockets
+
+        socket = f"tcp:127.0.0.1:{free_port(sockets.SOCK_STREAM)}"
+    associations = [{"peer": name, "spi": 1000, "algorithm": "hmac-md5", "key": KEY.hex()} for name in NAMES]
+    home_agent = daemon(associations=associations)
+    text = home_agent.config.read_text()
+    home_agent.config.write_text(text.replace("[snmp]\n", f'[snmp]\nagentx = "{socket}"\n'))
+    home_agent.start()
+    for name in NAMES:
+        assert Node(("127.0.0.1", home_agent.mip_port), name).register(lifetime=1800).code == 0
+    master = Master(tmp_path, socket).start()
+    try:
+        master.wait_until_ours()
+        yield home_agent, master
+    finally:
+        master.kill()
+
+
+def direct(home_agent, root=MIP):
+    return home_agent.snmp("snmpwalk", root, options=("-On", "-m", ""))
+
+
+def test_a_walk_through_the_master_is_the_direct_walk(served):
+    home_agent, master = served
+    time.sleep(1.5)  # Counters are written with the second.
+    through = master.walk()
+    assert names(through) == names(direct(home_agent))
+    assert steady(through) == steady(direct(home_agent))
+    assert steady(master.walk("snmpbulkwalk")) == steady(through)
+    bindings = [line for line in through if line.startswith(f".{MIP}.1.4.1.")]
+    assert len(through) > 100, bindings
+    # The system group is the master's.
+    (system,) = master.walk(root="1.3.6.1.2.1.1.1.0")
+    assert "mip4d" not in system
+
+
+def test_a_master_that_is_restarted_has_our_subtree_again(served):
+    home_agent, master = served
+    before = names(master.walk())
+    for round_ in range(5):
+        master.kill(signal.SIGKILL if round_ % 2 else signal.SIGTERM)
+        master.start()
+        started = time.monotonic()
+        master.wait_until_ours()
+        assert time.monotonic() - started < BACK_SECONDS
+        assert names(master.walk()) == before
+    assert home_agent.alive()
+
+
+def test_a_master_may_stay_away_for_a_while(served_by_unix):
+    home_agent, master = served_by_unix
+    master.kill()
+    time.sleep(6)
+    assert home_agent.counter("haRegistrationAccepted") == NODES
+    master.start()
+    master.wait_until_ours()
+
+
+def test_a_master_that_is_killed_in_the_middle_of_a_walk(served_by_unix):
+    home_agent, master = served_by_unix
+    for delay in (0.0, 0.01, 0.03):
+        walk = threading.Thread(target=master.tool, args=("snmpwalk", MIP))
+        walk.start()
+        time.sleep(delay)
+        master.kill()
+        walk.join(timeout=60)
+        master.start()
+        master.wait_until_ours()
+    assert home_agent.alive()
+    assert names(master.walk()) == names(direct(home_agent))
+
+
+def test_a_master_that_stops_for_a_while_goes_on(served_by_unix):
+    _, master = served_by_unix
+    os.kill(master.process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(master.process.pid, signal.SIGCONT)
+    master.wait_until_ours()
+
+
+def test_a_write_through_the_master_is_refused(served_by_unix):
+    _, master = served_by_unix
+    done = master.tool("snmpset", f"{MIP}.1.1.2.0", "i", "2", community="private")
+    assert done.returncode != 0
+    assert "notWritable" in done.stderr, done.stderr
+    master.wait_until_ours()
+
+
+def test_the_subtree_is_gone_when_the_daemon_stops_and_back_when_it_starts(served_by_unix):
+    home_agent, master = served_by_unix
+    assert home_agent.stop() == 0
+    assert "No Such" in master.tool("snmpget", f"{MIP}.1.1.1.0").stdout
+    home_agent.start()
+    master.wait_until_ours()
