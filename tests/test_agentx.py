@@ -105,9 +105,17 @@ def serve(daemon, tmp_path, transport):
     master = Master(tmp_path, socket).start()
     try:
         master.wait_until_ours()
+        wait_until(lambda: is_settled(home_agent), what="the counters in the store")
         yield home_agent, master
     finally:
         master.kill()
+
+
+def is_settled(home_agent):
+    """Whether all rows are there: those of counters are written a little later."""
+    before = names(direct(home_agent))
+    time.sleep(1.2)
+    return names(direct(home_agent)) == before
 
 
 def direct(home_agent, root=MIP):
@@ -116,7 +124,6 @@ def direct(home_agent, root=MIP):
 
 def test_a_walk_through_the_master_is_the_direct_walk(served):
     home_agent, master = served
-    time.sleep(1.5)  # Counters are written with the second.
     through = master.walk()
     assert names(through) == names(direct(home_agent))
     assert steady(through) == steady(direct(home_agent))
