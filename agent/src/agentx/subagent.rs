@@ -23,7 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// `snmpTrapOID.0` (RFC 3418 §2)
 const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
-/// `c.reason`: reasonTimeouts and reasonShutdown (§6.2.2).
+/// `c.reason`: `reasonTimeouts` and `reasonShutdown` (§6.2.2).
 const REASON_TIMEOUTS: u8 = 4;
 const REASON_SHUTDOWN: u8 = 5;
 
