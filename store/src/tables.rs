@@ -43,6 +43,11 @@ pub trait Row: TableOf + Clone + fmt::Debug + Serialize + DeserializeOwned {
     const TABLE: Table;
 
     fn key(&self) -> Self::Key;
+
+    /// Reads its stored form.
+    fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(octets)
+    }
 }
 
 /// A row with what the store knows about it.
@@ -231,7 +236,7 @@ macro_rules! tables {
             /// Reads the stored form of a row of `table`.
             pub fn decode(table: Table, octets: &[u8]) -> Result<Self, serde_json::Error> {
                 Ok(match table {
-                    $(Table::$table => Self::$row(Arc::new(serde_json::from_slice(octets)?)),)*
+                    $(Table::$table => Self::$row(Arc::new(<$row as Row>::decode(octets)?)),)*
                 })
             }
         }

@@ -6,7 +6,7 @@
 //! replaces the one before by a rename. So nothing rests on how sled recovers:
 //! its files are verified before it sees them, and its answer afterwards.
 //!
-//! The trees map page numbers to pages: a CRC-32C, then items, about 8 KiB of
+//! The trees map page numbers to pages: a CRC-32C, then items, about 24 KiB of
 //! them. A page for each row would take five times as long to write and to read.
 
 use std::collections::BTreeMap;
@@ -26,12 +26,13 @@ use crate::journal::item::Item;
 use crate::journal::segment::FORMAT;
 use crate::{OpenError, Revision};
 
-/// How large a page grows before the next is begun; sled keeps values of this size inline.
-const PAGE: usize = 8 * 1024;
+/// How large a page grows before the next is begun. Smaller ones cost disk:
+/// sled writes each of its nodes anew for every value that is added to it.
+const PAGE: usize = 24 * 1024;
 /// How many pages a database gets before the next is begun. Reading a database
 /// takes as much memory as it holds, whatever its cache is said to be; freed,
 /// that memory serves for the next one, and for rows.
-const PART_PAGES: u64 = 2048;
+const PART_PAGES: u64 = 1024;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
 pub(crate) const MANIFEST: &str = "checkpoint.json";
 

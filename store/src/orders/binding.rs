@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::thread;
 
 use imbl::OrdMap;
 use wire::Nai;
@@ -114,9 +115,13 @@ impl Orders<Binding> for BindingOrders {
         }
         pairs.sort_unstable();
         pairs.dedup();
-        let care_of_address = Order::build(all());
-        let expiry = Order::build(all());
-        let nai = Order::build(all());
+        let (expiry, nai, care_of_address) = thread::scope(|scope| {
+            let expiry = scope.spawn(|| Order::build(all()));
+            let nai = scope.spawn(|| Order::build(all()));
+            let care_of_address = Order::build(all());
+            // A panic in there is one of ours; let it go on here.
+            (join(expiry), join(nai), care_of_address)
+        });
         Self { expiry, nai, care_of_address, home_agents, pairs: pairs.len() }
     }
 }
@@ -140,6 +145,10 @@ impl BindingOrders {
                 .map(|(_, entry)| &entry.row)
         })
     }
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn first_key(

@@ -45,6 +45,37 @@ pub struct Binding {
     pub unknown: Unknown,
 }
 
+/// [`Binding`] without fields that this version does not know.
+///
+/// `flatten` buffers every field of every row, which is half the time that
+/// loading a million bindings takes; rows of this version need none of it.
+#[derive(Deserialize)]
+#[serde(remote = "Binding", deny_unknown_fields)]
+struct Known {
+    home_agent: Ipv4Addr,
+    home_address: Ipv4Addr,
+    care_of_address: Ipv4Addr,
+    #[serde(default)]
+    nai: Option<Nai>,
+    instance: String,
+    source: SocketAddrV4,
+    local: SocketAddrV4,
+    #[serde(default)]
+    foreign_agent: Option<Ipv4Addr>,
+    flags: Flags,
+    spi: Spi,
+    identification: Identification,
+    lifetime_granted: Lifetime,
+    created_at: UtcTime,
+    registered_at: UtcTime,
+    #[serde(default)]
+    expires_at: Option<UtcTime>,
+    #[serde(default)]
+    revocation: Option<RevocationSupport>,
+    #[serde(skip)]
+    unknown: Unknown,
+}
+
 /// What both sides said in their Revocation Support Extensions (RFC 3543 §3.2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct RevocationSupport {
@@ -108,6 +139,14 @@ impl Row for Binding {
     type Orders = BindingOrders;
     const TABLE: Table = Table::Bindings;
 
+    fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(octets);
+        match Known::deserialize(&mut deserializer) {
+            Ok(row) if deserializer.end().is_ok() => Ok(row),
+            _ => serde_json::from_slice(octets),
+        }
+    }
+
     fn key(&self) -> BindingKey {
         BindingKey {
             home_agent: self.home_agent,
@@ -115,5 +154,32 @@ impl Row for Binding {
             care_of_address: self.care_of_address,
             nai: self.nai.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::testing::binding;
+
+    #[test]
+    fn rows_decode_the_same_with_and_without_unknown_fields() {
+        let mut row = binding(7, Ipv4Addr::new(192, 168, 0, 1), Some("node@example.com"));
+        row.revocation = Some(RevocationSupport {
+            peer_inform: true,
+            own_inform: false,
+            peer_timestamp: 1,
+            own_timestamp: 2,
+        });
+        let octets = serde_json::to_vec(&row).unwrap();
+        assert_eq!(Binding::decode(&octets).unwrap(), row);
+        assert_eq!(serde_json::from_slice::<Binding>(&octets).unwrap(), row);
+        row.unknown.0.insert("mood".to_owned(), "good".into());
+        let octets = serde_json::to_vec(&row).unwrap();
+        assert_eq!(Binding::decode(&octets).unwrap(), row);
+        assert!(Binding::decode(b"{}").is_err());
+        assert!(Binding::decode(&[&octets[..], b"x"].concat()).is_err());
     }
 }
