@@ -311,6 +311,11 @@ impl Disk {
             Op::SyncDirectory(directory) => self.sync_names(directory),
             Op::SyncTree(folder, files) => {
                 for (path, octets) in files {
+                    let below = |path: &&Path| path.starts_with(folder) && *path != folder;
+                    for part in path.ancestors().skip(1).filter(below) {
+                        self.names.insert(part.to_owned(), None);
+                        self.synced_names.insert(part.to_owned(), None);
+                    }
                     self.inodes.push(Inode { synced: octets.clone(), pending: Vec::new() });
                     let inode = Some(self.inodes.len() - 1);
                     self.names.insert(path.clone(), inode);
