@@ -127,3 +127,6 @@ impl Key for String {
         unescape(path)
     }
 }
+
+#[cfg(test)]
+mod tests;
