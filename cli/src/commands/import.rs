@@ -12,7 +12,7 @@ use super::export::{FORMAT, VERSION};
 use crate::failure::{Failure, Stop};
 use crate::session::Session;
 
-/// No row is as long as this (DESIGN: values ≤ 32 KiB).
+/// No row is as long as this.
 const LINE_MAX: u64 = 256 * 1024;
 
 /// Put the configuration of an export into this store, all of it or nothing

@@ -19,7 +19,7 @@ pub struct Instance {
     pub version: String,
     pub process_id: u32,
     pub started_at: UtcTime,
-    /// Written every second; stale after three were missed (DESIGN: Time).
+    /// Written every second; stale after three were missed.
     pub heartbeat_at: UtcTime,
     /// How far its wall clock was stepped since it started, in milliseconds.
     /// Readers subtract it when they compare its instants with their clock.
