@@ -210,7 +210,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 Action::StopService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
-                Action::SendIcmp { .. } // Advertisements have a driver of their own.
+                Action::SendIcmp { .. } // Only advertisers send these; this drives none.
                 | Action::Registered { .. }
                 | Action::Denied { .. }
                 | Action::Deregistered { .. }
