@@ -30,6 +30,14 @@ def test_an_association_is_added_rolled_and_deleted(daemon, tmp_path):
     rolled.socket.settimeout(0.5)
     wait_until(lambda: (answer := rolled.register()) and answer.code == 0, what="the rolled key to work")
     assert node.register().code == 0, "the old key works until it is deleted"
+    rolled.register()
+
+    def used():
+        rows = {row["spi"]: row["last_used_at"] for row in served.rows("association", "list")}
+        return rows if all(rows.values()) else None
+
+    used = wait_until(used, what="the last use of both")
+    assert used[1001] >= used[1000]
 
     served.ctl("association", "delete", HOME, "--spi", "1000")
     wait_until(lambda: (answer := node.register()) is None or answer.code == 131, what="the old key to fail")

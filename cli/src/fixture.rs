@@ -38,6 +38,7 @@ pub(crate) fn home_agent_instance() -> Instance {
         state: InstanceState::Serving,
         applied_revision: 3,
         apply_error: None,
+        clock_health: None,
         unknown: Unknown::default(),
     }
 }

@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
-    ShowAssociations, ShowBindings, ShowNodes, ShowRegistrations, ShowStatistics, ShowStatus,
-    ShowTrail, ShowViolations, ShowVisitors, WaitBinding, WaitServing, WatchBindings,
+    ShowAdvertisements, ShowAssociations, ShowBindings, ShowCareOfAddresses, ShowNodes,
+    ShowRegistrations, ShowStatistics, ShowStatus, ShowTrail, ShowViolations, ShowVisitors,
+    WaitBinding, WaitServing, WatchBindings,
 };
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
@@ -106,6 +107,8 @@ pub(crate) enum Show {
     Registrations(ShowRegistrations),
     Violations(ShowViolations),
     Trail(ShowTrail),
+    Advertisements(ShowAdvertisements),
+    CareOfAddresses(ShowCareOfAddresses),
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +147,8 @@ impl Command {
                 Show::Registrations(command) => command.run(session),
                 Show::Violations(command) => command.run(session),
                 Show::Trail(command) => command.run(session),
+                Show::Advertisements(command) => command.run(session),
+                Show::CareOfAddresses(command) => command.run(session),
             },
             Self::Watch(Watch::Bindings(command)) => command.run(session),
             Self::Wait(Wait::Binding(command)) => command.run(session),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use store::wire::{Code, Flags};
-use store::{Identity, InstanceState, ViolationReason};
+use store::{ClockState, Identity, InstanceState, ViolationReason};
 
 /// The set flags of a Registration Request (RFC 5944 §3.3), in the order of their bits.
 pub(crate) fn flags(flags: Flags) -> impl Iterator<Item = &'static str> {
@@ -52,6 +52,14 @@ pub(crate) const fn violation_reason(reason: ViolationReason) -> &'static str {
         ViolationReason::BadSpi => "bad SPI",
         ViolationReason::MissingSecurityExtension => "missing security extension",
         ViolationReason::Other => "other",
+    }
+}
+
+pub(crate) const fn clock(state: ClockState) -> &'static str {
+    match state {
+        ClockState::Unknown => "unknown",
+        ClockState::Good => "good",
+        ClockState::Suspect => "suspect",
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use store::{Batch, Class, Instance, InstanceState, Revision, Role, Snapshot, Store, Unknown};
+use store::{
+    Batch, Class, ClockHealth, ClockState, Instance, InstanceState, Revision, Role, Snapshot,
+    Store, Unknown,
+};
 use tokio::time::MissedTickBehavior;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::driver::Shutdown;
@@ -82,6 +85,7 @@ impl InstanceKeeper {
             state: InstanceState::Starting,
             applied_revision: 0,
             apply_error: None,
+            clock_health: None,
             unknown: Unknown::default(),
         };
         let keeper = Self { store, clock, row: Arc::new(Mutex::new(row)) };
@@ -110,6 +114,25 @@ impl InstanceKeeper {
     /// Says why the newest configuration is not acted on, with the next heartbeat.
     pub(crate) fn apply_failed(&self, why: &str) {
         self.change(|row| row.apply_error = Some(why.to_owned()));
+    }
+
+    /// Says what mobile nodes say of our clock, with the next heartbeat; logs an alarm and its end.
+    pub(crate) fn clock_health(&self, health: Option<ClockHealth>) {
+        let Some(health) = health else { return };
+        let before = self.change(|row| row.clock_health.replace(health));
+        let was_suspect = before.is_some_and(|before| before.state == ClockState::Suspect);
+        let is_suspect = health.state == ClockState::Suspect;
+        let ClockHealth { nodes, disagreeing, offset, .. } = health;
+        match (was_suspect, is_suspect) {
+            (false, true) => warn!(
+                nodes,
+                disagreeing,
+                offset_milliseconds = offset.unwrap_or_default(),
+                "most mobile nodes disagree with the clock of this host: is it right?"
+            ),
+            (true, false) => info!(nodes, disagreeing, "mobile nodes agree with our clock again"),
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// Writes the row every second until it is time to stop.

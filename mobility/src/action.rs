@@ -57,6 +57,8 @@ pub enum Action {
     Send { from: SocketAddrV4, to: SocketAddrV4, octets: Vec<u8> },
     /// Sends an ICMP message on an interface, with a time to live of 1 (RFC 5944 §2.1, §2.2).
     SendIcmp { interface: u32, from: Ipv4Addr, to: Ipv4Addr, octets: Vec<u8> },
+    /// Tells the nodes of the home link where a home address is to be found (RFC 5944 §4.6).
+    Arp(Arp),
     /// Starts forwarding for a binding, or changes how it is done.
     StartService(Service),
     /// Stops forwarding for a binding.
@@ -77,6 +79,35 @@ pub enum Action {
     Expired { home_address: Ipv4Addr },
     /// Nobody answered as often as the mobile node was told to try.
     GaveUp,
+}
+
+/// What to do about ARP for a home address on the home link (RFC 5944 §4.6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arp {
+    /// Broadcasts gratuitous ARP, a few times, with our own link-layer address.
+    Announce {
+        home_address: Ipv4Addr,
+    },
+    /// The same with the mobile node's own: it is back, and its home agent says so too.
+    AnnounceNode {
+        home_address: Ipv4Addr,
+    },
+    /// The home agent answers ARP requests for the node, with its own link-layer address.
+    StartProxy {
+        home_address: Ipv4Addr,
+    },
+    StopProxy {
+        home_address: Ipv4Addr,
+    },
+    /// The mobile node is away: it answers no ARP request for its home address but a foreign
+    /// agent's, and broadcasts none.
+    Mute {
+        home_address: Ipv4Addr,
+    },
+    /// It is at home and answers again.
+    Unmute {
+        home_address: Ipv4Addr,
+    },
 }
 
 /// All that a tunnel to a care-of address needs.

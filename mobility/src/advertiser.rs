@@ -346,3 +346,6 @@ impl Advertiser {
         *self.counts.entry(counter).or_insert(0) += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

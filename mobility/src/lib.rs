@@ -8,9 +8,11 @@ mod action;
 mod advertiser;
 mod association;
 mod clock;
+mod clock_health;
 mod extensions;
 mod foreign_agent;
 mod home_agent;
+mod limits;
 mod mobile_node;
 mod random;
 mod tally;
@@ -21,11 +23,12 @@ mod words;
 #[cfg(test)]
 mod scenarios;
 
-pub use action::{Action, CommitId, Encapsulation, Output, Received, Service};
+pub use action::{Action, Arp, CommitId, Encapsulation, Output, Received, Service};
 pub use advertiser::{Advertiser, AdvertiserConfig, AdvertiserConfigError};
 pub use association::SecurityAssociation;
 pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Unreachable};
 pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};
+pub use limits::RateLimits;
 pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState};
 
 /// The UDP port of registration messages (RFC 5944 §3.3).

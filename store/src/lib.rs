@@ -32,10 +32,11 @@ pub use orders::{BindingOrders, MibIndex, Orders, VisitorOrders};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,
-    Binding, BindingKey, CareOfAddress, CareOfAddressKey, Counter, Counters, CountersKey,
-    HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Origin,
-    Registration, RegistrationKey, ReplayProtection, RevocationSupport, Role, StorageType, Trail,
-    TrailEvent, Unknown, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
+    Binding, BindingKey, CareOfAddress, CareOfAddressKey, ClockHealth, ClockState, Counter,
+    Counters, CountersKey, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node,
+    NodeCounters, NodeKey, Origin, Registration, RegistrationKey, ReplayProtection,
+    RevocationSupport, Role, StorageType, Trail, TrailEvent, Unknown, Violation, ViolationKey,
+    ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

@@ -107,6 +107,12 @@ impl AgentAdvertisement {
     ///
     /// An extension that may be skipped is; of one that occurs twice the first counts.
     pub fn parse(octets: &[u8]) -> Result<Self, ParseError> {
+        Self::parse_counting(octets).map(|(advertisement, _)| advertisement)
+    }
+
+    /// The same, and how many unknown extensions were skipped (RFC 5944 §1.8).
+    pub fn parse_counting(octets: &[u8]) -> Result<(Self, u64), ParseError> {
+        let mut skipped = 0_u64;
         let mut cursor = Cursor::new(octets);
         cursor.message_type(Self::TYPE)?;
         check_sum(octets)?;
@@ -129,9 +135,10 @@ impl AgentAdvertisement {
                 continue;
             }
             let length = cursor.u8()?;
-            advertisement.extension(kind, cursor.take(length.into())?)?;
+            let is_known = advertisement.extension(kind, cursor.take(length.into())?)?;
+            skipped = skipped.saturating_add(u64::from(!is_known));
         }
-        Ok(advertisement)
+        Ok((advertisement, skipped))
     }
 
     /// Appends the ICMP message, its length made even (RFC 5944 §2.1.3) and its checksum filled in.
@@ -166,7 +173,8 @@ impl AgentAdvertisement {
         Ok(())
     }
 
-    fn extension(&mut self, kind: u8, body: &[u8]) -> Result<(), ParseError> {
+    /// Takes an extension; says whether it is one that we know.
+    fn extension(&mut self, kind: u8, body: &[u8]) -> Result<bool, ParseError> {
         match kind {
             icmp_extension::MOBILITY_AGENT_ADVERTISEMENT => {
                 let mobility = MobilityAgentAdvertisement::parse(body)?;
@@ -184,10 +192,10 @@ impl AgentAdvertisement {
                     self.foreign_agent_nai.get_or_insert(nai);
                 }
             }
-            _ if is_skippable(kind) => {}
+            _ if is_skippable(kind) => return Ok(false),
             _ => return Err(ParseError::UnskippableExtension(kind)),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

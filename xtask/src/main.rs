@@ -1,5 +1,8 @@
 //! `cargo xtask`: everything that CI and engineers run on this repository.
 
+#[cfg(test)]
+mod conformance;
+mod fuzz;
 mod judges;
 mod lint;
 mod mibs;

@@ -1,18 +1,27 @@
 //! `cargo xtask soak`: the large numbers, run once for a release, not in CI.
 
 use crate::test::bin_dir;
-use crate::{command, judges, run};
+use crate::{command, fuzz, judges, run};
+
+/// The name of the part that is no test.
+const FUZZ: &str = "fuzz";
 
 #[derive(clap::Args)]
 pub(crate) struct Soak {
-    /// Only the tests whose name contains this
+    /// Only the tests whose name contains this; `fuzz` runs the fuzzers alone
     #[arg(value_name = "NAME")]
     only: Option<String>,
+    /// How long each fuzz target runs
+    #[arg(long, value_name = "SECONDS", default_value_t = fuzz::SECONDS)]
+    fuzz_seconds: u32,
 }
 
 impl Soak {
     /// The same tests as `cargo xtask test` runs, with their large numbers.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
+        if self.only.as_deref() == Some(FUZZ) {
+            return fuzz::run_all(self.fuzz_seconds);
+        }
         judges::ensure()?;
         let mut rust =
             command("cargo", &["test", "--release", "-p", "store", "--", "crash_images"]);
@@ -25,6 +34,7 @@ impl Soak {
             .env("MIP4_SOAK", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         pytest.args(["-k", self.only.as_deref().unwrap_or("soak")]);
-        run(pytest)
+        run(pytest)?;
+        if self.only.is_none() { fuzz::run_all(self.fuzz_seconds) } else { Ok(()) }
     }
 }

@@ -76,7 +76,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// The members of the workspace, as its manifest lists them.
-fn crates() -> anyhow::Result<Vec<String>> {
+pub(crate) fn crates() -> anyhow::Result<Vec<String>> {
     let manifest = manifest("")?;
     let members = manifest["workspace"]["members"].as_array().context("no workspace members")?;
     Ok(members.iter().filter_map(|member| member.as_str().map(str::to_owned)).collect())

@@ -147,6 +147,7 @@ pub(crate) fn instance(name: &str, role: Role, address: Ipv4Addr) -> Instance {
         state: InstanceState::Serving,
         applied_revision: 0,
         apply_error: None,
+        clock_health: None,
         unknown: Unknown::default(),
     }
 }

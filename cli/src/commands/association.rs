@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use store::wire::{Nai, Spi};
 use store::{Algorithm, Association, AssociationKey, Identity, Key as _, Origin, ReplayProtection};
 
-use crate::failure::{ExitStatus, Failure};
+use crate::failure::{ExitStatus, Failure, Stop};
+use crate::session::Session;
 use crate::view::View;
 
 /// The SPIs of which associations may be made (RFC 5944 §1.6).
@@ -36,8 +37,29 @@ pub(super) fn parse_peer(text: &str) -> Result<Identity, String> {
 }
 
 pub(super) fn parse_spi(text: &str) -> Result<Spi, String> {
-    let spi = text.parse().map_err(|_| "expected a number from 256 to 4294967295".to_owned())?;
-    if spi < SPI_MIN { Err("0 to 255 are reserved".to_owned()) } else { Ok(Spi(spi)) }
+    text.parse().map(Spi).map_err(|_| "expected a number from 256 to 4294967295".to_owned())
+}
+
+/// Who may use a Security Parameter Index that is reserved.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct ReservedSpi {
+    /// Take an SPI from 0 to 255, which RFC 5944 reserves; some networks use them all the same
+    #[arg(long)]
+    allow_reserved_spi: bool,
+}
+
+impl ReservedSpi {
+    /// Refuses a reserved SPI unless it is wanted; warns of it then.
+    pub(super) fn check(self, spi: Spi, session: &mut Session) -> Result<(), Stop> {
+        if spi.0 >= SPI_MIN {
+            return Ok(());
+        }
+        if self.allow_reserved_spi {
+            return session.warn(&format!("SPI {spi} is reserved (RFC 5944 §1.6)"));
+        }
+        let failure = Failure::usage(format!("SPI {spi} is reserved: 0 to 255 are"));
+        Err(failure.hint("`--allow-reserved-spi` takes it, for networks that use it").into())
+    }
 }
 
 /// Where the key of an association is kept.

@@ -6,7 +6,7 @@ use store::{
     Unknown,
 };
 
-use super::association::{Name, secret_path};
+use super::association::{Name, ReservedSpi, secret_path};
 use crate::failure::{Failure, Stop};
 use crate::key::KeySource;
 use crate::session::Session;
@@ -28,12 +28,15 @@ pub(crate) struct AssociationAdd {
     #[arg(long, value_name = "SECONDS", default_value = "7")]
     tolerance: u8,
     #[command(flatten)]
+    reserved: ReservedSpi,
+    #[command(flatten)]
     key: KeySource,
 }
 
 impl AssociationAdd {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         let key = self.name.key();
+        self.reserved.check(key.spi, session)?;
         let view = session.read(&[Table::Associations])?;
         if view.rows::<Association>().get(&key).is_some() {
             let message = format!("there is an association with `{}`, SPI {}", key.peer, key.spi);

@@ -3,7 +3,7 @@
 use store::wire::Spi;
 use store::{Association, AssociationKey, Batch, Class, Expect, Origin, StorageType, Table};
 
-use super::association::{Name, parse_spi, secret_path};
+use super::association::{Name, ReservedSpi, parse_spi, secret_path};
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::key::KeySource;
 use crate::session::Session;
@@ -20,12 +20,15 @@ pub(crate) struct AssociationRoll {
     #[arg(long, value_name = "SPI", value_parser = parse_spi)]
     new_spi: Spi,
     #[command(flatten)]
+    reserved: ReservedSpi,
+    #[command(flatten)]
     key: KeySource,
 }
 
 impl AssociationRoll {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         let old = self.name.key();
+        self.reserved.check(self.new_spi, session)?;
         let new = AssociationKey { peer: old.peer.clone(), spi: self.new_spi };
         let view = session.read(&[Table::Associations])?;
         let associations = view.rows::<Association>();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use store::wire::{Code, Identification};
-use store::{Algorithm, Association, Identity, ReplayProtection, Table, UtcTime};
+use store::{Algorithm, Association, ClockState, Identity, ReplayProtection, Table, UtcTime};
 
 use super::association::{algorithm_word, parse_peer, replay_word};
 use super::show_nodes::{self, NodeRow};
@@ -47,6 +47,7 @@ impl Explain {
         }
         for node in &nodes {
             findings.extend(bindings(node, &view));
+            findings.extend(home_agent_clock(node, &view));
             findings.extend(clock(node));
             findings.extend(denial(node, &associations));
         }
@@ -131,6 +132,20 @@ fn bindings(node: &NodeRow, view: &View) -> Vec<Finding> {
         }
     };
     node.bindings.iter().map(finding).collect()
+}
+
+/// What other nodes say of the clock that this one is measured by.
+fn home_agent_clock(node: &NodeRow, view: &View) -> Option<Finding> {
+    let owner = view.owner(node.key.home_agent)?;
+    let health = owner.clock_health.filter(|health| health.state == ClockState::Suspect)?;
+    let words = format!(
+        "{} of {} nodes disagree with the clock of `{}`",
+        health.disagreeing, health.nodes, owner.name
+    );
+    Some(
+        Finding::new("clock", words)
+            .hint("set the clock of the home agent, not those of the nodes"),
+    )
 }
 
 /// How far the node's clock was off when it was accepted last (RFC 5944 §5.7.1).

@@ -8,8 +8,10 @@ mod complete;
 mod explain;
 mod export;
 mod import;
+mod show_advertisements;
 mod show_associations;
 mod show_bindings;
+mod show_care_of_addresses;
 mod show_nodes;
 mod show_registrations;
 mod show_statistics;
@@ -29,8 +31,10 @@ pub(crate) use complete::Complete;
 pub(crate) use explain::Explain;
 pub(crate) use export::Export;
 pub(crate) use import::Import;
+pub(crate) use show_advertisements::ShowAdvertisements;
 pub(crate) use show_associations::ShowAssociations;
 pub(crate) use show_bindings::ShowBindings;
+pub(crate) use show_care_of_addresses::ShowCareOfAddresses;
 pub(crate) use show_nodes::ShowNodes;
 pub(crate) use show_registrations::ShowRegistrations;
 pub(crate) use show_statistics::ShowStatistics;
@@ -50,8 +54,10 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
         columns.iter().map(|column| column.name).collect()
     }
     match noun {
+        "advertisements" => names(show_advertisements::COLUMNS),
         "associations" | "list" => names(show_associations::COLUMNS),
         "bindings" => names(show_bindings::COLUMNS),
+        "care-of-addresses" => names(show_care_of_addresses::COLUMNS),
         "nodes" => names(show_nodes::COLUMNS),
         "registrations" => names(show_registrations::COLUMNS),
         "trail" => names(show_trail::COLUMNS),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use store::{Binding, Instance, Role, Table};
+use store::{Binding, ClockState, Instance, Role, Table};
 
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
@@ -41,7 +41,9 @@ impl ShowStatus {
                 },
             )
             .collect();
-        let preface = preface(session, &health, &view);
+        let mut preface = preface(session, &health, &view);
+        let at = preface.len().saturating_sub(1);
+        preface.splice(at..at, rows.iter().filter_map(clock_alarm));
         let listing = Listing {
             about: Some(("store", about(session, &health, &view))),
             preface: &preface,
@@ -49,6 +51,29 @@ impl ShowStatus {
         };
         session.print_selected("instances", &self.selector, &freshness, listing)
     }
+}
+
+/// What to say of an instance with whose clock most mobile nodes disagree.
+fn clock_alarm(row: &InstanceRow) -> Option<String> {
+    let health = row.instance.clock_health?;
+    if health.state != ClockState::Suspect || !row.freshness.is_live() {
+        return None;
+    }
+    let offset = health.offset.unwrap_or_default();
+    let (disagreeing, nodes) = (health.disagreeing, health.nodes);
+    let name = Cell::text(&row.instance.name).for_people();
+    Some(format!(
+        "ALARM:     the clock of `{name}` may be wrong: {disagreeing} of {nodes} mobile nodes \
+         disagreed lately, typically by {} s",
+        tenths(offset)
+    ))
+}
+
+/// Milliseconds as seconds with a sign and one digit.
+fn tenths(milliseconds: i64) -> String {
+    let sign = if milliseconds < 0 { '-' } else { '+' };
+    let tenths = milliseconds.unsigned_abs() / 100;
+    format!("{sign}{}.{}", tenths / 10, tenths % 10)
 }
 
 fn about(session: &Session, health: &Health, view: &View) -> serde_json::Value {
@@ -130,8 +155,21 @@ pub(crate) const COLUMNS: &[Column<InstanceRow>] = &[
     Column::number("clock_step_milliseconds", "CLOCK STEP", |row| {
         Cell::Signed(row.instance.clock_step)
     }),
+    Column::text("clock", "CLOCK", |row| {
+        Cell::of(row.instance.clock_health, |health| Cell::text(words::clock(health.state)))
+    }),
     Column::number("bindings", "BINDINGS", |row| Cell::Number(row.bindings)),
     Column::text("version", "VERSION", |row| Cell::text(&row.instance.version)),
+    Column::detail("clock_nodes", |row| {
+        Cell::of(row.instance.clock_health, |health| Cell::Number(health.nodes.into()))
+    }),
+    Column::detail("clock_nodes_disagreeing", |row| {
+        Cell::of(row.instance.clock_health, |health| Cell::Number(health.disagreeing.into()))
+    }),
+    Column::detail("clock_offset_milliseconds", |row| {
+        let offset = row.instance.clock_health.and_then(|health| health.offset);
+        Cell::of(offset, Cell::Signed)
+    }),
     Column::detail("process_id", |row| Cell::Number(row.instance.process_id.into())),
     Column::detail("started_at", |row| Cell::Instant(row.instance.started_at)),
     Column::detail("uptime_seconds", |row| Cell::Number(row.uptime_seconds)),

@@ -1,3 +1,9 @@
+use store::wire::Lifetime;
+use store::{
+    Advertisement, CareOfAddress, ClockHealth, ClockState, Instance, Origin, Role, StorageType,
+    Unknown,
+};
+
 use super::{on, snapshot};
 use crate::failure::ExitStatus;
 use crate::fixture::{self, Fake};
@@ -149,4 +155,75 @@ fn a_store_that_lost_its_source_is_stale() {
     let warned = on(lost(), "show bindings", "");
     assert_eq!(warned.status, ExitStatus::Success);
     assert_eq!(warned.err, "warning: what the store shows is 9 s old\n");
+}
+
+/// A network whose foreign agent advertises.
+fn advertising() -> Fake {
+    let mut fake = Fake::whole_network();
+    let instance = fixture::home_agent_instance().name;
+    fake.put(Advertisement {
+        instance: instance.clone(),
+        role: Role::ForeignAgent,
+        interface: 2,
+        source: [203, 0, 113, 1].into(),
+        destination: [224, 0, 0, 1].into(),
+        sequence_number: 258,
+        flags: 0x9100,
+        registration_lifetime: Lifetime(600),
+        lifetime: 30,
+        care_of_addresses: vec![[203, 0, 113, 1].into()],
+        routers: Vec::new(),
+        prefix_lengths: Vec::new(),
+        at: None,
+        schedule: None,
+        unknown: Unknown::default(),
+    });
+    fake.put(CareOfAddress {
+        instance,
+        address: [203, 0, 113, 1].into(),
+        active: true,
+        origin: Origin::File,
+        storage: StorageType::ReadOnly,
+        unknown: Unknown::default(),
+    });
+    fake
+}
+
+#[test]
+fn advertisements_and_what_foreign_agents_offer() {
+    let shown = |line: &str| {
+        let done = on(advertising(), &format!("-o json show {line}"), "");
+        assert_eq!(done.status, ExitStatus::Success, "{line}");
+        done.json()["rows"].clone()
+    };
+    let advertised = shown("advertisements --foreign-agent 203.0.113.1 --sort -sequence_number");
+    assert_eq!(advertised[0]["flags"], "RFT");
+    assert_eq!(advertised[0]["direction"], "sent");
+    let none = on(advertising(), "show advertisements --home-agent 203.0.113.1", "");
+    assert_eq!(none.status, ExitStatus::NothingMatched);
+    let offered = shown("care-of-addresses --care-of 203.0.113.0/24");
+    assert_eq!(offered[0]["address"], "203.0.113.1");
+    assert_eq!(offered[0]["origin"], "file");
+}
+
+#[test]
+fn a_clock_that_most_nodes_disagree_with_is_an_alarm() {
+    let shown = |line: &str| {
+        let mut fake = Fake::network();
+        let (state, offset) = (ClockState::Suspect, Some(-3_600_400));
+        let clock_health = Some(ClockHealth { state, nodes: 40, disagreeing: 31, offset });
+        fake.put(Instance { clock_health, ..fixture::home_agent_instance() });
+        on(fake, line, "")
+    };
+    let done = shown("show status");
+    assert!(
+        done.out.contains("ALARM:     the clock of `ha@gate` may be wrong: 31 of 40 mobile nodes"),
+        "{}",
+        done.out
+    );
+    assert!(done.out.contains("by -3600.4 s"), "{}", done.out);
+    let row = shown("-o json show status").json()["rows"][0].clone();
+    assert_eq!((&row["clock"], &row["clock_nodes"]), (&"suspect".into(), &40.into()));
+    let explained = shown("explain 10.99.0.7");
+    assert!(explained.out.contains("set the clock of the home agent"), "{}", explained.out);
 }

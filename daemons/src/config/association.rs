@@ -73,6 +73,9 @@ const REPLAY: &[(&str, ReplayProtection)] = &[
 /// RFC 5944 §5.7.1: the default is 7 seconds.
 const TOLERANCE: u8 = 7;
 
+/// RFC 5944 §5.7.1: it SHOULD be more than 3 seconds.
+const TOLERANCE_SHORT: u8 = 3;
+
 pub(super) fn read<'i>(
     sections: Vec<Section<'i, '_>>,
     folder: &Path,
@@ -129,6 +132,12 @@ fn read_one(
     let (peer, spi, key) = (peer?, spi?, key?);
     if spi.is_reserved() {
         warnings.push(format!("the association with {peer} uses the reserved SPI {spi}"));
+    }
+    if tolerance <= TOLERANCE_SHORT && replay == ReplayProtection::Timestamps {
+        warnings.push(format!(
+            "the association with {peer}, SPI {spi}, tolerates {tolerance} s: clocks of mobile nodes \
+             are often off by more"
+        ));
     }
     Some(AssociationConfig { peer, spi, algorithm, key, replay, tolerance, role, is_inline })
 }

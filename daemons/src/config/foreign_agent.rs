@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use mobility::{Admission, ForeignAgentConfig, ReservedBits, ReverseTunnel};
+use mobility::{Admission, ForeignAgentConfig, RateLimits, ReservedBits, ReverseTunnel};
 use wire::Lifetime;
 
-use super::home_agent::{ADMISSION, RESERVED_BITS, REVERSE_TUNNEL, is_unicast};
+use super::home_agent::{ADMISSION, RESERVED_BITS, REVERSE_TUNNEL, is_unicast, rate_limits};
 use super::section::Section;
 
 /// `[foreign-agent]`: a machine's configuration but for what only a start knows.
@@ -26,6 +26,7 @@ pub(crate) struct ForeignAgentSection {
     pub(crate) minimal_encapsulation: Option<bool>,
     pub(crate) gre: Option<bool>,
     pub(crate) admission: Option<Admission>,
+    pub(crate) rate_limits: RateLimits,
 }
 
 impl ForeignAgentSection {
@@ -45,6 +46,7 @@ impl ForeignAgentSection {
             minimal_encapsulation: None,
             gre: None,
             admission: None,
+            rate_limits: RateLimits::default(),
         }
     }
 
@@ -76,6 +78,7 @@ impl ForeignAgentSection {
                 .unwrap_or(default.minimal_encapsulation),
             gre: self.gre.unwrap_or(default.gre),
             admission: self.admission.unwrap_or(default.admission),
+            rate_limits: self.rate_limits,
             counters_lost,
             ..default
         }
@@ -105,6 +108,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
     // RFC 5944 §3.7.1: a request may not be given up before 7 seconds have gone.
     let timeout = section.integer("pending-timeout", 8..=3600, " seconds");
     let care_of = section.texts("care-of-addresses", "an IPv4 address of this host");
+    let rate_limits = rate_limits(&mut section);
     let config = ForeignAgentSection {
         care_of_addresses: care_of.unwrap_or_else(|| vec![*address.ip()]),
         home_agent_port,
@@ -118,6 +122,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
         minimal_encapsulation: section.boolean("minimal-encapsulation"),
         gre: section.boolean("gre"),
         admission: section.word("admission", ADMISSION),
+        rate_limits,
         ..ForeignAgentSection::at(address)
     };
     section.finish();

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
-use mobility::{Admission, HomeAgentConfig, ReservedBits, ReverseTunnel};
+use mobility::{Admission, HomeAgentConfig, RateLimits, ReservedBits, ReverseTunnel};
 use wire::Lifetime;
 
 use super::section::Section;
@@ -20,6 +20,7 @@ pub(crate) struct HomeAgentSection {
     pub(crate) minimal_encapsulation: Option<bool>,
     pub(crate) gre: Option<bool>,
     pub(crate) admission: Option<Admission>,
+    pub(crate) rate_limits: RateLimits,
     pub(crate) home_networks: Vec<Ipv4Net>,
     pub(crate) pools: Vec<Ipv4Net>,
     pub(crate) shared_home_addresses: Vec<Ipv4Net>,
@@ -38,6 +39,7 @@ impl HomeAgentSection {
             minimal_encapsulation: None,
             gre: None,
             admission: None,
+            rate_limits: RateLimits::default(),
             home_networks: Vec::new(),
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
@@ -65,6 +67,7 @@ impl HomeAgentSection {
                 .unwrap_or(default.minimal_encapsulation),
             gre: self.gre.unwrap_or(default.gre),
             admission: self.admission.unwrap_or(default.admission),
+            rate_limits: self.rate_limits,
             home_networks: self.home_networks.clone(),
             pools: self.pools.clone(),
             shared_home_addresses: self.shared_home_addresses.clone(),
@@ -103,6 +106,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
     let lifetime = section.integer("max-lifetime", 1..=65_535, " seconds");
     let simultaneous = section.integer("max-simultaneous-bindings", 1..=1000, "");
     let bindings = section.integer("max-bindings", 1..=u32::MAX, "");
+    let rate_limits = rate_limits(&mut section);
     let config = HomeAgentSection {
         address: SocketAddrV4::new(
             address.unwrap_or(Ipv4Addr::LOCALHOST),
@@ -116,12 +120,21 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         minimal_encapsulation: section.boolean("minimal-encapsulation"),
         gre: section.boolean("gre"),
         admission: section.word("admission", ADMISSION),
+        rate_limits,
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),
     };
     section.finish();
     config
+}
+
+/// How many requests are looked at; there is no limit by default.
+pub(super) fn rate_limits(section: &mut Section<'_, '_>) -> RateLimits {
+    RateLimits {
+        all: section.integer("max-requests-per-second", 1..=10_000_000, ""),
+        peer: section.integer("max-requests-per-second-of-peer", 1..=10_000_000, ""),
+    }
 }
 
 pub(super) fn is_unicast(address: Ipv4Addr) -> bool {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mobility::RateLimits;
+
 use super::*;
 
 /// What is said about `text`, one problem a line; nothing if it is right.
@@ -80,7 +82,7 @@ fn paths_start_at_the_folder_of_the_file() {
 const WRONG: &[(&str, &str)] = &[
     (
         "[home-agent]\nmaximum-lifetime = 5\naddress = \"127.0.0.1\"",
-        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-networks, max-bindings, max-lifetime, max-simultaneous-bindings, minimal-encapsulation, pools, port, reserved-bits, reverse-tunnel, shared-home-addresses",
+        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-networks, max-bindings, max-lifetime, max-requests-per-second, max-requests-per-second-of-peer, max-simultaneous-bindings, minimal-encapsulation, pools, port, reserved-bits, reverse-tunnel, shared-home-addresses",
     ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\nmax-lifetime = \"long\"",
@@ -229,6 +231,26 @@ fn reserved_spis_need_a_switch_and_warn() {
     let text = "[[association]]\npeer = \"10.99.0.7\"\nspi = 12\nkey = \"hex:00\"\nallow-reserved-spi = true\n";
     let config = good(&format!("{STORE}{text}"));
     assert_eq!(config.warnings, ["the association with 10.99.0.7 uses the reserved SPI 12"]);
+}
+
+#[test]
+fn a_short_tolerance_is_warned_of() {
+    let association = "[[association]]\npeer = \"10.99.0.7\"\nspi = 256\nkey = \"hex:00\"\n";
+    let warnings = |more: &str| good(&format!("{STORE}{association}{more}")).warnings;
+    assert_eq!(warnings("tolerance = 4\n"), [""; 0]);
+    assert_eq!(warnings("tolerance = 3\nreplay = \"nonces\"\n"), [""; 0]);
+    let [warning] = warnings("tolerance = 3\n").try_into().unwrap();
+    assert!(warning.starts_with("the association with 10.99.0.7, SPI 256, tolerates 3 s"));
+}
+
+#[test]
+fn rate_limits_are_read_and_off_by_default() {
+    let section =
+        "[home-agent]\naddress = \"127.0.0.1\"\n[foreign-agent]\naddress = \"127.0.0.2\"\n";
+    let config = good(&format!("{STORE}{section}max-requests-per-second-of-peer = 20\n"));
+    assert_eq!(config.home_agent.unwrap().rate_limits, RateLimits::default());
+    let limits = config.foreign_agent.unwrap().rate_limits;
+    assert_eq!(limits, RateLimits { all: None, peer: Some(20) });
 }
 
 #[test]

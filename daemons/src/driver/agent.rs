@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use mobility::{Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation};
-use store::{Batch, Class, Counter, Now, Role, Snapshot, Store, Time};
+use store::{Batch, Class, ClockHealth, Counter, Now, Role, Snapshot, Store, Time};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, trace, warn};
@@ -31,12 +31,14 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action>;
     fn take_counters(&mut self, now: Now) -> Batch;
     fn count(&mut self, counter: Counter);
+    /// What mobile nodes' timestamps say of our clock; `None` if none is looked at.
+    fn clock_health(&self, now: Now) -> Option<ClockHealth>;
     /// How many mobile nodes it serves.
     fn served(&self) -> usize;
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident) => {
+    ($machine:ty, $role:expr, $served:ident, $clock_health:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
 
@@ -77,6 +79,11 @@ macro_rules! mobility_agent {
                 self.count(counter);
             }
 
+            fn clock_health(&self, now: Now) -> Option<ClockHealth> {
+                let clock_health: fn(&Self, Now) -> Option<ClockHealth> = $clock_health;
+                clock_health(self, now)
+            }
+
             fn served(&self) -> usize {
                 self.$served()
             }
@@ -84,8 +91,10 @@ macro_rules! mobility_agent {
     };
 }
 
-mobility_agent!(HomeAgent, Role::HomeAgent, binding_count);
-mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count);
+mobility_agent!(HomeAgent, Role::HomeAgent, binding_count, |machine, now| {
+    Some(machine.clock_health(now))
+});
+mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count, |_, _| None);
 
 /// An agent with what it runs on.
 pub(crate) struct AgentDriver<M> {
@@ -134,7 +143,10 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     let output = self.machine.on_deadline(self.clock.now());
                     self.carry_out(output).await;
                 }
-                _ = counters.tick() => self.write_counters(),
+                _ = counters.tick() => {
+                    self.write_counters();
+                    instance.clock_health(self.machine.clock_health(self.clock.now()));
+                }
                 readable = self.sockets.readable() => self.receive(readable, &mut buffer).await,
             }
         }
@@ -210,6 +222,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 Action::StopService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
+                Action::Arp(arp) => debug!(?arp, "nothing here speaks ARP"),
                 Action::SendIcmp { .. } // Only advertisers send these; this drives none.
                 | Action::Registered { .. }
                 | Action::Denied { .. }

@@ -221,7 +221,8 @@ impl MobileNodes {
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
                 Action::GaveUp => warn!(node = index, "gave up registering"),
-                Action::SendIcmp { .. } // Nodes with a care-of address of their own hear no agents.
+                Action::Arp(_) // They are on no link with ARP.
+                | Action::SendIcmp { .. } // Nodes with a care-of address of their own hear no agents.
                 | Action::Registered { .. }
                 | Action::Deregistered { .. }
                 | Action::StartService(_)

@@ -8,6 +8,7 @@ use wire::{Flags, Lifetime};
 
 use crate::action::{Encapsulation, Service};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
+use crate::limits::RateLimits;
 
 /// The configuration of a foreign agent; [`ForeignAgentConfig::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct ForeignAgentConfig {
     pub minimal_encapsulation: bool,
     pub gre: bool,
     pub admission: Admission,
+    /// Of requests; replies of home agents are expected, or dropped at once.
+    pub rate_limits: RateLimits,
     /// Whether counts made before this start may have been lost.
     pub counters_lost: bool,
 }
@@ -66,6 +69,7 @@ impl ForeignAgentConfig {
             minimal_encapsulation: true,
             gre: true,
             admission: Admission::Open,
+            rate_limits: RateLimits::default(),
             counters_lost: false,
         }
     }

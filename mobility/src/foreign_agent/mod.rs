@@ -30,6 +30,7 @@ use wire::{Code, Lifetime, ParseError, RegistrationReply, RegistrationRequest, S
 use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::home_agent::Admission;
+use crate::limits::{Limiter, RateLimits};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
@@ -56,8 +57,9 @@ pub struct ForeignAgent {
     tally: Tally,
     violations: Violations,
     trails: Trails,
-    /// When a denial was sent last to an address.
-    denied: BTreeMap<Ipv4Addr, Time>,
+    limiter: Limiter,
+    /// §3.7.2: no more than one denial a second to the same mobile node.
+    denials: Limiter,
     /// Pending rows that the store shows.
     shown: BTreeSet<VisitorKey>,
     last_commit: CommitId,
@@ -106,7 +108,8 @@ impl ForeignAgent {
             tally: Tally::load(&key, snapshot, config.counters_lost, now),
             violations: Violations::load(&config.instance, Role::ForeignAgent, snapshot),
             trails: Trails::load(config.address, snapshot),
-            denied: BTreeMap::new(),
+            limiter: Limiter::new(config.rate_limits),
+            denials: Limiter::new(RateLimits { all: None, peer: Some(1) }),
             shown: shown.map(|row| row.key()).collect(),
             last_commit: CommitId::default(),
             in_flight: BTreeMap::new(),
@@ -189,7 +192,7 @@ impl ForeignAgent {
     pub fn on_deadline(&mut self, now: Now) -> Output {
         let mut actions = Vec::new();
         while let Some(pending) = self.pending.expire(now.uptime) {
-            actions.push(self.deny(&pending, ForeignAgentDenial::Timeout, None, now));
+            actions.extend(self.deny(&pending, ForeignAgentDenial::Timeout, None, now));
         }
         if !actions.is_empty() {
             return Output::at_once(actions);
@@ -237,7 +240,8 @@ impl ForeignAgent {
                 for key in &keys {
                     self.reload(key, snapshot);
                 }
-                vec![self.deny(&pending, ForeignAgentDenial::CommitFailed, None, now)]
+                let denial = ForeignAgentDenial::CommitFailed;
+                self.deny(&pending, denial, None, now).into_iter().collect()
             }
             Purpose::Expiry => {
                 self.undeleted.extend(keys);
@@ -311,7 +315,7 @@ impl ForeignAgent {
         denial: ForeignAgentDenial,
         spi: Option<Spi>,
         now: Now,
-    ) -> Action {
+    ) -> Option<Action> {
         let (code, counter) = denial.answer();
         if let Some(counter) = counter {
             self.tally.count(counter);
@@ -343,7 +347,7 @@ impl ForeignAgent {
             code,
             peer: Some(pending.source),
             care_of_address: Some(pending.request.care_of_address),
-            spi: None,
+            spi: pending.spi,
             clock_offset: None,
             times: 1,
         };

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{Identity, Now, Time};
-use wire::{Code, Lifetime, Nai, RegistrationReply, RegistrationRequest, extension_type};
+use wire::{Code, Lifetime, Nai, RegistrationReply, RegistrationRequest, Spi, extension_type};
 
 use super::config::ForeignAgentConfig;
 use crate::action::{Action, Received};
@@ -24,13 +24,19 @@ pub(super) struct Pending {
     pub(super) signer: Option<Arc<SecurityAssociation>>,
     /// Whether the request carries our Foreign-Home authentication.
     pub(super) signed_for_home_agent: bool,
+    /// The SPI by which the mobile node is known: to us if it can be, else to its home agent.
+    pub(super) spi: Option<Spi>,
+    /// Whether somebody who has a key vouches for the request: the node to us, or its home agent.
+    pub(super) authenticated: bool,
+    pub(super) request_len: usize,
     pub(super) sent_at: Now,
     pub(super) expires_at: Time,
 }
 
 impl Pending {
-    /// A reply of our own (§3.7.2.3).
-    pub(super) fn deny(&self, code: Code, config: &ForeignAgentConfig) -> Action {
+    /// A reply of our own (§3.7.2.3), or nothing if it would be more than an unproven request
+    /// deserves: nobody gets more octets reflected than were sent without proof.
+    pub(super) fn deny(&self, code: Code, config: &ForeignAgentConfig) -> Option<Action> {
         // Only Code 69 says something in the lifetime: the longest we allow.
         let lifetime = if code == Code(69) { config.lifetime_max } else { self.request.lifetime };
         let RegistrationRequest { home_address, home_agent, identification, .. } = self.request;
@@ -40,7 +46,12 @@ impl Pending {
         if let Some(nai) = &self.nai {
             nai.emit(&mut octets);
         }
-        self.send(octets, home_address, config)
+        let reply = self.send(octets, home_address, config);
+        let length = match &reply {
+            Action::Send { octets, .. } => octets.len(),
+            _ => 0,
+        };
+        (self.authenticated || length <= self.request_len).then_some(reply)
     }
 
     /// Sends a reply to the mobile node, with our authentication if there is an association (§3.7.3.2).
@@ -171,6 +182,9 @@ pub(super) fn pending(
         encapsulating_delivery: false,
         signer: None,
         signed_for_home_agent: false,
+        spi: None,
+        authenticated: false,
+        request_len: received.octets.len(),
         sent_at: now,
         expires_at: now.uptime + timeout,
     }

@@ -1,8 +1,9 @@
 //! Replies of home agents at a foreign agent (RFC 5944 §3.7.3).
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use store::{Batch, Counter, Identity, Now, Row, Unknown, Visitor};
+use store::{Batch, Counter, Identity, Now, Row, TrailEvent, Unknown, Visitor};
 use wire::{Lifetime, RegistrationReply, Spi};
 
 use super::denial::ForeignAgentDenial as Denial;
@@ -50,6 +51,7 @@ impl ForeignAgent {
             return self.reject(&pending, denial, spi, now);
         }
         self.pending.remove(&pending.identity, pending.request.home_address);
+        self.trail_home_agent(&reply, &extensions, &pending, now);
         self.take_reply(&reply, &extensions, &pending, received, now)
     }
 
@@ -89,6 +91,31 @@ impl ForeignAgent {
             return Err(Denial::MissingHomeAddress);
         }
         Ok(())
+    }
+
+    /// Whoever rolls the key of a home agent wants to see which SPI it uses.
+    fn trail_home_agent(
+        &mut self,
+        reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
+        pending: &Pending,
+        now: Now,
+    ) {
+        if !pending.signed_for_home_agent {
+            return;
+        }
+        let home_agent = pending.request.home_agent;
+        let event = TrailEvent {
+            at: now.stamp(),
+            event: "answered".to_owned(),
+            code: Some(reply.code),
+            peer: Some(SocketAddrV4::new(home_agent, self.config.home_agent_port)),
+            care_of_address: None,
+            spi: extensions.foreign_home.first().map(|it| it.spi),
+            clock_offset: None,
+            times: 1,
+        };
+        self.trails.record(&Identity::Address(home_agent), event);
     }
 
     /// A valid reply: the visitor list changes as it says, and it goes on to the node (§3.7.3.2).
@@ -139,7 +166,8 @@ impl ForeignAgent {
             self.tally.count(Counter::FaRegRepliesRelayed);
             return Output::at_once(actions);
         }
-        self.send_off(batch, actions, Purpose::Reply(Box::new(pending.clone())))
+        let pending = Pending { authenticated: true, ..pending.clone() };
+        self.send_off(batch, actions, Purpose::Reply(Box::new(pending)))
     }
 
     fn visitor_row(
@@ -182,7 +210,7 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         self.pending.remove(&pending.identity, pending.request.home_address);
-        Output::at_once(vec![self.deny(pending, denial, spi, now)])
+        Output::at_once(self.deny(pending, denial, spi, now).into_iter().collect())
     }
 }
 

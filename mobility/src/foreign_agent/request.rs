@@ -1,6 +1,6 @@
 //! Requests of mobile nodes at a foreign agent (RFC 5944 §3.7.2).
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use store::{Counter, Identity, Now};
@@ -15,6 +15,10 @@ use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 
 impl ForeignAgent {
     pub(super) fn on_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        if !self.limiter.allows(*received.source.ip(), now.uptime) {
+            self.tally.count(Counter::DatagramsRateLimited);
+            return Output::default();
+        }
         let parsed = RegistrationRequest::parse(received.octets);
         let parsed = parsed.and_then(|(request, _)| {
             let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
@@ -40,6 +44,10 @@ impl ForeignAgent {
         let mut pending = pending(request, identity, nai, received, now, timeout);
         pending.encapsulating_delivery = extensions.delivery;
         pending.signer = self.mobile_signer(&pending.identity, &extensions);
+        let known = extensions.mobile_foreign.first().or(extensions.mobile_home.first());
+        pending.spi = known.map(|it| it.spi);
+        pending.authenticated = pending.signer.is_some()
+            && self.check_mobile_authentication(&pending, &extensions).is_ok();
         match self.check(&pending, &extensions, received) {
             Ok(()) => self.relay(pending, &extensions, received),
             Err(denial) => self.deny_request(&pending, denial, &extensions, now),
@@ -74,7 +82,9 @@ impl ForeignAgent {
         if !co_located && !is_deregistration(request) && !offered {
             return Err(Denial::InvalidCareOfAddress);
         }
-        self.check_mobile_authentication(pending, extensions)?;
+        if pending.signer.is_some() && !pending.authenticated {
+            return Err(Denial::MobileNodeFailedAuthentication);
+        }
         if extensions.mobile_home.is_empty() {
             return Err(Denial::Unauthenticated);
         }
@@ -208,31 +218,10 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let spi = extensions.mobile_foreign.first().map(|it| it.spi);
-        let action = self.deny(pending, denial, spi, now);
+        let reply = self.deny(pending, denial, spi, now);
         // §3.7.2: no more than one denial a second to the same mobile node.
-        let source = *pending.source.ip();
-        if self.is_denied_lately(source, now) {
-            return Output::default();
-        }
-        Output::at_once(vec![action])
-    }
-
-    /// Whether a denial was sent to this address within a second; notes that one is sent if not.
-    fn is_denied_lately(&mut self, source: Ipv4Addr, now: Now) -> bool {
-        /// Of how many addresses the last denial is remembered; a flood from more is not answered.
-        const DENIED_MAX: usize = 4096;
-        let is_lately = |at: &store::Time| now.uptime.since(*at).as_millis() < 1000;
-        if self.denied.get(&source).is_some_and(is_lately) {
-            return true;
-        }
-        if self.denied.len() >= DENIED_MAX {
-            self.denied.retain(|_, at| is_lately(at));
-        }
-        if self.denied.len() >= DENIED_MAX {
-            return true;
-        }
-        self.denied.insert(source, now.uptime);
-        false
+        let reply = reply.filter(|_| self.denials.allows(*pending.source.ip(), now.uptime));
+        Output::at_once(reply.into_iter().collect())
     }
 }
 

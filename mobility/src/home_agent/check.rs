@@ -16,9 +16,16 @@ use crate::clock;
 /// Why a request is not granted.
 pub(super) enum Refusal {
     /// Dropped without a word, as the RFC demands.
-    Discard(ViolationReason),
+    Discard(Offender, ViolationReason),
     /// Refused with a Code.
     Deny(Box<Answer>, Denial),
+}
+
+/// Who is at fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Offender {
+    MobileNode,
+    ForeignAgent,
 }
 
 impl HomeAgent {
@@ -28,7 +35,10 @@ impl HomeAgent {
         let mut checked = self.check_identification(request, &answer);
         checked = checked.and_then(|()| self.check_foreign_agent(request));
         if checked.is_ok() && self.is_unknown_foreign_agent(request) {
-            return Err(Refusal::Discard(ViolationReason::NoMobilitySecurityAssociation));
+            return Err(Refusal::Discard(
+                Offender::ForeignAgent,
+                ViolationReason::NoMobilitySecurityAssociation,
+            ));
         }
         checked = checked.and_then(|()| self.check_form(request));
         checked = checked.and_then(|()| self.check_capabilities(request));
@@ -41,16 +51,23 @@ impl HomeAgent {
 
     /// §3.8.2.1 a: the authorization-enabling extension.
     fn authenticate(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
-        let identity = request
-            .identity()
-            .ok_or(Refusal::Discard(ViolationReason::NoMobilitySecurityAssociation))?;
+        let identity = request.identity().ok_or(Refusal::Discard(
+            Offender::MobileNode,
+            ViolationReason::NoMobilitySecurityAssociation,
+        ))?;
         let [first, rest @ ..] = request.extensions.mobile_home.as_slice() else {
-            return Err(Refusal::Discard(ViolationReason::MissingSecurityExtension));
+            return Err(Refusal::Discard(
+                Offender::MobileNode,
+                ViolationReason::MissingSecurityExtension,
+            ));
         };
         let named = self.associations.get(&identity, first.spi);
         let Some(signer) = named.or_else(|| self.likely_association(&identity)) else {
             // "MUST silently discard": there is no key to answer with, either.
-            return Err(Refusal::Discard(ViolationReason::NoMobilitySecurityAssociation));
+            return Err(Refusal::Discard(
+                Offender::MobileNode,
+                ViolationReason::NoMobilitySecurityAssociation,
+            ));
         };
         let all_fit = named.is_some_and(|association| association.verifies(first))
             // "All indicated authentications are carried out"; the first that fails ends it.
@@ -79,7 +96,7 @@ impl HomeAgent {
             && !request.is_deregistration()
             && self.check_foreign_agent(request).is_err()
         {
-            return Err(Refusal::Discard(ViolationReason::BadAuthenticator));
+            return Err(Refusal::Discard(Offender::MobileNode, ViolationReason::BadAuthenticator));
         }
         let denial = if named.is_none() { Denial::UnknownSpi } else { Denial::BadAuthenticator };
         Err(Refusal::Deny(Box::new(answer), denial))

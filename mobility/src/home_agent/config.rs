@@ -8,9 +8,14 @@ use store::Binding;
 use wire::Lifetime;
 
 use crate::action::{Encapsulation, Service};
+use crate::limits::RateLimits;
 
 /// The configuration of a home agent; [`HomeAgentConfig::new`] has the defaults.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the configuration file"
+)]
 pub struct HomeAgentConfig {
     /// The name of the daemon instance, which its rows carry.
     pub instance: String,
@@ -35,6 +40,10 @@ pub struct HomeAgentConfig {
     /// Home addresses that any number of mobile nodes may use at a time, told apart by NAI.
     pub shared_home_addresses: Vec<Ipv4Net>,
     pub admission: Admission,
+    pub rate_limits: RateLimits,
+    /// Whether the home network is a link with ARP, on which mobile nodes can be at home; a
+    /// virtual network has none (RFC 5944 §4.6).
+    pub home_link: bool,
     /// Octets from a good source of randomness, new for each start.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost, because it did not end in order.
@@ -58,6 +67,8 @@ impl HomeAgentConfig {
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
             admission: Admission::Open,
+            rate_limits: RateLimits::default(),
+            home_link: false,
             seed,
             counters_lost: false,
         }

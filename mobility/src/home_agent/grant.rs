@@ -250,9 +250,11 @@ impl HomeAgent {
     }
 
     /// Makes memory say what `grant` says; returns the rows and the services that change.
-    pub(super) fn apply(&mut self, identity: &Identity, grant: &Grant) -> (Batch, Vec<Action>) {
+    pub(super) fn apply(&mut self, answer: &Answer, grant: &Grant) -> (Batch, Vec<Action>) {
+        let identity = &answer.identity;
         let mut batch = Batch::default();
         let mut actions = Vec::new();
+        let was_away = self.is_away(identity, grant.home_address);
         for binding in &grant.ended {
             self.state.remove(identity, binding.home_address, binding.care_of_address);
             batch.delete::<Binding>(binding.key());
@@ -276,6 +278,7 @@ impl HomeAgent {
         self.state.entry(identity).row = Some(Arc::clone(&grant.node));
         batch.put::<Node>(Arc::clone(&grant.node));
         self.give_back_homes(identity, grant.ended.iter().map(|binding| binding.home_address));
+        actions.extend(self.arp_after_grant(answer, grant.home_address, was_away));
         (batch, actions)
     }
 

@@ -12,6 +12,7 @@
 //! a request sees what the one before it changed. It is the rows themselves
 //! that memory holds; nothing of a denied request is kept but its counters.
 
+mod arp;
 mod check;
 mod config;
 mod denial;
@@ -25,18 +26,21 @@ mod state;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    Batch, Binding, BindingKey, Change, Counter, CountersKey, Identity, Now, ReplayProtection,
-    Role, Row, Snapshot, Time, UtcTime,
+    Batch, Binding, BindingKey, Change, ClockHealth, Counter, CountersKey, Identity, Now,
+    ReplayProtection, Role, Row, Snapshot, Time, UtcTime,
 };
 use wire::{Code, Identification};
 
 use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::clock;
+use crate::clock_health::ClockOpinions;
+use crate::limits::Limiter;
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::trails::Trails;
@@ -77,6 +81,8 @@ pub struct HomeAgent {
     retry_at: Option<Time>,
     violations: Violations,
     trails: Trails,
+    limiter: Limiter,
+    clock_opinions: ClockOpinions,
 }
 
 /// A batch on its way to the store.
@@ -116,6 +122,8 @@ impl HomeAgent {
             retry_at: None,
             violations: Violations::load(&config.instance, Role::HomeAgent, snapshot),
             trails: Trails::load(config.address, snapshot),
+            limiter: Limiter::new(config.rate_limits),
+            clock_opinions: ClockOpinions::default(),
             config,
         };
         home_agent.restart_service_times(now);
@@ -130,6 +138,17 @@ impl HomeAgent {
     /// The services of all bindings: what a driver starts after [`Self::new`].
     pub fn services(&self) -> impl Iterator<Item = Service> {
         self.state.all_bindings().map(|binding| self.config.service(binding))
+    }
+
+    /// The home addresses that it answers ARP requests for: what a driver starts after [`Self::new`].
+    pub fn proxied_home_addresses(&self) -> BTreeSet<Ipv4Addr> {
+        let bindings = self.state.all_bindings().map(|binding| binding.home_address);
+        bindings.filter(|address| self.has_arp(*address)).collect()
+    }
+
+    /// What mobile nodes' timestamps say of our clock.
+    pub fn clock_health(&self, now: Now) -> ClockHealth {
+        self.clock_opinions.health(now)
     }
 
     /// How many bindings there are.
@@ -152,6 +171,10 @@ impl HomeAgent {
     /// Takes a datagram of the registration port.
     pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
         self.tally.count(Counter::DatagramsReceived);
+        if !self.limiter.allows(*received.source.ip(), now.uptime) {
+            self.tally.count(Counter::DatagramsRateLimited);
+            return Output::default();
+        }
         let request = match Request::parse(received, now) {
             Ok(request) => request,
             Err(error) => {
@@ -166,12 +189,16 @@ impl HomeAgent {
         self.count_vendor_extensions(&request);
         let answer = match self.check(&request) {
             Ok(answer) => answer,
-            Err(Refusal::Discard(reason)) => {
-                self.note_discard(&request, reason);
+            Err(Refusal::Discard(offender, reason)) => {
+                self.note_discard(&request, offender, reason);
                 return Output::default();
             }
-            Err(Refusal::Deny(answer, denial)) => return self.deny(&answer, denial, now),
+            Err(Refusal::Deny(answer, denial)) => {
+                self.note_clock(&answer, Some(denial), now);
+                return self.deny(&answer, denial, now);
+            }
         };
+        self.note_clock(&answer, None, now);
         match self.grant(&request, &answer) {
             Ok(grant) => self.accept(answer, &grant, now),
             Err(denial) => self.deny(&answer, denial, now),
@@ -202,9 +229,10 @@ impl HomeAgent {
         for binding in expired {
             let identity = binding.identity();
             self.give_back_homes(&identity, std::iter::once(binding.home_address));
-            identities.insert(identity);
             batch.delete::<Binding>(binding.key());
             actions.push(Action::StopService(self.config.service(&binding)));
+            actions.extend(self.arp_after_end(&identity, binding.home_address));
+            identities.insert(identity);
         }
         if batch.is_empty() {
             return Output::default();
@@ -275,7 +303,7 @@ impl HomeAgent {
     }
 
     fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
-        let (batch, services) = self.apply(&answer.identity, grant);
+        let (batch, services) = self.apply(&answer, grant);
         let identification = self.reply_identification(&answer, None, now);
         let home_agent = self.config.address;
         let Grant { home_address, code, lifetime, .. } = *grant;

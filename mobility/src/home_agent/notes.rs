@@ -4,6 +4,7 @@ use store::{Counter, Identity, Now, ReplayProtection, TrailEvent, UtcTime, Viola
 use wire::{Code, Spi};
 
 use super::HomeAgent;
+use super::check::Offender;
 use super::denial::Denial;
 use super::request::{Answer, Request};
 use crate::clock;
@@ -11,14 +12,22 @@ use crate::violations::Offence;
 
 impl HomeAgent {
     /// A request that gets no answer.
-    pub(super) fn note_discard(&mut self, request: &Request<'_>, reason: ViolationReason) {
+    pub(super) fn note_discard(
+        &mut self,
+        request: &Request<'_>,
+        offender: Offender,
+        reason: ViolationReason,
+    ) {
         self.tally.count(Counter::MipSecTotalViolations);
         let address = *request.received.source.ip();
-        let spi = request.extensions.mobile_home.first().map_or(Spi(0), |it| it.spi);
+        let (violator, authentication) = match offender {
+            Offender::MobileNode => (request.identity(), request.extensions.mobile_home.first()),
+            Offender::ForeignAgent => (None, request.extensions.foreign_home.first()),
+        };
         let offence = Offence {
-            violator: request.identity().unwrap_or(Identity::Address(address)),
+            violator: violator.unwrap_or(Identity::Address(address)),
             address,
-            spi,
+            spi: authentication.map_or(Spi(0), |it| it.spi),
             identification: request.fixed.identification,
             reason,
             code: None,
@@ -29,10 +38,17 @@ impl HomeAgent {
     pub(super) fn note_denied(&mut self, answer: &Answer, denial: Denial, now: Now) {
         if let Some(reason) = denial.violation() {
             self.tally.count(Counter::MipSecTotalViolations);
+            let address = *answer.to.ip();
+            let of_foreign_agent = denial == Denial::ForeignAgentFailedAuthentication;
+            let (violator, spi) = if of_foreign_agent {
+                (Identity::Address(address), answer.foreign_spi.unwrap_or(Spi(0)))
+            } else {
+                (answer.identity.clone(), answer.spi)
+            };
             let offence = Offence {
-                violator: answer.identity.clone(),
-                address: *answer.to.ip(),
-                spi: answer.spi,
+                violator,
+                address,
+                spi,
                 identification: answer.request.identification,
                 reason,
                 code: Some(denial.code()),
@@ -53,20 +69,57 @@ impl HomeAgent {
             ..event(answer, word.to_owned(), code, at)
         };
         self.trails.record(&answer.identity, event);
+        // Whoever rolls the key of a foreign agent wants to see which SPI it uses.
+        if let Some(spi) = answer.foreign_spi
+            && answer.foreign_signer.is_some()
+            && !answer.is_deregistration()
+        {
+            let agent = Identity::Address(*answer.to.ip());
+            let event = TrailEvent {
+                code: Some(code),
+                peer: Some(answer.to),
+                spi: Some(spi),
+                ..plain_event("relayed", at)
+            };
+            self.trails.record(&agent, event);
+        }
+    }
+
+    /// What an authentic timestamp says of our clock: that of a request which was let in, or
+    /// refused for it. A timestamp of the past is not looked at, since anybody can send it again.
+    pub(super) fn note_clock(&mut self, answer: &Answer, denial: Option<Denial>, now: Now) {
+        let Some(offset) = clock_offset(answer, now.utc) else { return };
+        let disagrees_by = match denial {
+            None => None,
+            Some(Denial::TimestampOutOfTolerance) if !self.is_of_the_past(answer) => Some(offset),
+            Some(_) => return,
+        };
+        self.clock_opinions.note(&answer.identity, disagrees_by, now);
+    }
+
+    fn is_of_the_past(&self, answer: &Answer) -> bool {
+        let row = self.state.row(&answer.identity).filter(|row| row.nonce.is_none());
+        row.is_some_and(|row| {
+            clock::ahead(answer.request.identification, row.last_identification) <= 0
+        })
     }
 
     pub(super) fn note_expired(&mut self, identity: &Identity, at: UtcTime) {
-        let event = TrailEvent {
-            at,
-            event: "expired".to_owned(),
-            code: None,
-            peer: None,
-            care_of_address: None,
-            spi: None,
-            clock_offset: None,
-            times: 1,
-        };
-        self.trails.record(identity, event);
+        self.trails.record(identity, plain_event("expired", at));
+    }
+}
+
+/// An event of which nothing more is known.
+fn plain_event(event: &str, at: UtcTime) -> TrailEvent {
+    TrailEvent {
+        at,
+        event: event.to_owned(),
+        code: None,
+        peer: None,
+        care_of_address: None,
+        spi: None,
+        clock_offset: None,
+        times: 1,
     }
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Answer {
     pub(super) arrived_at: UtcTime,
     /// The SPI of the Mobile-Home authentication.
     pub(super) spi: Spi,
+    /// The SPI of the first Foreign-Home authentication.
+    pub(super) foreign_spi: Option<Spi>,
     /// Whether the request was authenticated with `signer`.
     pub(super) authenticated: bool,
     request_len: usize,
@@ -102,6 +104,7 @@ impl Answer {
             foreign_signer,
             arrived_at: request.now.utc,
             spi: request.extensions.mobile_home.first().map_or(Spi(0), |it| it.spi),
+            foreign_spi: request.extensions.foreign_home.first().map(|it| it.spi),
             authenticated: false,
             request_len: request.received.octets.len(),
         }

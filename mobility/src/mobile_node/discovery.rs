@@ -9,7 +9,7 @@ use store::{Counter, Now, Role, Time, Unknown};
 use wire::{AdvertisementFlags, AgentAdvertisement, AgentSolicitation, MobilityAgentAdvertisement};
 
 use super::{MobileNode, Wish};
-use crate::action::{Action, Output};
+use crate::action::{Action, Arp, Output};
 
 /// How many agents are remembered; a link has a few, a flood has any number.
 const AGENTS_MAX: usize = 32;
@@ -60,6 +60,12 @@ impl Heard {
             && !self.mobility.care_of_addresses.is_empty()
     }
 
+    fn requires_registration(&self) -> bool {
+        self.is_foreign_agent()
+            && !self.is_busy()
+            && self.mobility.flags.any(AdvertisementFlags::REGISTRATION_REQUIRED)
+    }
+
     fn is_busy(&self) -> bool {
         self.mobility.flags.any(AdvertisementFlags::BUSY)
     }
@@ -86,8 +92,8 @@ impl MobileNode {
 
     /// Takes an ICMP message that came to an interface.
     pub fn on_icmp(&mut self, octets: &[u8], source: Ipv4Addr, interface: u32, now: Now) -> Output {
-        let advertisement = match AgentAdvertisement::parse(octets) {
-            Ok(advertisement) => advertisement,
+        let (advertisement, skipped) = match AgentAdvertisement::parse_counting(octets) {
+            Ok(parsed) => parsed,
             // Other messages are not ours, nor are the broken ones.
             Err(wire::ParseError::UnexpectedType { .. } | wire::ParseError::Checksum(_)) => {
                 return Output::default();
@@ -101,8 +107,11 @@ impl MobileNode {
         // Without the extension it is a router's, not an agent's (§2.4).
         let Some(mobility) = advertisement.mobility.clone() else { return Output::default() };
         self.tally.count(Counter::MnAdvertisementsReceived);
+        if skipped > 0 {
+            self.tally.add(Counter::MnAdvsIgnoredUnknownExtension, skipped);
+        }
         let previous = self.discovery.hear(&advertisement, mobility, source, interface, now);
-        if self.wish != Some(Wish::Registered) || self.attachment == Attachment::CoLocated {
+        if self.wish != Some(Wish::Registered) {
             return Output::default();
         }
         self.on_heard(source, previous, now)
@@ -130,6 +139,11 @@ impl MobileNode {
                 self.tally.count(Counter::MnAgentRebootsDectected);
                 self.start(now)
             }
+            // §2.4.1, §3.1: the agents of this link want to see who uses it.
+            Attachment::CoLocated if heard.requires_registration() => {
+                self.has_own_care_of_address = true;
+                self.attach(now)
+            }
             // §3.6: another agent is no reason to register while ours, or the home agent, is heard.
             Attachment::ForeignAgent { .. } | Attachment::CoLocated | Attachment::Home => {
                 Output::default()
@@ -143,6 +157,7 @@ impl MobileNode {
         let Some((agent, care_of_address)) = self.discovery.best(None) else {
             return Output::default();
         };
+        let muted = self.mute();
         match self.came_from.take() {
             Some(Place::Home) => self.tally.count(Counter::MnMoveFromHAToFA),
             Some(Place::ForeignAgent) => self.tally.count(Counter::MnMoveFromFAToFA),
@@ -151,7 +166,31 @@ impl MobileNode {
         self.attachment = Attachment::ForeignAgent { agent, care_of_address };
         self.discovery.solicit_at = None;
         self.discovery.solicited = 0;
-        self.start(now)
+        self.start_after(muted, now)
+    }
+
+    /// §4.6: before the first request away from home the node stops to answer ARP requests for
+    /// its home address.
+    fn mute(&mut self) -> Vec<Action> {
+        let Some(home_address) = self.home_address.filter(|_| !self.is_muted) else {
+            return Vec::new();
+        };
+        self.is_muted = true;
+        vec![Action::Arp(Arp::Mute { home_address })]
+    }
+
+    /// §4.6: back at home it answers again, and says so before it deregisters.
+    fn unmute(&mut self) -> Vec<Action> {
+        self.is_muted = false;
+        let Some(home_address) = self.home_address else { return Vec::new() };
+        vec![Action::Arp(Arp::Unmute { home_address }), Action::Arp(Arp::Announce { home_address })]
+    }
+
+    fn start_after(&mut self, mut actions: Vec<Action>, now: Now) -> Output {
+        let mut output = self.start(now);
+        actions.append(&mut output.actions);
+        output.actions = actions;
+        output
     }
 
     /// §2.4.2.1: the agent was not heard for as long as its last advertisement said.
@@ -165,6 +204,10 @@ impl MobileNode {
         if self.discovery.best(None).is_some() {
             return self.attach(now);
         }
+        if std::mem::take(&mut self.has_own_care_of_address) {
+            self.attachment = Attachment::CoLocated;
+            return self.start(now);
+        }
         self.search(now);
         Output::default()
     }
@@ -174,6 +217,9 @@ impl MobileNode {
         if self.attachment == Attachment::Home {
             return Output::default();
         }
+        if self.attachment == Attachment::CoLocated {
+            self.has_own_care_of_address = true;
+        }
         let at_agent = matches!(self.attachment, Attachment::ForeignAgent { .. });
         if at_agent || self.came_from == Some(Place::ForeignAgent) {
             self.tally.count(Counter::MnMoveFromFAToHA);
@@ -181,7 +227,8 @@ impl MobileNode {
         self.came_from = None;
         self.attachment = Attachment::Home;
         self.discovery.solicit_at = None;
-        self.start(now)
+        let unmuted = self.unmute();
+        self.start_after(unmuted, now)
     }
 
     /// Forgets where it was and solicits agents.

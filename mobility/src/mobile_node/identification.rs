@@ -59,3 +59,22 @@ impl Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// §5.7.1: the bits below a millisecond are random, and each is greater than the one before.
+    #[test]
+    fn identifications_differ_below_the_clock() {
+        let (mut clock, mut random) = (Clock::default(), Random::new([5; 32]));
+        let style = ReplayProtection::Timestamps;
+        let sent: Vec<_> =
+            (0..50).map(|_| clock.identification(style, &mut random, Now::default())).collect();
+        assert!(sent.windows(2).all(|pair| ahead(pair[1], pair[0]) > 0), "{sent:?}");
+        let (mut other, mut random) = (Clock::default(), Random::new([6; 32]));
+        let first = other.identification(style, &mut random, Now::default());
+        assert_ne!(first, sent[0]);
+        assert_eq!(first.high(), sent[0].high());
+    }
+}

@@ -35,6 +35,7 @@ use crate::action::{Action, Output};
 use crate::association::SecurityAssociation;
 use crate::random::Random;
 use crate::tally::Tally;
+use crate::violations::Violations;
 
 pub use config::MobileNodeConfig;
 use discovery::{Attachment, Discovery, Place};
@@ -66,8 +67,13 @@ pub struct MobileNode {
     clock: Clock,
     random: Random,
     tally: Tally,
+    violations: Violations,
     attachment: Attachment,
     came_from: Option<Place>,
+    /// Whether it can go on with a co-located care-of address when it hears no agent any more.
+    has_own_care_of_address: bool,
+    /// Whether it was told to answer no ARP request for its home address.
+    is_muted: bool,
     discovery: Discovery,
     interface: u32,
     wish: Option<Wish>,
@@ -139,8 +145,11 @@ impl MobileNode {
             clock: Clock::default(),
             random: Random::new(config.seed),
             tally: Tally::load(&key, snapshot, config.counters_lost, now),
+            violations: Violations::load(&config.instance, Role::MobileNode, snapshot),
             attachment: Attachment::CoLocated,
             came_from: None,
+            has_own_care_of_address: false,
+            is_muted: false,
             discovery: Discovery::default(),
             interface: 0,
             wish: None,
@@ -249,6 +258,7 @@ impl MobileNode {
         if self.home_address.is_some() {
             self.tally.put(&mut batch);
         }
+        self.violations.put(&mut batch, now);
         self.put_heard(&mut batch);
         if std::mem::take(&mut self.is_row_stale) {
             self.put_registration(&mut batch, now);

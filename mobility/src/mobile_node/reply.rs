@@ -2,12 +2,13 @@
 
 use std::net::SocketAddrV4;
 
-use store::{Counter, Now, ReplayProtection};
-use wire::{Code, Lifetime, ParseError, RegistrationReply};
+use store::{Counter, Identity, Now, ReplayProtection, ViolationReason};
+use wire::{Code, Lifetime, ParseError, RegistrationReply, Spi};
 
 use super::{MobileNode, Pending, RESYNCHRONISATIONS, Wish};
 use crate::action::{Action, Output, Received};
 use crate::extensions::Extensions;
+use crate::violations::Offence;
 
 impl MobileNode {
     /// Takes a datagram of the port that the node sends from.
@@ -39,12 +40,40 @@ impl MobileNode {
                 Counter::MnRepliesFAAuthenticationFailure,
             ];
             if failures.contains(&counter) {
-                self.tally.count(Counter::MipSecTotalViolations);
+                self.note_violation(&reply, &extensions, counter, received, now);
             }
             return Output::default();
         }
         let Some(pending) = self.pending.take() else { return Output::default() };
         Output::at_once(self.take_reply(&reply, &pending, now))
+    }
+
+    /// §3.6.2.1: what fails authentication is a security exception.
+    fn note_violation(
+        &mut self,
+        reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
+        counter: Counter,
+        received: &Received<'_>,
+        now: Now,
+    ) {
+        self.tally.count(Counter::MipSecTotalViolations);
+        let address = *received.source.ip();
+        let (violator, list) = match (counter, self.agent_identity()) {
+            (Counter::MnRepliesFAAuthenticationFailure, Some(agent)) => {
+                (agent, &extensions.mobile_foreign)
+            }
+            _ => (Identity::Address(*self.home_agent.ip()), &extensions.mobile_home),
+        };
+        let reason = if list.is_empty() {
+            ViolationReason::MissingSecurityExtension
+        } else {
+            ViolationReason::BadAuthenticator
+        };
+        let spi = list.first().map_or(Spi(0), |it| it.spi);
+        let identification = reply.identification;
+        let offence = Offence { violator, address, spi, identification, reason, code: None };
+        self.violations.record(offence, now);
     }
 
     fn drop_malformed(&mut self, _error: &ParseError) -> Output {

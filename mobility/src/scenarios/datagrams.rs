@@ -207,7 +207,7 @@ impl Defaults<'_> {
 }
 
 /// The letters of advertisement flags, from the highest bit (RFC 5944 §2.1.1).
-pub(super) const ADVERTISEMENT_LETTERS: &str = "RBHFMGrTUXI";
+pub(super) const ADVERTISEMENT_LETTERS: &str = "RBHFMGrTUXIvwxyz";
 
 pub(super) fn advertisement_flags(letters: &str) -> AdvertisementFlags {
     let bit = |letter| 0x8000_u16 >> ADVERTISEMENT_LETTERS.find(letter).unwrap();
@@ -237,5 +237,13 @@ pub(super) fn advertisement(words: &Words<'_>) -> Vec<u8> {
     };
     let mut octets = Vec::new();
     advertisement.emit(&mut octets).unwrap();
+    for extension in words.all("with") {
+        // An ICMP extension with two octets of data; the checksum goes on with it.
+        octets.extend([if extension == "skippable" { 200 } else { 60 }, 2, 0, 0]);
+        octets[2..4].fill(0);
+        let sum = octets.chunks(2).map(|it| u32::from(u16::from_be_bytes([it[0], it[1]])));
+        let sum = sum.fold(0, |sum, word| (sum + word) % 0xffff);
+        octets[2..4].copy_from_slice(&u16::try_from(0xffff - sum).unwrap().to_be_bytes());
+    }
     octets
 }

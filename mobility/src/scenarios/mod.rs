@@ -14,6 +14,7 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use store::Counter;
 use words::Words;
 use world::World;
 
@@ -42,6 +43,29 @@ fn scenarios_play_as_written() {
         }
     }
     assert!(wrong.is_empty(), "{} scenarios differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What no machine counts, and why.
+const COUNTED_ELSEWHERE: &[(Counter, &str)] = &[
+    (Counter::SendErrors, "the driver sees them"),
+    (Counter::MnGratuitousARPsSend, "who carries out `Arp::Announce` counts it"),
+    (Counter::HaGratuitiousARPsSent, "who carries out `Arp::Announce` counts it"),
+    (Counter::HaProxyARPsSent, "who answers after `Arp::StartProxy` counts them"),
+    (Counter::FaVJCompressionUnavailable, "RFC 5944 has no such compression any more"),
+    (Counter::FaUnknownChallenge, "challenges (RFC 4721) are not offered"),
+    (Counter::FaMissingChallenge, "challenges (RFC 4721) are not offered"),
+    (Counter::FaStaleChallenge, "challenges (RFC 4721) are not offered"),
+];
+
+/// Each counter counts in some scenario, or it is said why not.
+#[test]
+fn every_counter_counts_somewhere() {
+    let scenarios: String = files().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for counter in Counter::ALL {
+        let counts = scenarios.contains(&format!("    {counter:?} +"));
+        let elsewhere = COUNTED_ELSEWHERE.iter().find(|(other, _)| other == counter);
+        assert_ne!(counts, elsewhere.is_some(), "{counter:?}: {elsewhere:?}");
+    }
 }
 
 /// The lines from the first one that differs.

@@ -12,7 +12,7 @@ use super::words::Words;
 use super::world::World;
 use crate::{
     Admission, Advertiser, AdvertiserConfig, ForeignAgent, ForeignAgentConfig, HomeAgent,
-    HomeAgentConfig, MobileNode, MobileNodeConfig, ReservedBits, ReverseTunnel,
+    HomeAgentConfig, MobileNode, MobileNodeConfig, RateLimits, ReservedBits, ReverseTunnel,
     SecurityAssociation,
 };
 
@@ -82,8 +82,14 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     config.pools = networks(words, "pool");
     config.home_networks = networks(words, "network");
     config.shared_home_addresses = networks(words, "shared");
+    config.home_link = words.has("home-link");
+    config.rate_limits = rate_limits(words);
     let home_agent = HomeAgent::new(config.clone(), &world.snapshot, world.now());
     world.home_agent = Some((config, home_agent));
+}
+
+fn rate_limits(words: &Words<'_>) -> RateLimits {
+    RateLimits { all: words.value("rate"), peer: words.value("peer-rate") }
 }
 
 fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
@@ -112,6 +118,7 @@ fn foreign_agent(world: &mut World, words: &Words<'_>) {
     config.encapsulating_delivery = words.or("encapsulating-delivery", false);
     config.gre = words.or("gre", true);
     config.minimal_encapsulation = words.or("minimal", true);
+    config.rate_limits = rate_limits(words);
     let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
     world.foreign_agent = Some((config, foreign_agent));
 }

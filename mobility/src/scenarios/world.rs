@@ -89,6 +89,12 @@ impl World {
             "lose" => self.lose = words.word(0).unwrap().parse().unwrap(),
             "discover" => self.tell(&mut lines, |node, now| node.discover(2, now)),
             "hear" => self.hear(words, &mut lines),
+            "icmp" => {
+                let octets = hex(words.word(0).unwrap());
+                let source = words.value("from").unwrap();
+                self.tell(&mut lines, |node, now| node.on_icmp(&octets, source, 2, now));
+            }
+            "clock-health" => self.clock_health(&mut lines),
             "solicit" => self.solicit(words, &mut lines),
             "shut-down" => {
                 let now = self.now();
@@ -455,6 +461,15 @@ impl World {
             *foreign_agent = ForeignAgent::new(config.clone(), &self.snapshot, now);
             foreign_agent.set_associations(self.foreign_associations.clone());
         }
+    }
+
+    fn clock_health(&self, lines: &mut Vec<String>) {
+        let (_, home_agent) = self.home_agent.as_ref().unwrap();
+        let health = home_agent.clock_health(self.now());
+        let offset = health.offset.map(|offset| format!(", ahead by {offset:+}ms"));
+        let (state, nodes, disagreeing) = (health.state, health.nodes, health.disagreeing);
+        let offset = offset.unwrap_or_default();
+        lines.push(format!("{state:?}: {disagreeing} of {nodes} disagree{offset}"));
     }
 
     fn state(&self, lines: &mut Vec<String>) {

@@ -29,6 +29,9 @@ pub struct Instance {
     pub applied_revision: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply_error: Option<String>,
+    /// What mobile nodes say of its clock; `None` if it serves none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_health: Option<ClockHealth>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }
@@ -50,6 +53,30 @@ pub enum InstanceState {
     Serving,
     Draining,
     Gone,
+}
+
+/// What the timestamps of mobile nodes say of a home agent's clock (RFC 5944 §5.7.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ClockHealth {
+    pub state: ClockState,
+    /// How many nodes were heard lately; a sample, not all of them.
+    pub nodes: u32,
+    /// How many of them sent a timestamp beyond the tolerance.
+    pub disagreeing: u32,
+    /// How far ahead of ours the clocks of those were, the median, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
+}
+
+/// Whether a clock is to be believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockState {
+    /// Too few nodes were heard.
+    Unknown,
+    Good,
+    /// Most nodes disagree with it: an alarm.
+    Suspect,
 }
 
 /// How often an instance writes its heartbeat.

@@ -23,7 +23,9 @@ pub use association::{
 pub use binding::{Binding, BindingKey, RevocationSupport};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use counters::{Counter, Counters, CountersKey};
-pub use instance::{HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role};
+pub use instance::{
+    ClockHealth, ClockState, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role,
+};
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
 pub use registration::{Registration, RegistrationKey};

@@ -14,6 +14,7 @@ fn instance(heartbeat_at: i64, clock_step: i64, state: InstanceState) -> Snapsho
         state,
         applied_revision: 0,
         apply_error: None,
+        clock_health: None,
         unknown: crate::Unknown::default(),
     };
     let mut batch = Batch::new(Class::Relaxed);

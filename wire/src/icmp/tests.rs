@@ -113,6 +113,20 @@ fn sequence_numbers_skip_the_first_256_when_they_wrap() {
     assert_eq!((after(0), after(255), after(0xfffe), after(0xffff)), (1, 256, 0xffff, 256));
 }
 
+/// RFC 5944 §2.1.3: one octet, the last.
+#[test]
+fn an_odd_advertisement_is_padded_at_its_end() {
+    let advertisement =
+        AgentAdvertisement { prefix_lengths: Some(vec![24]), ..AgentAdvertisement::default() };
+    let mut octets = Vec::new();
+    advertisement.emit(&mut octets).unwrap();
+    assert_eq!(octets.get(8..), Some([19, 1, 24, 0].as_slice()));
+    let advertisement = AgentAdvertisement { prefix_lengths: Some(vec![24, 24]), ..advertisement };
+    octets.clear();
+    advertisement.emit(&mut octets).unwrap();
+    assert_eq!(octets.get(8..), Some([19, 2, 24, 24].as_slice()));
+}
+
 #[test]
 fn solicitation_has_the_layout_of_the_figure() {
     let mut out = Vec::new();

@@ -53,6 +53,7 @@ fn instance(process_id: u32) -> Instance {
         state: InstanceState::Serving,
         applied_revision: 0,
         apply_error: None,
+        clock_health: None,
         unknown: Unknown::default(),
     }
 }
