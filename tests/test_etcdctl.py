@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from harness import ROOT, wait_until
 
 EXAMPLE = "serve_memory"
+
+#: The number of a group that no system has; its members are operators.
+OPERATORS = 4_000_434
+NOBODY = 65534
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +34,8 @@ class Store:
 
     def __init__(self, program, folder):
         self.folder = folder
-        self.child = subprocess.Popen([program, "store.sock", "view.sock"], cwd=folder, stdin=subprocess.PIPE)
+        sockets = ["store.sock", "view.sock", str(OPERATORS)]
+        self.child = subprocess.Popen([program, *sockets], cwd=folder, stdin=subprocess.PIPE)
         wait_until(lambda: (folder / "view.sock").exists(), what="the socket")
 
     def stop(self):
@@ -38,6 +44,22 @@ class Store:
 
     def command(self, *words, socket="store.sock"):
         return ["etcdctl", f"--endpoints=unix://{socket}", *words]
+
+    def open_to_others(self):
+        """Lets any user connect, so that it is the server who refuses."""
+        for path in (self.folder, *self.folder.parents):
+            if path != pathlib.Path("/") and path.stat().st_uid == 0 and path != pathlib.Path("/tmp"):
+                path.chmod(0o755)
+        (self.folder / "store.sock").chmod(0o777)
+
+    def as_somebody(self, user, groups, *words, stdin=""):
+        """Runs `etcdctl` as a user with these supplementary groups."""
+        groups = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
+        somebody = ["setpriv", f"--reuid={user}", f"--regid={user}", *groups]
+        return subprocess.run(
+            somebody + self.command(*words), cwd=self.folder, env={**os.environ, "ETCDCTL_API": "3"},
+            input=stdin, capture_output=True, text=True, timeout=20,
+        )
 
     def run(self, *words, stdin="", **options):
         done = subprocess.run(
@@ -192,7 +214,7 @@ def test_watch(store):
 
 
 def test_a_watch_of_what_is_compacted_is_told(store):
-    for tolerance in (1, 2, 3):
+    for tolerance in (4, 5, 6):
         store("put", key(1), row(1, tolerance=tolerance))
     store("compaction", "3")
     watch = Watch(store, key(1), "--rev=1")
@@ -200,7 +222,7 @@ def test_a_watch_of_what_is_compacted_is_told(store):
     assert "required revision has been compacted" in errors
     watch = Watch(store, key(1), "--rev=3")
     try:
-        assert watch.read(3) == ["PUT", key(1), row(1, tolerance=3)]
+        assert watch.read(3) == ["PUT", key(1), row(1, tolerance=6)]
     finally:
         watch.stop()
 
@@ -232,9 +254,23 @@ def test_a_lease_that_ends_deletes_its_rows(store):
     wait_until(lambda: lines(store("get", "--prefix", "/mip4/", "--keys-only")) == [key(2)], what="the deletion")
 
 
-def test_endpoint(store):
-    store("put", key(1), row(1))
-    assert "is healthy" in store.run("endpoint", "health").stderr + store.run("endpoint", "health").stdout
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_endpoint(store, is_absolute):
+    """With any spelling of the socket: etcdctl sends it as the name of the server."""
+    socket = {"socket": str(store.folder / "store.sock") if is_absolute else "store.sock"}
+    store("put", key(1), row(1), **socket)
+    health = store.run("endpoint", "health", **socket)
+    assert "is healthy" in health.stderr + health.stdout
+    (status,) = json.loads(store("endpoint", "status", "-w", "json", **socket))
+    assert status["Endpoint"] == "unix://" + socket["socket"]
+    revision = json.loads(store("get", key(1), "-w", "json", **socket))["header"]["revision"]
+    assert status["Status"]["header"]["revision"] == revision
+    assert status["Status"]["leader"] == status["Status"]["header"]["member_id"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", status["Status"]["version"])
+    table = store("endpoint", "status", "--cluster=false", "-w", "table", **socket)
+    assert "| true " in table or "|      true |" in table, table
+    view = json.loads(store("endpoint", "status", "-w", "json", socket="view.sock"))
+    assert view[0]["Status"]["header"]["revision"] == revision
 
 
 def test_secrets_are_not_listed_and_viewers_only_read(store):
@@ -257,16 +293,72 @@ def test_secrets_are_not_listed_and_viewers_only_read(store):
     assert store("get", "/mip4-secret/associations/a") == ""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+@root_only
 def test_somebody_else_is_refused_whatever_they_say(store):
-    for path in (store.folder, *store.folder.parents):
-        if path != pathlib.Path("/") and path.stat().st_uid == 0 and path != pathlib.Path("/tmp"):
-            path.chmod(0o755)
-    (store.folder / "store.sock").chmod(0o777)
-    stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    for words in (("get", key(1)), ("put", key(1), row(1)), ("get", "/mip4-secret/a")):
-        done = subprocess.run(
-            stranger + store.command(*words), cwd=store.folder, env={**os.environ, "ETCDCTL_API": "3"},
-            capture_output=True, text=True, timeout=20,
-        )
+    store.open_to_others()
+    for words in (("get", key(1)), ("put", key(1), row(1)), ("get", "/mip4-secret/a"), ("endpoint", "status")):
+        done = store.as_somebody(NOBODY, [], *words)
         assert done.returncode != 0 and "neither a daemon nor in the group" in done.stderr, done.stderr
+
+
+BINDING = "/mip4/bindings/192.0.2.1/10.0.0.1/198.51.100.1/-"
+
+
+@root_only
+def test_an_operator_by_supplementary_group_may_do_what_operators_may(store):
+    """And whatever the rows say about who wrote them: the server says it."""
+    store.open_to_others()
+    store("put", key(9), row(9, origin="file", storage="read-only"))
+    store("put", key(8), row(8, storage="permanent"))
+    store("put", "/mip4-secret/associations/address=10.0.0.9/1000", "key of the file")
+
+    def operator(*words, **options):
+        return store.as_somebody(NOBODY, [7, OPERATORS], *words, **options)
+
+    lie = row(1, changed={"by": "root", "at": 1})
+    assert operator("put", key(1), lie).returncode == 0
+    stored = json.loads(lines(store("get", key(1)))[1])
+    assert stored["changed"]["by"] in ("nobody", f"uid {NOBODY}") and stored["changed"]["at"] > 1_600_000_000_000
+    script = f"\nput {key(2)} {json.dumps(row(2, changed=dict(by='root', at=1)))}\n\n\n"
+    assert operator("txn", stdin=script).returncode == 0
+    assert json.loads(lines(store("get", key(2)))[1])["changed"] == {
+        "by": stored["changed"]["by"], "at": pytest.approx(stored["changed"]["at"], abs=600_000),
+    }
+    assert operator("get", key(1)).returncode == 0
+    assert operator("del", key(1)).returncode == 0
+    assert operator("put", "/mip4-secret/associations/address=10.0.0.2/1000", "a key").returncode == 0
+    for words, reason in (
+        (("put", BINDING, "{}"), "only daemons write /mip4/bindings/"),
+        (("del", "--prefix", "/mip4/bindings/"), "only daemons write /mip4/bindings/"),
+        (("del", "--prefix", "/mip4/"), "only daemons write"),
+        (("put", "/mip4/config/role=home-agent/enabled", "{}"), "only daemons write /mip4/config/"),
+        (("put", key(3), row(3, origin="file")), "`origin`"),
+        (("put", key(3), row(3, origin="snmp")), "`origin`"),
+        (("put", key(3), row(3, storage="permanent")), "`storage`"),
+        (("put", key(3), row(3, tolerance=2)), "`tolerance`: at least 3 seconds"),
+        (("put", key(9), row(9)), "belongs to the configuration file"),
+        (("del", key(9)), "belongs to the configuration file"),
+        (("del", key(8)), "permanent"),
+        (("del", "--prefix", "/mip4/associations/"), "`"),
+        (("get", "/mip4-secret/associations/address=10.0.0.2/1000"), "only daemons read secrets"),
+        (("put", "/mip4-secret/associations/address=10.0.0.9/1000", "x"), "belongs to the configuration file"),
+        (("del", "/mip4-secret/associations/address=10.0.0.9/1000"), "belongs to the configuration file"),
+        (("compaction", "1"), "only daemons compact"),
+    ):
+        done = operator(*words)
+        assert done.returncode != 0 and reason in done.stderr, (words, done.stdout, done.stderr)
+    assert lines(store("get", key(9)))[1] == row(9, origin="file", storage="read-only")
+    assert lines(store("get", "/mip4-secret/associations/address=10.0.0.9/1000"))[1] == "key of the file"
+
+
+def test_what_is_wrong_with_a_row_is_wrong_for_daemons_as_well(store):
+    assert "`spi`" in store.refused("put", key(1).replace("1000", "255"), row(1, spi=255))
+    assert "`tolerance`" in store.refused("put", key(1), row(1, tolerance=1))
+    setting = {"scope": {"role": "home-agent"}, "origin": "snmp", "storage": "volatile", "active": True}
+    path = "/mip4/config/role=home-agent/enabled"
+    assert "`kind`" in store.refused("put", path, json.dumps({**setting, "kind": "enabled", "enabled": "yes"}))
+    store("put", path, json.dumps({**setting, "kind": "enabled", "enabled": False}))
+    assert "belongs at" in store.refused("put", path, json.dumps({**setting, "kind": "of-tomorrow"}))

@@ -39,6 +39,7 @@ pub(crate) fn home_agent_instance() -> Instance {
         applied_revision: 3,
         apply_error: None,
         clock_health: None,
+        apply_errors: BTreeMap::new(),
         unknown: Unknown::default(),
     }
 }
@@ -244,6 +245,8 @@ pub(crate) struct Fake {
     pub(crate) error: Option<fn() -> SourceError>,
     pub(crate) degraded: Option<String>,
     pub(crate) age: Duration,
+    /// What instances say they do not act on, once something was committed.
+    pub(crate) apply_errors: BTreeMap<String, String>,
     /// Batches that arrive while somebody waits, in order.
     pub(crate) later: Vec<Batch>,
     pub(crate) told: Rc<RefCell<Told>>,
@@ -284,6 +287,20 @@ impl Fake {
     fn apply(&mut self, batch: &Batch) -> Event {
         self.snapshot.revision = self.snapshot.revision.next();
         self.snapshot.tables.apply(batch, self.snapshot.revision)
+    }
+
+    /// Lets every instance act on what was committed, at once.
+    fn act_on(&mut self, revision: Revision) {
+        let mut batch = Batch::new(Class::Relaxed);
+        for row in self.snapshot.rows::<Instance>().iter() {
+            let apply_errors = self.apply_errors.clone();
+            batch.put(Instance {
+                applied_revision: revision.0,
+                apply_errors,
+                ..Instance::clone(row)
+            });
+        }
+        self.snapshot.tables.apply(&batch, revision);
     }
 
     fn fail(&self) -> Result<(), SourceError> {
@@ -335,7 +352,9 @@ impl Source for Fake {
             return Err(SourceError::Changed(compare.key.path()));
         }
         self.told.borrow_mut().committed.push(batch.clone());
-        Ok(self.apply(&batch).revision)
+        let revision = self.apply(&batch).revision;
+        self.act_on(revision);
+        Ok(revision)
     }
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {

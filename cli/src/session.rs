@@ -1,15 +1,22 @@
 //! What commands run in: the world outside, the store, and the options of the line.
 
 use std::io::{BufRead, Write};
+use std::time::Duration;
 
-use store::{Revision, Table, UtcTime};
+use store::{Application, Changed, Invalid, Origin, Prepared, Proposal, Revision, Table, UtcTime};
 
 use crate::cell::Column;
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::output::{self, Format, Layout, Listing, Sort};
 use crate::selector::Selector;
 use crate::source::{Source, SourceError};
+use crate::timeout::Deadline;
 use crate::view::{Freshness, STALE_AFTER, View};
+
+/// How long daemons may take to act on a change before the shell goes on without them.
+const APPLIED_WITHIN: Duration = Duration::from_secs(5);
+/// A daemon that falls silent changes nothing: look at it now and then.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Everything outside of the program; tests bring their own.
 pub(crate) struct World {
@@ -89,6 +96,43 @@ impl Session {
             self.source = None;
         }
         Ok(answer?)
+    }
+
+    /// A change of configuration that passes every check on `view`.
+    pub(crate) fn propose(
+        view: &View,
+        change: impl FnOnce(&mut Proposal<'_>) -> Result<(), Invalid>,
+    ) -> Result<Prepared, Failure> {
+        let by = Changed::by_own_user(view.now);
+        let mut proposal = Proposal::new(&view.snapshot, Origin::Cli).by(by);
+        change(&mut proposal).map_err(|invalid| Failure::refused(invalid.to_string()))?;
+        Ok(proposal.prepare())
+    }
+
+    /// Makes a change, and waits until the daemons whom it concerns act on it.
+    pub(crate) fn change(&mut self, prepared: Prepared) -> Result<Revision, Stop> {
+        let Prepared { batch, concerns } = prepared;
+        let revision = self.ask(|source| source.commit(batch))?;
+        let deadline = Deadline::after(APPLIED_WITHIN);
+        loop {
+            let view = self.read(&[Table::Instances])?;
+            let now = Application::of(&concerns, revision, &view.snapshot, view.now);
+            if let Some((instance, why)) = now.failed.first() {
+                let message =
+                    format!("it is in the store, but `{instance}` does not act on it: {why}");
+                return Err(Failure::new(ExitStatus::PartlyFailed, message).into());
+            }
+            if now.is_settled() {
+                return Ok(revision);
+            }
+            if deadline.remaining().is_zero() {
+                let who = now.waiting.join("`, `");
+                self.warn(&format!("`{who}` has not got to it yet; see `show status`"))?;
+                return Ok(revision);
+            }
+            let patience = deadline.remaining().min(LOOK_EVERY);
+            self.ask(|source| source.wait(view.revision(), patience))?;
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {

@@ -1,7 +1,9 @@
 //! The row of this process: who it is, and that it is alive.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use store::{
     Batch, Class, ClockHealth, ClockState, Instance, InstanceState, Revision, Role, Snapshot,
     Store, Unknown,
 };
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
@@ -19,12 +22,39 @@ use crate::driver::Shutdown;
 /// How often the row is written; it is stale after three were missed.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// The least time between two writes, however often there is something new to say.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Keeps the row of this process. Clones share it.
 #[derive(Clone)]
 pub(crate) struct InstanceKeeper {
     store: Store,
     clock: Clock,
     row: Arc<Mutex<Instance>>,
+    parts: Arc<Mutex<Parts>>,
+    /// There is something that should not wait for the next heartbeat.
+    news: Arc<Notify>,
+}
+
+/// How far the parts of the process have taken in the configuration.
+#[derive(Debug, Default)]
+struct Parts {
+    /// The revision that each acts on, and the rows that it does not act on.
+    applied: BTreeMap<Role, (Revision, BTreeMap<String, String>)>,
+    /// What is wrong with the file, by its path.
+    file: BTreeMap<String, String>,
+}
+
+impl Parts {
+    /// What all parts act on.
+    fn revision(&self) -> Revision {
+        self.applied.values().map(|(revision, _)| *revision).min().unwrap_or_default()
+    }
+
+    fn errors(&self) -> BTreeMap<String, String> {
+        let errors = self.applied.values().map(|(_, errors)| errors);
+        errors.chain([&self.file]).flatten().map(|(of, why)| (of.clone(), why.clone())).collect()
+    }
 }
 
 /// What an instance is called unless its file says: the host, and what it does there.
@@ -86,9 +116,16 @@ impl InstanceKeeper {
             applied_revision: 0,
             apply_error: None,
             clock_health: None,
+            apply_errors: BTreeMap::new(),
             unknown: Unknown::default(),
         };
-        let keeper = Self { store, clock, row: Arc::new(Mutex::new(row)) };
+        let keeper = Self {
+            store,
+            clock,
+            row: Arc::new(Mutex::new(row)),
+            parts: Arc::default(),
+            news: Arc::default(),
+        };
         keeper.write(Class::Durable).await?;
         Ok(keeper)
     }
@@ -103,17 +140,43 @@ impl InstanceKeeper {
         self.write(Class::Durable).await
     }
 
-    /// Says which revision of the configuration is acted on, with the next heartbeat.
-    pub(crate) fn applied(&self, revision: Revision) {
-        self.change(|row| {
-            row.applied_revision = revision.0;
-            row.apply_error = None;
-        });
+    /// The row as it was written last.
+    pub(crate) fn row(&self) -> Instance {
+        self.change(|row| row.clone())
     }
 
-    /// Says why the newest configuration is not acted on, with the next heartbeat.
-    pub(crate) fn apply_failed(&self, why: &str) {
-        self.change(|row| row.apply_error = Some(why.to_owned()));
+    /// Announces that the part of that role will follow the configuration: until it says how far
+    /// it is, nothing counts as applied.
+    pub(crate) fn expect(&self, part: Role) {
+        self.report(|parts| drop(parts.applied.insert(part, Default::default())));
+    }
+
+    /// Says that a part acts on the configuration of a revision, but for the rows in `errors`.
+    pub(crate) fn applied(&self, part: Role, revision: Revision, errors: BTreeMap<String, String>) {
+        self.report(|parts| drop(parts.applied.insert(part, (revision, errors))));
+    }
+
+    /// Says that the file is in force, or why not.
+    pub(crate) fn file_applied(&self, path: &Path, wrong: Option<String>) {
+        let errors = wrong.map(|why| (path.display().to_string(), why));
+        self.report(|parts| parts.file = errors.into_iter().collect());
+    }
+
+    fn report(&self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut parts);
+        let (revision, errors) = (parts.revision(), parts.errors());
+        drop(parts);
+        self.change(|row| {
+            row.applied_revision = revision.0;
+            let mut words = errors.iter().map(|(of, why)| format!("{of}: {why}"));
+            row.apply_error = words.next().map(|first| match words.count() {
+                0 => first,
+                more => format!("{first} (and {more} more)"),
+            });
+            row.apply_errors = errors;
+        });
+        self.news.notify_one();
     }
 
     /// Says what mobile nodes say of our clock, with the next heartbeat; logs an alarm and its end.
@@ -144,6 +207,8 @@ impl InstanceKeeper {
             tokio::select! {
                 () = shutdown.requested() => return,
                 _ = ticks.tick() => {}
+                // Whoever made a change waits for this.
+                () = self.news.notified() => {}
             }
             let row = self.stamped();
             if row.clock_step != step {
@@ -153,6 +218,7 @@ impl InstanceKeeper {
             let mut batch = Batch::new(Class::Relaxed);
             batch.put(row);
             self.store.commit_soon(batch);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

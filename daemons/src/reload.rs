@@ -24,7 +24,7 @@ impl Reloader {
             Ok(config) => config,
             Err(wrong) => {
                 error!("the file is wrong, nothing has changed: {wrong:#}");
-                system.instance.apply_failed(&wrong.to_string());
+                system.instance.file_applied(&self.config.path, Some(wrong.to_string()));
                 return;
             }
         };
@@ -43,9 +43,10 @@ impl Reloader {
         let followed = associations::follow_file(&system.store, &name, &config.associations).await;
         if let Err(error) = followed {
             error!("the associations of the file are not applied: {error:#}");
-            system.instance.apply_failed(&format!("{error:#}"));
+            system.instance.file_applied(&self.config.path, Some(format!("{error:#}")));
             return;
         }
+        system.instance.file_applied(&self.config.path, None);
         for section in unchangeable(&self.config, &config) {
             warn!("`[{section}]` has changed: that takes a restart");
         }

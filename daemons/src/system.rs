@@ -9,16 +9,19 @@ use anyhow::{Context as _, anyhow};
 use mobility::{ForeignAgent, HomeAgent};
 use rustix::io::Errno;
 use store::{InstanceState, Role, Store};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::associations;
 use crate::clock::Clock;
 use crate::config::{Config, ForeignAgentSection, MasterAddress, StoreConfig};
+use crate::configuration::{self, Active, Part};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
 use crate::driver::{Shutdown, Stop, snmp};
 use crate::exit::{ExitStatus, Failure};
+use crate::file_rows;
 use crate::instance::{self, InstanceKeeper, Predecessor};
 use crate::snmp::{EngineState, engine_config, state_path};
 use crate::socket::{Sockets, bind_udp};
@@ -117,7 +120,10 @@ impl System {
             addresses(config),
         )
         .await?;
+        file_rows::end_volatile(&store, &instance.row(), clock.now().utc).await?;
         associations::follow_file(&store, &name, &config.associations).await?;
+        let addresses = config.foreign_agent.iter().flat_map(|section| section.rows(&name));
+        file_rows::follow(&store, &name, &addresses.collect::<Vec<_>>()).await?;
         let mut system = Self {
             store,
             clock,
@@ -139,6 +145,9 @@ impl System {
             let (snapshot, now) = (system.store.snapshot(), system.clock.now());
             let machine = ForeignAgent::new(machine, &snapshot, now);
             system.start_agent(machine, Sockets::new(bound.foreign_agent)?).await;
+        }
+        if config.home_agent.is_none() && config.foreign_agent.is_none() {
+            system.follow_idly().await;
         }
         if let Some(snmp) = &config.snmp {
             let Self { store, clock, shutdown, .. } = &system;
@@ -183,12 +192,36 @@ impl System {
     }
 
     async fn start_agent<M: MobilityAgent>(&mut self, machine: M, sockets: Sockets) {
-        let associations = associations::follow_store(&self.store, M::ROLE).await;
+        let configuration = self.follow_configuration(M::ROLE).await;
         let driver = AgentDriver::new(machine, sockets, self.store.clone(), self.clock.clone());
         let (instance, shutdown) = (self.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {
-            driver.run(associations, instance, shutdown).await;
+            driver.run(configuration, instance, shutdown).await;
             Ok(())
+        });
+    }
+
+    async fn follow_configuration(&self, role: Role) -> watch::Receiver<Active> {
+        let row = self.instance.row();
+        self.instance.expect(role);
+        configuration::follow(&self.store, Part { instance: row.name, role, roles: row.roles })
+            .await
+    }
+
+    /// Takes note of the configuration where no agent does: somebody may wait for it.
+    async fn follow_idly(&mut self) {
+        let role = self.instance.row().roles.first().copied().unwrap_or(Role::Store);
+        let mut configuration = self.follow_configuration(role).await;
+        let (instance, mut shutdown) = (self.instance.clone(), self.shutdown.clone());
+        self.roles.spawn(async move {
+            loop {
+                let active = configuration.borrow_and_update().clone();
+                instance.applied(role, active.revision, active.errors);
+                tokio::select! {
+                    () = shutdown.requested() => return Ok(()),
+                    changed = configuration.changed() => changed?,
+                }
+            }
         });
     }
 

@@ -1,4 +1,5 @@
-//! Serves an empty store in memory: `serve_memory SOCKET [VIEW_SOCKET]`, until standard input ends.
+//! Serves an empty store in memory: `serve_memory SOCKET [VIEW_SOCKET [GROUP]]`, until standard
+//! input ends. Members of the group of that number are operators.
 //!
 //! For trying `etcdctl` against the socket, and for the tests that do.
 
@@ -15,10 +16,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut sockets = std::env::args().skip(1);
-    let socket = sockets.next().ok_or("usage: serve_memory SOCKET [VIEW_SOCKET]")?;
+    let socket = sockets.next().ok_or("usage: serve_memory SOCKET [VIEW_SOCKET [GROUP]]")?;
     let store = Store::in_memory();
-    let operators = serve(store.clone(), UnixListener::bind(socket)?, Policy::operators(), ended());
-    match sockets.next() {
+    let view_socket = sockets.next();
+    let policy = match sockets.next() {
+        Some(group) => Policy::operators_of(Some(group.parse()?)),
+        None => Policy::operators(),
+    };
+    let operators = serve(store.clone(), UnixListener::bind(socket)?, policy, ended());
+    match view_socket {
         None => operators.await?,
         Some(socket) => {
             let listener = UnixListener::bind(socket)?;

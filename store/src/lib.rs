@@ -4,6 +4,7 @@
 //! it in memory at one revision, and the engines make it durable and shared.
 
 mod batch;
+mod change;
 #[cfg(test)]
 mod conformance;
 mod engine;
@@ -27,16 +28,21 @@ mod time;
 mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
+pub use change::{
+    Application, Concerns, Configuration, Invalid, InvalidKind, Owner, Prepared, Proposal, SPI_MIN,
+    TOLERANCE_MIN, admit,
+};
 pub use key::{Identity, Key};
 pub use orders::{BindingOrders, MibIndex, Orders, VisitorOrders};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
-    Advertisement, AdvertisementKey, AdvertisementSchedule, Algorithm, Association, AssociationKey,
-    Binding, BindingKey, CareOfAddress, CareOfAddressKey, ClockHealth, ClockState, Counter,
-    Counters, CountersKey, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node,
-    NodeCounters, NodeKey, Origin, Registration, RegistrationKey, ReplayProtection,
-    RevocationSupport, Role, StorageType, Trail, TrailEvent, Unknown, Violation, ViolationKey,
-    ViolationReason, Visitor, VisitorKey,
+    Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
+    Association, AssociationKey, Binding, BindingKey, CareOfAddress, CareOfAddressKey, Changed,
+    ClockHealth, ClockState, Counter, Counters, CountersKey, Generation, HEARTBEAT,
+    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Origin,
+    Registration, RegistrationKey, ReplayProtection, RevocationSupport, Role, Scope, Setting,
+    SettingIndex, SettingKey, SettingValue, StorageType, Trail, TrailEvent, Unknown, Violation,
+    ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

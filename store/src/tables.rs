@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Advertisement, Association, Batch, Binding, CareOfAddress, Change, Counters, Event, Expect,
-    Instance, InstanceState, Key, Node, NodeCounters, Orders, Registration, Stamp, Trail, UtcTime,
-    Violation, Visitor,
+    Instance, InstanceState, Key, Node, NodeCounters, Orders, Registration, Setting, Stamp, Trail,
+    UtcTime, Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -373,6 +373,7 @@ tables! {
     Advertisement Advertisements advertisements;
     CareOfAddress CareOfAddresses care_of_addresses;
     Trail Trail trail;
+    Setting Config config;
 }
 
 impl Tables {

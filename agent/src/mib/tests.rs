@@ -148,6 +148,7 @@ pub(crate) fn instance(name: &str, role: Role, address: Ipv4Addr) -> Instance {
         applied_revision: 0,
         apply_error: None,
         clock_health: None,
+        apply_errors: BTreeMap::new(),
         unknown: Unknown::default(),
     }
 }

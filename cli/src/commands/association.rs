@@ -3,14 +3,13 @@
 use std::net::Ipv4Addr;
 
 use store::wire::{Nai, Spi};
-use store::{Algorithm, Association, AssociationKey, Identity, Key as _, Origin, ReplayProtection};
+use store::{
+    Algorithm, Association, AssociationKey, Identity, Key as _, Origin, ReplayProtection, SPI_MIN,
+};
 
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::session::Session;
 use crate::view::View;
-
-/// The SPIs of which associations may be made (RFC 5944 §1.6).
-const SPI_MIN: u32 = 256;
 
 /// Names an association.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,10 +1,7 @@
 //! `mip4ctl association add`
 
 use clap::ValueEnum;
-use store::{
-    Algorithm, Association, Batch, Class, Expect, Origin, ReplayProtection, StorageType, Table,
-    Unknown,
-};
+use store::{Algorithm, Association, Origin, ReplayProtection, Role, StorageType, Table, Unknown};
 
 use super::association::{Name, ReservedSpi, secret_path};
 use crate::failure::{Failure, Stop};
@@ -27,6 +24,9 @@ pub(crate) struct AssociationAdd {
     /// How many seconds the peer's clock may be off
     #[arg(long, value_name = "SECONDS", default_value = "7")]
     tolerance: u8,
+    /// Which agent of ours it belongs to
+    #[arg(long = "agent", value_enum, default_value = "home-agent")]
+    role: AgentWord,
     #[command(flatten)]
     reserved: ReservedSpi,
     #[command(flatten)]
@@ -47,20 +47,23 @@ impl AssociationAdd {
         let association = Association {
             peer: key.peer.clone(),
             spi: key.spi,
+            reserved_spi: key.spi.is_reserved(),
             algorithm: self.algorithm.into(),
             replay: self.replay.into(),
             tolerance: self.tolerance,
             origin: Origin::Cli,
             storage: StorageType::NonVolatile,
             active: true,
+            role: self.role.into(),
+            instance: None,
+            changed: None,
             unknown: Unknown::default(),
         };
-        let mut batch = Batch::new(Class::Durable);
-        batch.expect::<Association>(key.clone(), Expect::Absent).put(association);
+        let prepared = Session::propose(&view, |proposal| proposal.create(association))?;
         // The key first: whoever sees the row can read it.
         let path = secret_path(&key);
         session.ask(|source| source.put_secret(&path, secret.expose_octets()))?;
-        let revision = session.ask(|source| source.commit(batch))?;
+        let revision = session.change(prepared)?;
         session.report_done(revision, &format!("added `{}`, SPI {}", key.peer, key.spi))
     }
 }
@@ -81,6 +84,21 @@ impl From<AlgorithmWord> for Algorithm {
             AlgorithmWord::KeyedMd5 => Self::KeyedMd5,
             AlgorithmWord::HmacSha1 => Self::HmacSha1,
             AlgorithmWord::HmacSha256 => Self::HmacSha256,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AgentWord {
+    HomeAgent,
+    ForeignAgent,
+}
+
+impl From<AgentWord> for Role {
+    fn from(word: AgentWord) -> Self {
+        match word {
+            AgentWord::HomeAgent => Self::HomeAgent,
+            AgentWord::ForeignAgent => Self::ForeignAgent,
         }
     }
 }

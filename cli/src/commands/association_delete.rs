@@ -1,6 +1,6 @@
 //! `mip4ctl association delete`
 
-use store::{Association, Batch, Class, Expect, Table};
+use store::{Association, Table};
 
 use super::association::{Name, changeable, secret_path};
 use crate::failure::Stop;
@@ -18,12 +18,9 @@ impl AssociationDelete {
         let key = self.name.key();
         let view = session.read(&[Table::Associations])?;
         changeable(&view, &key)?;
-        let mut batch = Batch::new(Class::Durable);
-        if let Some(entry) = view.rows::<Association>().entry(&key) {
-            batch.expect::<Association>(key.clone(), Expect::Modified(entry.modified));
-        }
-        batch.delete::<Association>(key.clone());
-        let revision = session.ask(|source| source.commit(batch))?;
+        let prepared =
+            Session::propose(&view, |proposal| proposal.delete::<Association>(&key).map(drop))?;
+        let revision = session.change(prepared)?;
         session.ask(|source| source.delete_secret(&secret_path(&key)))?;
         session.report_done(revision, &format!("deleted `{}`, SPI {}", key.peer, key.spi))
     }

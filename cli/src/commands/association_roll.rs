@@ -1,7 +1,7 @@
 //! `mip4ctl association roll`
 
 use store::wire::Spi;
-use store::{Association, AssociationKey, Batch, Class, Expect, Origin, StorageType, Table};
+use store::{Association, AssociationKey, Origin, StorageType, Table};
 
 use super::association::{Name, ReservedSpi, parse_spi, secret_path};
 use crate::failure::{ExitStatus, Failure, Stop};
@@ -43,16 +43,17 @@ impl AssociationRoll {
         let secret = self.key.read(session)?;
         let association = Association {
             spi: self.new_spi,
+            reserved_spi: self.new_spi.is_reserved(),
             origin: Origin::Cli,
             storage: StorageType::NonVolatile,
             active: true,
+            instance: None,
             ..template.as_ref().clone()
         };
-        let mut batch = Batch::new(Class::Durable);
-        batch.expect::<Association>(new.clone(), Expect::Absent).put(association);
+        let prepared = Session::propose(&view, |proposal| proposal.create(association))?;
         let path = secret_path(&new);
         session.ask(|source| source.put_secret(&path, secret.expose_octets()))?;
-        let revision = session.ask(|source| source.commit(batch))?;
+        let revision = session.change(prepared)?;
         let words = format!(
             "added `{}`, SPI {}; delete SPI {} when the peer uses it",
             new.peer, new.spi, old.spi

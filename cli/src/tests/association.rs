@@ -13,12 +13,16 @@ fn association(origin: Origin) -> Association {
     Association {
         peer: store::Identity::Address([10, 99, 0, 7].into()),
         spi: store::wire::Spi(1000),
+        reserved_spi: false,
         algorithm: Algorithm::HmacMd5,
         replay: ReplayProtection::Timestamps,
         tolerance: 7,
         origin,
         storage: StorageType::NonVolatile,
         active: true,
+        role: store::Role::HomeAgent,
+        instance: None,
+        changed: None,
         unknown: Unknown::default(),
     }
 }
@@ -105,4 +109,22 @@ fn lists_show_no_keys() {
     snapshot!("show_associations", on(with(Origin::Snmp), "association list", ""));
     let done = on(with(Origin::Snmp), "-o json show associations --home-address 10.99.0.7", "");
     assert_eq!(done.json()["rows"][0]["spi"], 1000);
+}
+
+#[test]
+fn values_that_snmp_refuses_are_refused_with_field_and_reason() {
+    let line = "association add 10.99.0.9 --spi 1001 --tolerance 2";
+    let done = on(Fake::network(), line, KEY);
+    assert_eq!(done.status, ExitStatus::Refused, "{done}");
+    assert!(done.err.contains("`tolerance`: at least 3 seconds"), "{done}");
+}
+
+#[test]
+fn a_daemon_that_does_not_act_on_a_change_is_told_of() {
+    let mut fake = Fake::network();
+    let path = "/mip4/associations/address=10.99.0.9/1001".to_owned();
+    fake.apply_errors.insert(path, "it has no key".to_owned());
+    let done = on(fake, "association add 10.99.0.9 --spi 1001", KEY);
+    assert_eq!(done.status, ExitStatus::PartlyFailed, "{done}");
+    assert!(done.err.contains("`ha@gate` does not act on it: it has no key"), "{done}");
 }

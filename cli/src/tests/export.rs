@@ -14,12 +14,16 @@ fn configured() -> Fake {
         fake.put(store::Association {
             peer: store::Identity::Address([10, 99, 0, 7].into()),
             spi: store::wire::Spi(spi),
+            reserved_spi: false,
             algorithm: store::Algorithm::HmacMd5,
             replay: store::ReplayProtection::Timestamps,
             tolerance: 7,
             origin,
             storage: store::StorageType::NonVolatile,
             active: true,
+            role: store::Role::HomeAgent,
+            instance: None,
+            changed: None,
             unknown: Unknown::default(),
         });
     }

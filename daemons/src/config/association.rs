@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
 use store::{
-    Algorithm, Association, Identity, Origin, ReplayProtection, Role, StorageType, Unknown,
+    Algorithm, Association, AssociationKey, Identity, Origin, ReplayProtection, Role, StorageType,
+    Unknown,
 };
 use wire::{Nai, SecretKey, Spi};
 
@@ -31,28 +31,30 @@ pub(crate) struct AssociationConfig {
 }
 
 impl AssociationConfig {
-    /// The row, which has no key in it.
-    pub(crate) fn row(&self) -> Association {
-        let mut unknown = Unknown::default();
-        if self.role != Role::HomeAgent {
-            unknown.0.insert(ROLE.to_owned(), Value::from(self.role.as_str()));
-        }
+    /// What its row is named by.
+    pub(crate) fn key(&self) -> AssociationKey {
+        AssociationKey { peer: self.peer.clone(), spi: self.spi }
+    }
+
+    /// The row that the file of `instance` makes; it has no key in it.
+    pub(crate) fn row(&self, instance: &str) -> Association {
         Association {
             peer: self.peer.clone(),
             spi: self.spi,
+            reserved_spi: self.spi.is_reserved(),
             algorithm: self.algorithm,
             replay: self.replay,
             tolerance: self.tolerance,
             origin: Origin::File,
             storage: StorageType::ReadOnly,
             active: true,
-            unknown,
+            role: self.role,
+            instance: Some(instance.to_owned()),
+            changed: None,
+            unknown: Unknown::default(),
         }
     }
 }
-
-/// The field of a row that says which agent it belongs to; a home agent, if it is not there.
-pub(crate) const ROLE: &str = "role";
 
 const ROLES: &[(&str, Role)] =
     &[("home-agent", Role::HomeAgent), ("foreign-agent", Role::ForeignAgent)];

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use mobility::{Admission, ForeignAgentConfig, RateLimits, ReservedBits, ReverseTunnel};
+use store::{CareOfAddress, Origin, StorageType, Unknown};
 use wire::Lifetime;
 
 use super::home_agent::{ADMISSION, RESERVED_BITS, REVERSE_TUNNEL, is_unicast, rate_limits};
@@ -55,6 +56,20 @@ impl ForeignAgentSection {
         let others = self.care_of_addresses.iter().filter(|address| *address != self.address.ip());
         let others = others.map(|address| SocketAddrV4::new(*address, self.address.port()));
         std::iter::once(self.address).chain(others)
+    }
+
+    /// The rows of its care-of addresses.
+    pub(crate) fn rows(&self, instance: &str) -> Vec<CareOfAddress> {
+        let row = |address: &Ipv4Addr| CareOfAddress {
+            instance: instance.to_owned(),
+            address: *address,
+            active: true,
+            origin: Origin::File,
+            storage: StorageType::ReadOnly,
+            changed: None,
+            unknown: Unknown::default(),
+        };
+        self.care_of_addresses.iter().map(row).collect()
     }
 
     /// The whole configuration of the machine; what the file does not say is the machine's default.

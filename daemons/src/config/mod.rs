@@ -22,7 +22,7 @@ use ::store::Role;
 use toml::de::DeTable;
 
 pub(crate) use agentx::MasterAddress;
-pub(crate) use association::{AssociationConfig, ROLE};
+pub(crate) use association::AssociationConfig;
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use foreign_agent::ForeignAgentSection;
 pub(crate) use home_agent::HomeAgentSection;

@@ -11,9 +11,10 @@ use tracing::{debug, info, trace, warn};
 
 use super::Shutdown;
 use super::commits::{Commits, Finished};
-use crate::associations::ActiveAssociations;
 use crate::clock::Clock;
+use crate::configuration::Active;
 use crate::instance::InstanceKeeper;
+use crate::settings::Settings;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// How often changed counters are written; they are relaxed, and many at once cost little.
@@ -104,23 +105,25 @@ pub(crate) struct AgentDriver<M> {
     store: Store,
     clock: Clock,
     commits: Commits,
+    settings: Settings,
     /// Whether the last commit failed, so that trouble is logged once.
     is_troubled: bool,
 }
 
 impl<M: MobilityAgent> AgentDriver<M> {
     pub(crate) fn new(machine: M, sockets: Sockets, store: Store, clock: Clock) -> Self {
-        Self { machine, sockets, store, clock, commits: Commits::default(), is_troubled: false }
+        let (commits, settings) = (Commits::default(), Settings::default());
+        Self { machine, sockets, store, clock, commits, settings, is_troubled: false }
     }
 
     /// Serves until it is told to stop; then everything that was begun is finished.
     pub(crate) async fn run(
         mut self,
-        mut associations: watch::Receiver<ActiveAssociations>,
+        mut configuration: watch::Receiver<Active>,
         instance: InstanceKeeper,
         mut shutdown: Shutdown,
     ) {
-        self.take_associations(&mut associations, &instance);
+        self.take_configuration(&mut configuration, &instance);
         let address = self.sockets.first();
         info!(%address, role = M::ROLE.as_str(), nodes = self.machine.served(), "serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
@@ -136,8 +139,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
                         self.finish(finished).await;
                     }
                 }
-                Ok(()) = associations.changed() => {
-                    self.take_associations(&mut associations, &instance);
+                Ok(()) = configuration.changed() => {
+                    self.take_configuration(&mut configuration, &instance);
                 }
                 () = self.clock.reach(self.machine.next_deadline()) => {
                     let output = self.machine.on_deadline(self.clock.now());
@@ -153,16 +156,21 @@ impl<M: MobilityAgent> AgentDriver<M> {
         self.end().await;
     }
 
-    /// Takes the associations over from the store, and says so.
-    fn take_associations(
+    /// Takes the configuration over from the store, and says so.
+    fn take_configuration(
         &mut self,
-        associations: &mut watch::Receiver<ActiveAssociations>,
+        configuration: &mut watch::Receiver<Active>,
         instance: &InstanceKeeper,
     ) {
-        let active = associations.borrow_and_update().clone();
-        debug!(count = active.associations.len(), revision = %active.revision, "associations");
+        let active = configuration.borrow_and_update().clone();
+        debug!(associations = active.associations.len(), revision = %active.revision, "configuration");
         self.machine.set_associations(active.associations);
-        instance.applied(active.revision);
+        if active.settings.enabled != self.settings.enabled {
+            let words = if active.settings.enabled { "serves again" } else { "is disabled" };
+            info!(role = M::ROLE.as_str(), "{words}");
+        }
+        self.settings = active.settings;
+        instance.applied(M::ROLE, active.revision, active.errors);
     }
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
@@ -176,6 +184,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
             };
             let octets = buffer.get(..length).unwrap_or_default();
             trace!(%source, length, "datagram");
+            if !self.settings.enabled {
+                continue; // `mipEnable` is disabled(2): registration processing is to stop.
+            }
             let received = Received::new(octets, source, local);
             let output = self.machine.on_datagram(&received, self.clock.now());
             self.carry_out(output).await;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 pub use wire::AuthenticationAlgorithm as Algorithm;
 use wire::Spi;
 
-use super::Unknown;
+use super::{Changed, Origin, Role, StorageType, Unknown};
 use crate::{Identity, Key, Row, Table};
 
 /// A mobility security association with a peer (RFC 5944 §1.6).
@@ -16,6 +16,9 @@ pub struct Association {
     /// A mobile node (home address or NAI) or an agent (address).
     pub peer: Identity,
     pub spi: Spi,
+    /// Whoever made it wants an SPI that is reserved (0 to 255): there are networks that use them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reserved_spi: bool,
     pub algorithm: Algorithm,
     pub replay: ReplayProtection,
     /// How far the peer's timestamp may be off, in seconds.
@@ -24,8 +27,31 @@ pub struct Association {
     pub storage: StorageType,
     /// Inactive associations authenticate nothing.
     pub active: bool,
+    /// Which agent of ours it belongs to: a home agent's association with a mobile node must not
+    /// make a foreign agent ask that node for another authentication.
+    #[serde(default = "home_agent", skip_serializing_if = "is_home_agent")]
+    pub role: Role,
+    /// Whose file it is from: several processes, each with a file of its own, may share a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+const fn home_agent() -> Role {
+    Role::HomeAgent
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(truth: &bool) -> bool {
+    !*truth
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_home_agent(role: &Role) -> bool {
+    *role == Role::HomeAgent
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -35,25 +61,6 @@ pub enum ReplayProtection {
     Nonces,
     /// Only between agents: a Foreign-Home association has none of its own.
     None,
-}
-
-/// Who a row of configuration came from; rows from the file are read-only elsewhere.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    File,
-    Cli,
-    Snmp,
-}
-
-/// How a row survives a restart (RFC 2579).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StorageType {
-    Volatile,
-    NonVolatile,
-    Permanent,
-    ReadOnly,
 }
 
 /// Names an association: the peer and the SPI.

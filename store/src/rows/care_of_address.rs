@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, StorageType, Unknown};
+use super::{Changed, Origin, StorageType, Unknown};
 use crate::{Key, Row, Table};
 
 /// A care-of address of a foreign agent.
@@ -16,6 +16,8 @@ pub struct CareOfAddress {
     pub active: bool,
     pub origin: Origin,
     pub storage: StorageType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }

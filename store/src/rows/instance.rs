@@ -1,5 +1,6 @@
 //! `instances`: one row a daemon process.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -25,13 +26,18 @@ pub struct Instance {
     /// Readers subtract it when they compare its instants with their clock.
     pub clock_step: i64,
     pub state: InstanceState,
-    /// The configuration revision it acts on.
+    /// Up to which revision it has taken in the configuration: it acts on what the rows say at
+    /// that revision, but for those that `apply_errors` names.
     pub applied_revision: u64,
+    /// What of the configuration it does not act on, in words for people; `None` if it acts on all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply_error: Option<String>,
     /// What mobile nodes say of its clock; `None` if it serves none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_health: Option<ClockHealth>,
+    /// The same for programs: the path of a row, or that of the configuration file, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apply_errors: BTreeMap<String, String>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }

@@ -4,11 +4,13 @@ mod advertisement;
 mod association;
 mod binding;
 mod care_of_address;
+mod configuration;
 mod counters;
 mod instance;
 mod node;
 mod node_counters;
 mod registration;
+mod setting;
 mod trail;
 mod violation;
 mod visitor;
@@ -17,11 +19,10 @@ mod visitor;
 mod tests;
 
 pub use advertisement::{Advertisement, AdvertisementKey, AdvertisementSchedule};
-pub use association::{
-    Algorithm, Association, AssociationKey, Origin, ReplayProtection, StorageType,
-};
+pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
 pub use binding::{Binding, BindingKey, RevocationSupport};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
+pub use configuration::{Changed, Origin, StorageType};
 pub use counters::{Counter, Counters, CountersKey};
 pub use instance::{
     ClockHealth, ClockState, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role,
@@ -29,6 +30,9 @@ pub use instance::{
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
 pub use registration::{Registration, RegistrationKey};
+pub use setting::{
+    AdvertisementSetting, Generation, Scope, Setting, SettingIndex, SettingKey, SettingValue,
+};
 pub use trail::{Trail, TrailEvent};
 pub use violation::{Violation, ViolationKey, ViolationReason};
 pub use visitor::{Visitor, VisitorKey};

@@ -34,5 +34,35 @@ fn keys_of_visitors_and_others_survive_their_paths() {
     }
     let role = Role::MobileNode;
     check(&AdvertisementKey { instance: instance.clone(), role, interface: 7, source: address });
-    check(&CareOfAddressKey { instance, address });
+    check(&CareOfAddressKey { instance: instance.clone(), address });
+    let indexes = [
+        Some(SettingIndex::Interface(2)),
+        Some(SettingIndex::Address(address)),
+        Some(SettingIndex::Identity(Identity::Address(address))),
+    ];
+    for scope in [Scope::Instance(instance), Scope::Role(Role::Snmp)] {
+        for index in indexes.clone() {
+            check(&SettingKey::new(scope.clone(), "advertisement", index));
+        }
+        let key = SettingKey::new(scope, "enabled", None);
+        assert_eq!(SettingKey::from_path(&key.path()), Some(key));
+    }
+}
+
+#[test]
+fn a_setting_keeps_what_this_version_does_not_know() {
+    let known = r#"{"scope":{"instance":"a"},"kind":"enabled","origin":"cli","storage":"volatile","active":true,"colour":"green","enabled":false}"#;
+    let setting: Setting = serde_json::from_str(known).unwrap();
+    assert_eq!(setting.value, SettingValue::Enabled { enabled: false });
+    assert_eq!(setting.unknown.0["colour"], "green");
+    assert_eq!(serde_json::to_string(&setting).unwrap(), known);
+
+    for odd in [
+        known.replace("\"enabled\":false", "\"enabled\":7"),
+        known.replace("\"kind\":\"enabled\"", "\"kind\":\"of-tomorrow\""),
+    ] {
+        let setting: Setting = serde_json::from_str(&odd).unwrap();
+        assert!(matches!(setting.value, SettingValue::Other { .. }), "{odd}");
+        assert_eq!(serde_json::to_string(&setting).unwrap(), odd);
+    }
 }

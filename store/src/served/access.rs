@@ -6,10 +6,25 @@ use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Status};
 
 use super::span::{SECRETS, Span, prefix};
-use crate::{AnyRow, Origin, Table};
+use crate::change::user_name;
+use crate::{AnyRow, Configuration, Invalid, InvalidKind, Origin, Table, admit};
 
 /// The group whose members are operators.
 const OPERATOR_GROUP: &str = "mip4";
+
+/// Who sent a request, as the kernel says.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) access: Access,
+    user: Option<u32>,
+}
+
+impl Peer {
+    /// What rows are stamped with.
+    pub(crate) fn name(&self) -> String {
+        self.user.map_or_else(|| "somebody".to_owned(), user_name)
+    }
+}
 
 /// What the peers of one socket may be.
 #[derive(Clone, Debug)]
@@ -37,23 +52,29 @@ impl Policy {
         Self { viewers_only: true, ..Self::operators_of(None) }
     }
 
-    /// What the sender of `request` is.
+    /// What the sender of `request` may do.
     pub(crate) fn access<T>(&self, request: &Request<T>) -> Result<Access, Status> {
+        self.peer(request).map(|peer| peer.access)
+    }
+
+    /// Who the sender of `request` is.
+    pub(crate) fn peer<T>(&self, request: &Request<T>) -> Result<Peer, Status> {
+        let credentials =
+            request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
         if self.viewers_only {
-            return Ok(Access::Viewer);
+            let user = credentials.map(|peer| peer.uid());
+            return Ok(Peer { access: Access::Viewer, user });
         }
-        let peer = request
-            .extensions()
-            .get::<UdsConnectInfo>()
-            .and_then(|info| info.peer_cred)
+        let peer = credentials
             .ok_or_else(|| Status::permission_denied("the kernel does not say who you are"))?;
         let groups = |process: Option<i32>| supplementary_groups(process, peer.uid());
-        self.role(peer.uid(), peer.gid(), || groups(peer.pid())).ok_or_else(|| {
+        let access = self.role(peer.uid(), peer.gid(), || groups(peer.pid())).ok_or_else(|| {
             Status::permission_denied(format!(
                 "user {} is neither a daemon nor in the group `{OPERATOR_GROUP}`",
                 peer.uid()
             ))
-        })
+        })?;
+        Ok(Peer { access, user: Some(peer.uid()) })
     }
 
     fn role(&self, user: u32, group: u32, groups: impl Fn() -> Vec<u32>) -> Option<Access> {
@@ -88,25 +109,35 @@ impl Access {
         }
     }
 
-    /// Whether `new` may take the place of `old`. Rows of the file are read-only elsewhere.
+    /// Whether `new` may take the place of `old`.
+    ///
+    /// What is wrong with a row is wrong whoever writes it. What may be done to rows of
+    /// configuration is asked of operators here: daemons speak for the file and for managers, and
+    /// have asked themselves.
     pub(crate) fn replace(self, old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
-        if self == Self::Daemon {
-            return Ok(());
-        }
-        let of_file =
-            |row: &&AnyRow| matches!(row, AnyRow::Association(row) if row.origin == Origin::File);
-        match old.filter(of_file).or(new.filter(of_file)) {
-            None => Ok(()),
-            Some(row) => Err(Status::permission_denied(format!(
-                "{} belongs to the configuration file",
-                row.key().path()
-            ))),
-        }
+        let new = new.and_then(AnyRow::configuration);
+        let done = match self {
+            Self::Daemon => new.map_or(Ok(()), Configuration::validate),
+            Self::Operator | Self::Viewer => {
+                admit(old.and_then(AnyRow::configuration), new, Origin::Cli)
+            }
+        };
+        done.map_err(|invalid| refusal(&invalid))
     }
 
-    /// Whether secrets may be written.
-    pub(crate) fn write_secret(self) -> Result<(), Status> {
-        if self == Self::Viewer { Err(read_only()) } else { Ok(()) }
+    /// Whether the secret at `path` may be written; `owner` is the row that it belongs to.
+    pub(crate) fn write_secret(self, owner: Option<&AnyRow>) -> Result<(), Status> {
+        match self {
+            Self::Daemon => Ok(()),
+            // The key of an association is a part of it, though it lies somewhere else.
+            Self::Operator => match owner.and_then(AnyRow::configuration) {
+                Some(row) if row.origin() == Origin::File => {
+                    Err(Status::permission_denied("the secret belongs to the configuration file"))
+                }
+                _ => Ok(()),
+            },
+            Self::Viewer => Err(read_only()),
+        }
     }
 
     /// Whether secrets may be read, if `span` is about them.
@@ -133,6 +164,16 @@ impl Access {
             Self::Daemon => Ok(()),
             Self::Operator => Err(Status::permission_denied("only daemons compact the history")),
             Self::Viewer => Err(read_only()),
+        }
+    }
+}
+
+/// Why a row is refused, in the words of the protocol.
+fn refusal(invalid: &Invalid) -> Status {
+    match invalid.kind {
+        InvalidKind::Protected => Status::permission_denied(invalid.to_string()),
+        InvalidKind::Value | InvalidKind::Inconsistent | InvalidKind::Name => {
+            Status::invalid_argument(invalid.to_string())
         }
     }
 }
@@ -226,7 +267,7 @@ mod tests {
             assert!(access.read(&everything).is_ok());
         }
         assert!(Access::Daemon.read(&one).is_ok());
-        assert!(Access::Operator.write_secret().is_ok());
-        assert!(Access::Viewer.write_secret().is_err());
+        assert!(Access::Operator.write_secret(None).is_ok());
+        assert!(Access::Viewer.write_secret(None).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
-use super::access::{Access, Policy};
+use super::access::{Peer, Policy};
 use super::generated::etcdserverpb::kv_server::Kv;
 use super::generated::etcdserverpb::maintenance_server::Maintenance;
 use super::generated::etcdserverpb::{
@@ -20,7 +20,7 @@ use super::range;
 use super::span::Span;
 use super::status::{self, CLASS, RELAXED, signed, unsigned};
 use super::view::Views;
-use crate::{Class, CommitError, Revision, Store};
+use crate::{AnyKey, AnyRow, Class, CommitError, Revision, Store};
 
 /// The name that etcd's tools print for the cluster: "mip4" in octets.
 const CLUSTER: u64 = 0x6d69_7034;
@@ -52,14 +52,14 @@ impl Server {
     /// again if what it has read changes in between.
     async fn transact(
         &self,
-        access: Access,
+        peer: &Peer,
         class: Class,
         request: &TxnRequest,
     ) -> Result<TxnResponse, Status> {
         let mut attempts = 0;
         loop {
             let snapshot = self.store.snapshot();
-            let mut plan = Plan::new(&snapshot, &self.leases, access);
+            let mut plan = Plan::new(&snapshot, &self.leases, peer);
             let mut response = plan.transaction(request)?;
             if plan.batch.is_empty() {
                 response.header = Some(header(snapshot.revision));
@@ -96,7 +96,7 @@ impl Server {
     /// A transaction of one operation, without conditions.
     async fn transact_one(
         &self,
-        access: Access,
+        peer: &Peer,
         class: Class,
         operation: request_op::Request,
     ) -> Result<(Option<ResponseHeader>, Option<response_op::Response>), Status> {
@@ -104,9 +104,15 @@ impl Server {
             success: vec![RequestOp { request: Some(operation) }],
             ..TxnRequest::default()
         };
-        let mut response = self.transact(access, class, &request).await?;
+        let mut response = self.transact(peer, class, &request).await?;
         let operation = response.responses.pop().and_then(|operation| operation.response);
         Ok((response.header, operation))
+    }
+
+    /// The row that the secret at `path` belongs to: `associations/<key>` is that of the row there.
+    fn owner_of_secret(&self, path: &str) -> Option<AnyRow> {
+        let key = AnyKey::from_path(&format!("/mip4/{path}"))?;
+        self.store.snapshot().tables.find(&key).map(|(row, _)| row)
     }
 
     /// Reads one secret.
@@ -187,12 +193,12 @@ impl Kv for Shared {
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         let server = &self.0;
-        let access = server.policy.access(&request)?;
+        let peer = server.policy.peer(&request)?;
         let class = class(&request);
         let request = request.into_inner();
         let span = Span::new(request.key.clone(), Vec::new())?;
         if let Some(path) = span.secret() {
-            access.write_secret()?;
+            peer.access.write_secret(server.owner_of_secret(path).as_ref())?;
             if request.prev_kv || request.lease != 0 || request.ignore_value {
                 return Err(Status::invalid_argument(
                     "a secret has no previous value and no lease",
@@ -204,7 +210,7 @@ impl Kv for Shared {
             return Ok(Response::new(PutResponse { header, prev_kv: None }));
         }
         let operation = request_op::Request::RequestPut(request);
-        let (header, done) = server.transact_one(access, class, operation).await?;
+        let (header, done) = server.transact_one(&peer, class, operation).await?;
         let mut response = match done {
             Some(response_op::Response::ResponsePut(response)) => response,
             _ => PutResponse::default(),
@@ -218,12 +224,12 @@ impl Kv for Shared {
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
         let server = &self.0;
-        let access = server.policy.access(&request)?;
+        let peer = server.policy.peer(&request)?;
         let class = class(&request);
         let request = request.into_inner();
         let span = Span::new(request.key.clone(), request.range_end.clone())?;
         if let Some(path) = span.secret() {
-            access.write_secret()?;
+            peer.access.write_secret(server.owner_of_secret(path).as_ref())?;
             let there = server.store.secret(path).await.map_err(status::from_commit)?.is_some();
             let done = server.store.delete_secret(path).await;
             let header = Some(header(done.map_err(status::from_commit)?));
@@ -235,7 +241,7 @@ impl Kv for Shared {
             }));
         }
         let operation = request_op::Request::RequestDeleteRange(request);
-        let (header, done) = server.transact_one(access, class, operation).await?;
+        let (header, done) = server.transact_one(&peer, class, operation).await?;
         let mut response = match done {
             Some(response_op::Response::ResponseDeleteRange(response)) => response,
             _ => DeleteRangeResponse::default(),
@@ -245,9 +251,9 @@ impl Kv for Shared {
     }
 
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
-        let access = self.0.policy.access(&request)?;
+        let peer = self.0.policy.peer(&request)?;
         let class = class(&request);
-        let response = self.0.transact(access, class, request.get_ref()).await?;
+        let response = self.0.transact(&peer, class, request.get_ref()).await?;
         Ok(Response::new(response))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tonic::Status;
 
-use super::access::Access;
+use super::access::{Access, Peer};
 use super::condition;
 use super::generated::etcdserverpb::request_op::Request;
 use super::generated::etcdserverpb::response_op::Response;
@@ -19,7 +19,8 @@ use super::range;
 use super::span::{SECRETS, Span};
 use super::status::signed;
 use super::view::View;
-use crate::{AnyKey, AnyRow, Batch, Change, Compare, Expect, Revision, Snapshot, Tables};
+use crate::change::utc_now;
+use crate::{AnyKey, AnyRow, Batch, Change, Changed, Compare, Expect, Revision, Snapshot, Tables};
 
 /// Stands for the revision of a commit that is not made yet.
 const PENDING: Revision = Revision(1 << 62);
@@ -34,6 +35,8 @@ pub(crate) struct Plan<'a> {
     tables: Tables,
     leases: &'a Leases,
     access: Access,
+    /// Who asks.
+    peer: &'a Peer,
     put: BTreeSet<AnyKey>,
     pub(crate) batch: Batch,
     /// Rows written, with the leases they are tied to.
@@ -41,12 +44,13 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(base: &'a Snapshot, leases: &'a Leases, access: Access) -> Self {
+    pub(crate) fn new(base: &'a Snapshot, leases: &'a Leases, peer: &'a Peer) -> Self {
         Self {
             base,
             tables: base.tables.clone(),
             leases,
-            access,
+            access: peer.access,
+            peer,
             put: BTreeSet::new(),
             batch: Batch::default(),
             attach: Vec::new(),
@@ -143,7 +147,11 @@ impl<'a> Plan<'a> {
         let key = row_key(&request.key)?;
         self.access.write(key.table())?;
         let old = self.tables.find(&key);
-        let row = new_row(request, &key, old.as_ref().map(|(row, _)| row))?;
+        let mut row = new_row(request, &key, old.as_ref().map(|(row, _)| row))?;
+        if self.access == Access::Operator {
+            // Whatever it says: who and when are the server's.
+            row = row.stamped(Some(Changed { by: self.peer.name(), at: utc_now() }));
+        }
         self.access.replace(old.as_ref().map(|(row, _)| row), Some(&row))?;
         if !self.put.insert(key.clone()) {
             return Err(Status::invalid_argument("etcdserver: duplicate key given in txn request"));

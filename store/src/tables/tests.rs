@@ -15,6 +15,7 @@ fn instance(heartbeat_at: i64, clock_step: i64, state: InstanceState) -> Snapsho
         applied_revision: 0,
         apply_error: None,
         clock_health: None,
+        apply_errors: std::collections::BTreeMap::new(),
         unknown: crate::Unknown::default(),
     };
     let mut batch = Batch::new(Class::Relaxed);

@@ -54,6 +54,7 @@ fn instance(process_id: u32) -> Instance {
         applied_revision: 0,
         apply_error: None,
         clock_health: None,
+        apply_errors: BTreeMap::new(),
         unknown: Unknown::default(),
     }
 }

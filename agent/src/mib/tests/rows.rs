@@ -24,12 +24,16 @@ pub(crate) fn association(peer: Identity, spi: u32) -> Association {
     Association {
         peer,
         spi: Spi(spi),
+        reserved_spi: false,
         algorithm: Algorithm::HmacMd5,
         replay: ReplayProtection::Timestamps,
         tolerance: 7,
         origin: Origin::Cli,
         storage: StorageType::NonVolatile,
         active: true,
+        role: Role::HomeAgent,
+        instance: None,
+        changed: None,
         unknown: Unknown::default(),
     }
 }
@@ -125,6 +129,7 @@ pub(crate) fn care_of_address(address: Ipv4Addr) -> CareOfAddress {
         active: true,
         origin: Origin::File,
         storage: StorageType::NonVolatile,
+        changed: None,
         unknown: Unknown::default(),
     }
 }

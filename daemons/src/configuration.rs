@@ -1,0 +1,158 @@
+//! The rows of configuration that an agent of this process acts on, as they are in the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mobility::SecurityAssociation;
+use store::{
+    AnyKey, AnyRow, Association, AssociationKey, Change, Revision, Role, Row as _, Setting,
+    SettingKey, Store, WatchEvent, WatchStream,
+};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::associations;
+use crate::settings::{self, Settings};
+
+/// Which agent follows the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// What the instance is called.
+    pub(crate) instance: String,
+    pub(crate) role: Role,
+    /// All roles of the instance.
+    pub(crate) roles: Vec<Role>,
+}
+
+/// What an agent has to act on, at a revision of the store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Active {
+    pub(crate) revision: Revision,
+    pub(crate) associations: Vec<SecurityAssociation>,
+    pub(crate) settings: Settings,
+    /// Rows that it does not act on, by their paths, and why.
+    pub(crate) errors: BTreeMap<String, String>,
+}
+
+/// Follows the configuration of the store; ends when nobody listens any more.
+pub(crate) async fn follow(store: &Store, part: Part) -> watch::Receiver<Active> {
+    let mut follower = Follower::load(store, part).await;
+    let (sender, receiver) = watch::channel(follower.active());
+    // A task of its own: a change that was taken from the stream must not be lost halfway.
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = sender.closed() => return,
+                () = follower.changed() => drop(sender.send_replace(follower.active())),
+            }
+        }
+    });
+    receiver
+}
+
+/// The rows of the store that matter, kept up to date.
+struct Follower {
+    store: Store,
+    part: Part,
+    watch: WatchStream,
+    revision: Revision,
+    associations: BTreeMap<AssociationKey, SecurityAssociation>,
+    /// Associations that cannot be used, and why.
+    unusable: BTreeMap<AssociationKey, String>,
+    settings: BTreeMap<SettingKey, Arc<Setting>>,
+}
+
+impl Follower {
+    async fn load(store: &Store, part: Part) -> Self {
+        let snapshot = store.snapshot();
+        let settings = snapshot.rows::<Setting>().iter();
+        let mut follower = Self {
+            store: store.clone(),
+            part,
+            watch: store.watch(Some(snapshot.revision.next())),
+            revision: snapshot.revision,
+            associations: BTreeMap::new(),
+            unusable: BTreeMap::new(),
+            settings: settings.map(|row| (row.key(), Arc::clone(row))).collect(),
+        };
+        for row in snapshot.rows::<Association>().iter() {
+            follower.put_association(row).await;
+        }
+        follower
+    }
+
+    fn active(&self) -> Active {
+        let Part { instance, role, roles } = &self.part;
+        let rows = self.settings.values().map(AsRef::as_ref);
+        let (settings, mut errors) = settings::effective(rows, instance, *role, roles);
+        let unusable = self.unusable.iter();
+        errors.extend(
+            unusable.map(|(key, why)| (AnyKey::Association(key.clone()).path(), why.clone())),
+        );
+        let associations = self.associations.values().cloned().collect();
+        Active { revision: self.revision, associations, settings, errors }
+    }
+
+    /// Returns once some row of configuration has changed; never, if the store is gone.
+    async fn changed(&mut self) {
+        loop {
+            match self.watch.next().await {
+                Some(WatchEvent::Changed(event)) => {
+                    let mut changed = false;
+                    for change in event.changes.iter() {
+                        changed |= self.apply(change).await;
+                    }
+                    self.revision = event.revision;
+                    if changed {
+                        return;
+                    }
+                }
+                Some(WatchEvent::Compacted(_)) => {
+                    *self = Self::load(&self.store, self.part.clone()).await;
+                    return;
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Takes one change of the store; says whether it was about configuration.
+    async fn apply(&mut self, change: &Change) -> bool {
+        let key = match change {
+            Change::Put(row) => row.key(),
+            Change::Delete(key) => key.clone(),
+        };
+        match change {
+            Change::Put(AnyRow::Association(row)) => self.put_association(row).await,
+            Change::Delete(AnyKey::Association(key)) => self.forget_association(key),
+            Change::Put(AnyRow::Setting(row)) => {
+                self.settings.insert(row.key(), Arc::clone(row));
+            }
+            Change::Delete(AnyKey::Setting(key)) => {
+                self.settings.remove(key);
+            }
+            Change::Put(_) | Change::Delete(_) => {}
+        }
+        key.is_configuration()
+    }
+
+    fn forget_association(&mut self, key: &AssociationKey) {
+        self.associations.remove(key);
+        self.unusable.remove(key);
+    }
+
+    async fn put_association(&mut self, row: &Association) {
+        let key = row.key();
+        self.forget_association(&key);
+        if !row.active || row.role != self.part.role {
+            return;
+        }
+        match associations::with_key(&self.store, row).await {
+            Ok(association) => drop(self.associations.insert(key, association)),
+            Err(error) => {
+                warn!(peer = %key.peer, spi = %key.spi, "association not in use: {error:#}");
+                self.unusable.insert(key, format!("{error:#}"));
+            }
+        }
+    }
+}
