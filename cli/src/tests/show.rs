@@ -184,6 +184,7 @@ fn advertising() -> Fake {
         active: true,
         origin: Origin::File,
         storage: StorageType::ReadOnly,
+        changed: None,
         unknown: Unknown::default(),
     });
     fake

@@ -57,6 +57,7 @@ fn instance(name: &str, role: Role) -> Instance {
         applied_revision: 0,
         apply_error: None,
         apply_errors: BTreeMap::new(),
+        clock_health: None,
         unknown: Unknown::default(),
     }
 }

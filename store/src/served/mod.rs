@@ -7,6 +7,7 @@ pub(crate) mod generated;
 mod kv;
 mod lease;
 mod lease_service;
+mod lenient;
 mod plan;
 mod range;
 pub(crate) mod span;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
 
@@ -57,6 +59,8 @@ pub async fn serve(
     });
     let shared = Shared(Arc::clone(&server));
     let mut closed = closing.clone();
+    let connections = UnixListenerStream::new(listener);
+    let connections = connections.map(|accepted| accepted.map(lenient::Lenient::new));
     let transport = Transport::builder()
         .max_concurrent_streams(1_024)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -64,7 +68,7 @@ pub async fn serve(
         .add_service(WatchServer::new(shared.clone()))
         .add_service(LeaseServer::new(shared.clone()))
         .add_service(MaintenanceServer::new(shared))
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
+        .serve_with_incoming_shutdown(connections, async move {
             // An error means that the sender is gone, and then it is over as well.
             let _ = closed.wait_for(|closed| *closed).await;
         });
