@@ -10,6 +10,8 @@ use tracing::error;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ExitStatus {
     Failed,
+    /// Options that do not go together.
+    Usage,
     StoreUnreachable,
     /// The configuration is wrong.
     Refused,
@@ -20,6 +22,7 @@ impl ExitStatus {
     const fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::StoreUnreachable => 3,
             Self::Refused => 5,
             Self::NotPermitted => 8,

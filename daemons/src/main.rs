@@ -5,6 +5,7 @@
 //! is a row of the `store`.
 
 mod associations;
+mod care_of_addresses;
 mod check;
 mod cli;
 mod clock;
@@ -15,6 +16,7 @@ mod exit;
 mod file_rows;
 mod instance;
 mod lab;
+mod link;
 mod logging;
 mod privilege;
 mod reload;

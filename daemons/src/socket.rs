@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use anyhow::{Context as _, bail};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -95,14 +95,16 @@ impl Sockets {
 
     /// The index of a socket that has something to read.
     pub(crate) async fn readable(&self) -> usize {
-        std::future::poll_fn(|context| {
-            for (index, (_, socket)) in self.0.iter().enumerate() {
-                if socket.poll_recv_ready(context).is_ready() {
-                    return Poll::Ready(index);
-                }
+        std::future::poll_fn(|context| self.poll_readable(context)).await
+    }
+
+    /// As [`Self::readable`], for who waits for other things as well.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<usize> {
+        for (index, (_, socket)) in self.0.iter().enumerate() {
+            if socket.poll_recv_ready(context).is_ready() {
+                return Poll::Ready(index);
             }
-            Poll::Pending
-        })
-        .await
+        }
+        Poll::Pending
     }
 }

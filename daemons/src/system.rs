@@ -14,9 +14,11 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::associations;
+use crate::care_of_addresses;
 use crate::clock::Clock;
-use crate::config::{Config, ForeignAgentSection, MasterAddress, StoreConfig};
+use crate::config::{Config, ForeignAgentSection, HomeAgentSection, MasterAddress, StoreConfig};
 use crate::configuration::{self, Active, Part};
+use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
 use crate::driver::{Shutdown, Stop, snmp};
@@ -76,6 +78,8 @@ pub(crate) struct System {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) instance: InstanceKeeper,
+    /// Agents beside the first of their role, each an instance of its own.
+    members: Vec<InstanceKeeper>,
     roles: JoinSet<anyhow::Result<()>>,
     snmp: Option<JoinHandle<()>>,
     server: Option<StoreServer>,
@@ -127,27 +131,23 @@ impl System {
         let mut system = Self {
             store,
             clock,
-            instance,
+            instance: instance.clone(),
+            members: Vec::new(),
             roles: JoinSet::new(),
             snmp: None,
             server: None,
             shutdown,
             stop,
         };
+        let member = Member { instance, crashed: predecessor.crashed };
         if let (Some(section), Some(socket)) = (&config.home_agent, bound.home_agent) {
-            let machine = section.machine(&name, seed()?, predecessor.crashed);
-            let (snapshot, now) = (system.store.snapshot(), system.clock.now());
-            let machine = HomeAgent::new(machine, &snapshot, now);
-            system.start_agent(machine, Sockets::new(vec![socket])?).await;
+            system.start_home_agent(&member, section, socket, Vec::new()).await?;
         }
         if let Some(section) = &config.foreign_agent {
-            let machine = section.machine(&name, predecessor.crashed);
-            let (snapshot, now) = (system.store.snapshot(), system.clock.now());
-            let machine = ForeignAgent::new(machine, &snapshot, now);
-            system.start_agent(machine, Sockets::new(bound.foreign_agent)?).await;
+            system.start_foreign_agent(&member, section, bound.foreign_agent, Vec::new()).await?;
         }
         if config.home_agent.is_none() && config.foreign_agent.is_none() {
-            system.follow_idly().await;
+            system.follow_idly(member.instance).await;
         }
         if let Some(snmp) = &config.snmp {
             let Self { store, clock, shutdown, .. } = &system;
@@ -163,12 +163,8 @@ impl System {
         if let StoreConfig::Owned { .. } = &config.store {
             system.server = Some(StoreServer::start(&config.store, &system.store)?);
         }
-        system.instance.set_state(InstanceState::Serving).await?;
-        let beat = system.instance.clone().beat(system.shutdown.clone());
-        system.roles.spawn(async {
-            beat.await;
-            Ok(())
-        });
+        let instance = system.instance.clone();
+        system.serves(&instance).await?;
         info!(instance = name, "serving");
         Ok(system)
     }
@@ -191,28 +187,98 @@ impl System {
         })
     }
 
-    async fn start_agent<M: MobilityAgent>(&mut self, machine: M, sockets: Sockets) {
-        let configuration = self.follow_configuration(M::ROLE).await;
-        let driver = AgentDriver::new(machine, sockets, self.store.clone(), self.clock.clone());
-        let (instance, shutdown) = (self.instance.clone(), self.shutdown.clone());
+    /// Announces one more agent, or the mobile nodes, of this process: an instance of its own, so
+    /// that its rows are told apart from those of others in the same role.
+    pub(crate) async fn join(
+        &mut self,
+        name: &str,
+        roles: Vec<Role>,
+        addresses: Vec<Ipv4Addr>,
+    ) -> anyhow::Result<Member> {
+        let predecessor = Predecessor::of(name, &self.store.snapshot());
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let instance =
+            InstanceKeeper::announce(store, clock, name.to_owned(), roles, addresses).await?;
+        self.members.push(instance.clone());
+        self.serves(&instance).await?;
+        Ok(Member { instance, crashed: predecessor.crashed })
+    }
+
+    /// Says that an instance serves, and keeps its row alive.
+    async fn serves(&mut self, instance: &InstanceKeeper) -> anyhow::Result<()> {
+        instance.set_state(InstanceState::Serving).await?;
+        let beat = instance.clone().beat(self.shutdown.clone());
+        self.roles.spawn(async {
+            beat.await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Starts a home agent that goes on where the last one of this instance ended.
+    pub(crate) async fn start_home_agent(
+        &mut self,
+        member: &Member,
+        section: &HomeAgentSection,
+        socket: UdpSocket,
+        advertising: Vec<Advertising>,
+    ) -> anyhow::Result<()> {
+        let machine = section.machine(&member.instance.name(), seed()?, member.crashed);
+        let machine = HomeAgent::new(machine, &self.store.snapshot(), self.clock.now());
+        self.start_agent(member, machine, Sockets::new(vec![socket])?, advertising).await;
+        Ok(())
+    }
+
+    /// Starts a foreign agent that goes on where the last one of this instance ended.
+    pub(crate) async fn start_foreign_agent(
+        &mut self,
+        member: &Member,
+        section: &ForeignAgentSection,
+        sockets: Vec<UdpSocket>,
+        advertising: Vec<Advertising>,
+    ) -> anyhow::Result<()> {
+        let name = member.instance.name();
+        care_of_addresses::follow_file(&self.store, &name, &section.care_of_addresses).await?;
+        let machine = section.machine(&name, member.crashed);
+        let machine = ForeignAgent::new(machine, &self.store.snapshot(), self.clock.now());
+        self.start_agent(member, machine, Sockets::new(sockets)?, advertising).await;
+        Ok(())
+    }
+
+    async fn start_agent<M: MobilityAgent>(
+        &mut self,
+        member: &Member,
+        machine: M,
+        sockets: Sockets,
+        advertising: Vec<Advertising>,
+    ) {
+        let configuration = self.follow_configuration(&member.instance, M::ROLE).await;
+        let advertisers = Advertisers::new(advertising);
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let driver = AgentDriver::new(machine, sockets, advertisers, store, clock);
+        let (instance, shutdown) = (member.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {
             driver.run(configuration, instance, shutdown).await;
             Ok(())
         });
     }
 
-    async fn follow_configuration(&self, role: Role) -> watch::Receiver<Active> {
-        let row = self.instance.row();
-        self.instance.expect(role);
+    async fn follow_configuration(
+        &self,
+        instance: &InstanceKeeper,
+        role: Role,
+    ) -> watch::Receiver<Active> {
+        let row = instance.row();
+        instance.expect(role);
         configuration::follow(&self.store, Part { instance: row.name, role, roles: row.roles })
             .await
     }
 
     /// Takes note of the configuration where no agent does: somebody may wait for it.
-    async fn follow_idly(&mut self) {
-        let role = self.instance.row().roles.first().copied().unwrap_or(Role::Store);
-        let mut configuration = self.follow_configuration(role).await;
-        let (instance, mut shutdown) = (self.instance.clone(), self.shutdown.clone());
+    pub(crate) async fn follow_idly(&mut self, instance: InstanceKeeper) {
+        let role = instance.row().roles.first().copied().unwrap_or(Role::Store);
+        let mut configuration = self.follow_configuration(&instance, role).await;
+        let mut shutdown = self.shutdown.clone();
         self.roles.spawn(async move {
             loop {
                 let active = configuration.borrow_and_update().clone();
@@ -235,10 +301,18 @@ impl System {
         }
     }
 
+    async fn set_states(&self, state: InstanceState) -> anyhow::Result<()> {
+        let mut said = Ok(());
+        for instance in self.members.iter().chain([&self.instance]) {
+            said = said.and(instance.set_state(state).await);
+        }
+        said
+    }
+
     /// Stops everything in order: no new work, what is on its way, the last words, the store.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
         info!("stopping");
-        let said = self.instance.set_state(InstanceState::Draining).await;
+        let said = self.set_states(InstanceState::Draining).await;
         self.stop.now();
         let mut first_error = said.err();
         while let Some(ended) = self.roles.join_next().await {
@@ -251,7 +325,7 @@ impl System {
                 first_error = first_error.or_else(|| Some(anyhow!("the SNMP thread panicked")));
             }
         }
-        let gone = self.instance.set_state(InstanceState::Gone).await;
+        let gone = self.set_states(InstanceState::Gone).await;
         if let Some(server) = self.server.take() {
             // Watchers have seen the last words.
             let ended = tokio::task::spawn_blocking(|| server.end()).await;
@@ -263,6 +337,13 @@ impl System {
             None => Ok(()),
         }
     }
+}
+
+/// An agent of this process, as the store knows it.
+pub(crate) struct Member {
+    pub(crate) instance: InstanceKeeper,
+    /// The last run did not end in order.
+    pub(crate) crashed: bool,
 }
 
 fn roles(config: &Config) -> Vec<Role> {

@@ -1,6 +1,7 @@
-//! Drives a home agent or a foreign agent: its sockets, its deadlines, its commits.
+//! Drives a home agent or a foreign agent: its sockets, its links, its deadlines, its commits.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::task::Poll;
 use std::time::Duration;
 
 use mobility::{Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation};
@@ -10,10 +11,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, trace, warn};
 
 use super::Shutdown;
+use super::advertising::Advertisers;
 use super::commits::{Commits, Finished};
 use crate::clock::Clock;
 use crate::configuration::Active;
 use crate::instance::InstanceKeeper;
+use crate::link::Message;
 use crate::settings::Settings;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
@@ -34,12 +37,15 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn count(&mut self, counter: Counter);
     /// What mobile nodes' timestamps say of our clock; `None` if none is looked at.
     fn clock_health(&self, now: Now) -> Option<ClockHealth>;
+    fn add_counts(&mut self, counts: Vec<(Counter, u64)>);
+    /// Whether it takes no more mobile nodes.
+    fn is_busy(&self) -> bool;
     /// How many mobile nodes it serves.
     fn served(&self) -> usize;
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $clock_health:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $clock_health:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
 
@@ -85,6 +91,14 @@ macro_rules! mobility_agent {
                 clock_health(self, now)
             }
 
+            fn add_counts(&mut self, counts: Vec<(Counter, u64)>) {
+                self.add_counts(counts);
+            }
+
+            fn is_busy(&self) -> bool {
+                $busy(self)
+            }
+
             fn served(&self) -> usize {
                 self.$served()
             }
@@ -92,16 +106,34 @@ macro_rules! mobility_agent {
     };
 }
 
-mobility_agent!(HomeAgent, Role::HomeAgent, binding_count, |machine, now| {
-    Some(machine.clock_health(now))
+// A home agent has no `B` bit: its mobile nodes have nowhere else to go (RFC 5944 §2.1.1).
+mobility_agent!(
+    HomeAgent,
+    Role::HomeAgent,
+    binding_count,
+    |_: &HomeAgent| false,
+    |machine, now| Some(machine.clock_health(now))
+);
+mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count, ForeignAgent::is_busy, |_, _| {
+    None
 });
-mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count, |_, _| None);
+
+/// What an agent has to take.
+enum Arrival {
+    /// On the socket with this number.
+    Datagrams(usize),
+    /// On the link with this number.
+    Message(usize, Message),
+}
 
 /// An agent with what it runs on.
 pub(crate) struct AgentDriver<M> {
     machine: M,
     /// The first is where mobile nodes send to.
     sockets: Sockets,
+    advertisers: Advertisers,
+    /// Whether links go before sockets the next time, so that a flood on one starves no other.
+    links_first: bool,
     store: Store,
     clock: Clock,
     commits: Commits,
@@ -111,9 +143,24 @@ pub(crate) struct AgentDriver<M> {
 }
 
 impl<M: MobilityAgent> AgentDriver<M> {
-    pub(crate) fn new(machine: M, sockets: Sockets, store: Store, clock: Clock) -> Self {
-        let (commits, settings) = (Commits::default(), Settings::default());
-        Self { machine, sockets, store, clock, commits, settings, is_troubled: false }
+    pub(crate) fn new(
+        machine: M,
+        sockets: Sockets,
+        advertisers: Advertisers,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            machine,
+            sockets,
+            advertisers,
+            links_first: false,
+            store,
+            clock,
+            commits: Commits::default(),
+            settings: Settings::default(),
+            is_troubled: false,
+        }
     }
 
     /// Serves until it is told to stop; then everything that was begun is finished.
@@ -126,10 +173,14 @@ impl<M: MobilityAgent> AgentDriver<M> {
         self.take_configuration(&mut configuration, &instance);
         let address = self.sockets.first();
         info!(%address, role = M::ROLE.as_str(), nodes = self.machine.served(), "serves");
+        self.show_advertisers(&instance.name());
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let deadlines = [self.machine.next_deadline(), self.advertisers.next_deadline()];
+            let deadline = deadlines.into_iter().flatten().min();
+            self.links_first = !self.links_first;
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
@@ -142,15 +193,23 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 Ok(()) = configuration.changed() => {
                     self.take_configuration(&mut configuration, &instance);
                 }
-                () = self.clock.reach(self.machine.next_deadline()) => {
-                    let output = self.machine.on_deadline(self.clock.now());
+                () = self.clock.reach(deadline) => {
+                    let now = self.clock.now();
+                    let output = self.machine.on_deadline(now);
                     self.carry_out(output).await;
+                    self.advertisers.on_deadline(self.machine.is_busy(), now);
                 }
                 _ = counters.tick() => {
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
                 }
-                readable = self.sockets.readable() => self.receive(readable, &mut buffer).await,
+                arrival = arrival(&self.sockets, &mut self.advertisers, self.links_first) => match arrival {
+                    Arrival::Datagrams(socket) => self.receive(socket, &mut buffer).await,
+                    Arrival::Message(link, message) => {
+                        let (busy, now) = (self.machine.is_busy(), self.clock.now());
+                        self.advertisers.on_message(link, &message, busy, now);
+                    }
+                },
             }
         }
         self.end().await;
@@ -171,6 +230,15 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
         self.settings = active.settings;
         instance.applied(M::ROLE, active.revision, active.errors);
+    }
+
+    /// The rows of what is advertised from here on, in the place of those of an earlier run.
+    fn show_advertisers(&mut self, instance: &str) {
+        let snapshot = self.store.snapshot();
+        let batch = self.advertisers.forget_others(instance, M::ROLE, &snapshot);
+        if !batch.is_empty() {
+            self.store.commit_soon(batch);
+        }
     }
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
@@ -234,7 +302,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
                 Action::Arp(arp) => debug!(?arp, "nothing here speaks ARP"),
-                Action::SendIcmp { .. } // Only advertisers send these; this drives none.
+                Action::SendIcmp { .. } // Only advertisers send these, and they have their links.
                 | Action::Registered { .. }
                 | Action::Denied { .. }
                 | Action::Deregistered { .. }
@@ -257,8 +325,16 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
     }
 
+    /// What changed since this was asked last, for a relaxed commit.
+    fn take_rows(&mut self) -> Batch {
+        self.machine.add_counts(self.advertisers.take_counts());
+        let mut batch = self.machine.take_counters(self.clock.now());
+        self.advertisers.put_rows(&mut batch);
+        batch
+    }
+
     fn write_counters(&mut self) {
-        let batch = self.machine.take_counters(self.clock.now());
+        let batch = self.take_rows();
         if !batch.is_empty() {
             self.store.commit_soon(batch);
         }
@@ -270,7 +346,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
             let finished = self.commits.next().await;
             self.finish(finished).await;
         }
-        let mut batch = self.machine.take_counters(self.clock.now());
+        self.advertisers.shut_down(self.clock.now());
+        let mut batch = self.take_rows();
         batch.class = Class::Durable;
         if !batch.is_empty()
             && let Err(error) = self.store.commit(batch).await
@@ -279,4 +356,19 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
         info!(address = %self.sockets.first(), role = M::ROLE.as_str(), "stopped");
     }
+}
+
+/// What arrives next.
+async fn arrival(sockets: &Sockets, links: &mut Advertisers, links_first: bool) -> Arrival {
+    std::future::poll_fn(|context| {
+        if links_first && let Poll::Ready((link, message)) = links.poll_receive(context) {
+            return Poll::Ready(Arrival::Message(link, message));
+        }
+        if let Poll::Ready(socket) = sockets.poll_readable(context) {
+            return Poll::Ready(Arrival::Datagrams(socket));
+        }
+        let received = links.poll_receive(context);
+        received.map(|(link, message)| Arrival::Message(link, message))
+    })
+    .await
 }

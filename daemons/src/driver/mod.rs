@@ -1,9 +1,9 @@
 //! Drivers: they own sockets, the clock and the store, and do what the machines decide.
 
+pub(crate) mod advertising;
 pub(crate) mod agent;
 pub(crate) mod agentx;
 pub(crate) mod commits;
-pub(crate) mod mobile_nodes;
 pub(crate) mod snmp;
 
 use tokio::sync::watch;

@@ -1,9 +1,12 @@
-//! `mip4d lab`: a home agent, mobile nodes, the store and the SNMP engine in one process.
+//! `mip4d lab`: home agents, foreign agents, mobile nodes, the store and the SNMP engine in one process.
 
+mod chance;
 mod network;
+mod nodes;
+mod site;
 
 use std::io::Write as _;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -13,12 +16,12 @@ use clap::Args;
 use tracing::info;
 
 use crate::cli::LogArgs;
-use crate::driver::mobile_nodes::Progress;
-use crate::exit::Failure;
+use crate::exit::{ExitStatus, Failure};
 use crate::logging::{self, Format};
 use crate::run::{Signals, reactor};
-use crate::system::{Bound, System};
 use network::{MobileNetwork, Peer};
+use nodes::Progress;
+use site::Site;
 
 /// The most nodes that the addresses of the lab have room for.
 const NODES_MAX: u32 = 60_000;
@@ -31,18 +34,41 @@ pub(crate) struct LabArgs {
     /// How many mobile nodes register
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODES_MAX)))]
     nodes: u32,
+    /// How many home agents the mobile nodes are spread over
+    #[arg(long, value_name = "H", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    home_agents: u32,
+    /// How many foreign agents the mobile nodes register through; without any, each has a care-of address of its own
+    #[arg(long, value_name = "F", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=200))]
+    foreign_agents: u32,
+    /// How long a mobile node stays in one place, on average [default: for ever]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    mobility: Option<u32>,
+    /// How much is lost on the way from and to the mobile nodes
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=90))]
+    loss: u32,
     /// Where the store and its socket are, kept afterwards [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Where the SNMP engine listens, for the community `public`; an address of the loopback interface
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:1161", value_parser = loopback)]
     snmp: SocketAddr,
-    /// The UDP port of the home agent on 127.0.0.1 [default: any that is free]
+    /// The UDP port of all agents [default: any that is free]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     mip_port: u16,
     /// The lifetime that the mobile nodes ask for
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u16).range(1..=65_534))]
     lifetime: u16,
+}
+
+impl LabArgs {
+    /// What the parser of one option cannot see.
+    fn check(&self) -> Result<(), Failure> {
+        if self.mobility.is_some() && self.foreign_agents == 1 {
+            let words = "`--mobility` needs two foreign agents to move between, or none";
+            return Err(Failure::new(ExitStatus::Usage, anyhow::anyhow!(words)));
+        }
+        Ok(())
+    }
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -57,6 +83,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 /// Runs a lab until it is interrupted.
 pub(crate) fn lab(args: &LabArgs, log: &LogArgs) -> Result<(), Failure> {
+    args.check()?;
     // What people wait for is on standard output; progress is worth a line, not more.
     let level = log.log_level.as_deref();
     logging::start(log.log_format.unwrap_or(Format::Human), level)?;
@@ -68,20 +95,28 @@ pub(crate) fn lab(args: &LabArgs, log: &LogArgs) -> Result<(), Failure> {
 
 async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let peers = Peer::several(args.nodes)?;
-    let config = network::config(args.snmp, args.mip_port, &peers, directory);
-    let bound = Bound::bind(&config)?;
-    let home_agent = bound.home_agent().context("the lab has no home agent")?;
-    let mut system = tokio::select! {
-        started = System::start(&config, bound) => started?,
+    let peers = Peer::several(args)?;
+    let site = Site::bind(args, &peers, directory)?;
+    let port = site.port();
+    let started = async {
+        let (mut system, links) = site.start().await?;
+        match MobileNetwork::start(args, &peers, port, links, &mut system).await {
+            Ok(mobile) => Ok((system, mobile)),
+            Err(error) => {
+                drop(system.stop().await);
+                Err(Failure::from(error))
+            }
+        }
+    };
+    let (mut system, mobile) = tokio::select! {
+        started = started => started?,
         () = signals.stop() => return Ok(()),
     };
-    let mobile = MobileNetwork::start(&peers, home_agent, args.lifetime, &system)?;
     drop(peers);
     let served = tokio::select! {
         () = signals.stop() => Ok(()),
         error = system.broken() => Err(error),
-        greeted = greet_when_ready(args, mobile.progress(), home_agent, directory) => match greeted {
+        greeted = greet_when_ready(args, mobile.progress(), port, directory) => match greeted {
             Ok(()) => tokio::select! {
                 () = signals.stop() => Ok(()),
                 error = system.broken() => Err(error),
@@ -94,33 +129,46 @@ async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
     Ok(served?)
 }
 
-/// Waits until all are registered, then says so and what to do next.
+/// Waits until all have registered, then says so and what to do next.
 async fn greet_when_ready(
     args: &LabArgs,
     progress: Progress,
-    home_agent: SocketAddrV4,
+    port: u16,
     directory: &Path,
 ) -> anyhow::Result<()> {
     all_registered(progress, args.nodes).await;
-    match greet(args, home_agent, directory) {
+    match greet(args, port, directory) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("failed to write to standard output"),
     }
 }
 
 /// The line that scripts wait for, then what to type.
-fn greet(args: &LabArgs, home_agent: SocketAddrV4, directory: &Path) -> io::Result<()> {
+fn greet(args: &LabArgs, port: u16, directory: &Path) -> io::Result<()> {
     let (nodes, snmp) = (args.nodes, args.snmp);
     let directory = directory.display();
+    let home_agents = match args.home_agents {
+        1 => format!("the home agent {}", site::home_agent(1, port)),
+        several => format!("{several} home agents from {} on", site::home_agent(1, port)),
+    };
+    let through = match args.foreign_agents {
+        0 => String::new(),
+        1 => " through a foreign agent".to_owned(),
+        several => format!(" through {several} foreign agents"),
+    };
+    let visitors = match args.foreign_agents {
+        0 => "",
+        _ => "  mip4ctl show visitors\n",
+    };
     let mut out = io::stdout().lock();
     write!(
         out,
-        "ready: {nodes} mobile nodes are registered with the home agent {home_agent}
+        "ready: {nodes} mobile nodes are registered with {home_agents}{through}
 
 Try, in another terminal:
   export MIP4_STORE=unix:{directory}/store.sock
   mip4ctl show bindings
-  mip4ctl show status
+{visitors}  mip4ctl show status
   mip4ctl
   snmpwalk -v2c -c public -M mibs/modules -m MIP-MIB {snmp} MIP-MIB::haMobilityBindingTable
   snmpget -v2c -c public -M mibs/modules -m MIP-MIB {snmp} MIP-MIB::haRegistrationAccepted.0
@@ -132,7 +180,7 @@ Ctrl-C stops it.
     out.flush()
 }
 
-/// Returns when `wanted` nodes are registered; tells how far it is on the way there.
+/// Returns when `wanted` nodes have registered; tells how far it is on the way there.
 async fn all_registered(mut progress: Progress, wanted: u32) {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let mut tell = tokio::time::interval(TELL_EVERY);

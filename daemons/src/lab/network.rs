@@ -1,7 +1,6 @@
-//! The mobile nodes of a lab, and the configuration of what they register with.
+//! The mobile nodes of a lab.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,18 +10,15 @@ use tokio::task::JoinHandle;
 use tracing::error;
 use wire::{AuthenticationAlgorithm, Lifetime, Nai, SecretKey, Spi};
 
-use crate::config::{
-    AssociationConfig, CommunityConfig, Config, DaemonConfig, HomeAgentSection, Listen, LogConfig,
-    SnmpConfig, StoreConfig,
-};
-use crate::driver::mobile_nodes::{MobileNodes, Progress};
+use super::LabArgs;
+use super::nodes::{Environment, MobileNodes, Progress};
+use super::site::{self, INSTANCE};
+use crate::config::AssociationConfig;
 use crate::driver::{Shutdown, Stop};
+use crate::link::simulated::NodesEnd;
 use crate::socket::{Sockets, bind_udp};
 use crate::system::{System, seed};
 
-const INSTANCE: &str = "lab";
-const HOME_AGENT: Ipv4Addr = Ipv4Addr::LOCALHOST;
-const COMMUNITY: &str = "public";
 const SPI: Spi = Spi(1000);
 const TOLERANCE_SECONDS: u8 = 7;
 
@@ -34,22 +30,25 @@ pub(super) struct Peer {
     home_address: Ipv4Addr,
     nai: Option<Nai>,
     key: SecretKey,
+    /// The number of its home agent, from 1.
+    home_agent: u32,
 }
 
 impl Peer {
-    /// So many nodes, each with a key of its own.
-    pub(super) fn several(count: u32) -> anyhow::Result<Vec<Self>> {
-        (1..=count).map(Self::new).collect()
+    /// All nodes, each with a key of its own.
+    pub(super) fn several(args: &LabArgs) -> anyhow::Result<Vec<Self>> {
+        (1..=args.nodes).map(|number| Self::new(number, args.home_agents)).collect()
     }
 
-    fn new(number: u32) -> anyhow::Result<Self> {
+    fn new(number: u32, home_agents: u32) -> anyhow::Result<Self> {
         let [_, _, high, low] = number.to_be_bytes();
         let nai = match number % 2 {
             0 => Some(Nai::new(&format!("mobile-{number}@lab.example"))?),
             _ => None,
         };
         let key = SecretKey::from_octets(&seed()?)?;
-        Ok(Self { home_address: Ipv4Addr::new(10, 99, high, low), nai, key })
+        let home_address = Ipv4Addr::new(10, 99, high, low);
+        Ok(Self { home_address, nai, key, home_agent: 1 + (number - 1) % home_agents })
     }
 
     fn identity(&self) -> Identity {
@@ -59,8 +58,8 @@ impl Peer {
         }
     }
 
-    /// The association as the home agent has it.
-    fn configured(&self) -> AssociationConfig {
+    /// The association as the home agents have it.
+    pub(super) fn configured(&self) -> AssociationConfig {
         let algorithm = Algorithm::HmacMd5;
         let replay = ReplayProtection::Timestamps;
         AssociationConfig {
@@ -76,38 +75,15 @@ impl Peer {
     }
 
     /// The same association as the node has it.
-    fn association(&self) -> SecurityAssociation {
+    fn association(&self, home_agent: SocketAddrV4) -> SecurityAssociation {
         SecurityAssociation {
-            peer: Identity::Address(HOME_AGENT),
+            peer: Identity::Address(*home_agent.ip()),
             spi: SPI,
             algorithm: AuthenticationAlgorithm::HmacMd5,
             key: self.key.clone(),
             replay: ReplayProtection::Timestamps,
             tolerance: Duration::from_secs(TOLERANCE_SECONDS.into()),
         }
-    }
-}
-
-/// What a configuration file of the lab's fixed part would say.
-pub(super) fn config(snmp: SocketAddr, mip_port: u16, peers: &[Peer], directory: &Path) -> Config {
-    let community = CommunityConfig::everything(COMMUNITY);
-    let name = Some(INSTANCE.to_owned());
-    Config {
-        path: directory.to_owned(),
-        daemon: DaemonConfig { name: name.clone(), ..DaemonConfig::default() },
-        log: LogConfig::default(),
-        store: StoreConfig::owned(directory.join("store"), directory.join("store.sock")),
-        snmp: Some(SnmpConfig {
-            listen: vec![Listen(snmp)],
-            name,
-            location: "the loopback interface".to_owned(),
-            communities: vec![community],
-            ..SnmpConfig::default()
-        }),
-        home_agent: Some(HomeAgentSection::at(SocketAddrV4::new(HOME_AGENT, mip_port))),
-        foreign_agent: None,
-        associations: peers.iter().map(Peer::configured).collect(),
-        warnings: Vec::new(),
     }
 }
 
@@ -119,34 +95,42 @@ pub(super) struct MobileNetwork {
 }
 
 impl MobileNetwork {
-    /// Starts to register all of them.
-    pub(super) fn start(
+    /// Starts to register all of them, with home agents at `port`.
+    pub(super) async fn start(
+        args: &LabArgs,
         peers: &[Peer],
-        home_agent: SocketAddrV4,
-        lifetime: u16,
-        system: &System,
+        port: u16,
+        links: NodesEnd,
+        system: &mut System,
     ) -> anyhow::Result<Self> {
-        let mut bound = Vec::new();
-        let count = CARE_OF_ADDRESSES_MAX.min(u32::try_from(peers.len()).unwrap_or(u32::MAX));
-        for number in 1..=count {
-            let [.., last] = number.to_be_bytes();
-            bound.push(bind_udp((Ipv4Addr::new(127, 0, 1, last), 0).into())?);
-        }
-        let sockets = Sockets::new(bound)?;
+        let sockets = Sockets::new(bind(args)?)?;
+        let name = format!("{INSTANCE}-mn");
+        let member = system.join(&name, vec![Role::MobileNode], Vec::new()).await?;
         let snapshot = system.store.snapshot();
         let mut nodes = Vec::with_capacity(peers.len());
         for (peer, socket) in peers.iter().zip((0..sockets.len()).cycle()) {
             let (local, _) = sockets.get(socket).context("a node without a socket")?;
-            let mut config = MobileNodeConfig::new(INSTANCE, home_agent, local, seed()?);
+            let home_agent = site::home_agent(peer.home_agent, port);
+            let mut config = MobileNodeConfig::new(&name, home_agent, local, seed()?);
             config.home_address = Some(peer.home_address);
             config.nai.clone_from(&peer.nai);
-            config.lifetime = Lifetime(lifetime);
+            config.lifetime = Lifetime(args.lifetime);
+            config.counters_lost = member.crashed;
+            // Home addresses are addresses of no interface here.
+            config.sends_from_home_address = false;
             let mut node = MobileNode::new(config, &snapshot, system.clock.now());
-            node.set_associations(vec![peer.association()]);
+            node.set_associations(vec![peer.association(home_agent)]);
             nodes.push((node, socket));
         }
+        let environment = Environment {
+            links,
+            stay: args.mobility.map(|seconds| Duration::from_secs(seconds.into())),
+            loss_percent: args.loss,
+            seed: seed()?,
+        };
+        system.follow_idly(member.instance).await;
         let (store, clock) = (system.store.clone(), system.clock.clone());
-        let (driver, progress) = MobileNodes::new(nodes, sockets, store, clock);
+        let (driver, progress) = MobileNodes::new(nodes, sockets, environment, store, clock);
         let (stop, shutdown): (Stop, Shutdown) = Stop::new();
         let task = tokio::spawn(driver.run(shutdown));
         Ok(Self { progress, stop, task })
@@ -163,4 +147,15 @@ impl MobileNetwork {
             error!("the mobile nodes panicked");
         }
     }
+}
+
+/// The sockets of the nodes; who moves by itself needs a second care-of address to move to.
+fn bind(args: &LabArgs) -> anyhow::Result<Vec<std::net::UdpSocket>> {
+    let least = if args.mobility.is_some() && args.foreign_agents == 0 { 2 } else { 1 };
+    (1..=args.nodes.clamp(least, CARE_OF_ADDRESSES_MAX))
+        .map(|number| {
+            let [.., low] = number.to_be_bytes();
+            bind_udp((Ipv4Addr::new(127, 0, 1, low), 0).into())
+        })
+        .collect()
 }

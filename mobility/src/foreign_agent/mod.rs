@@ -138,6 +138,13 @@ impl ForeignAgent {
         self.visitors.len()
     }
 
+    /// Whether it takes no more mobile nodes, which is what the `B` bit says (§2.1.1).
+    pub fn is_busy(&self) -> bool {
+        self.visitors.len() >= self.config.visitors_max
+            || self.pending.len() >= self.config.pending_max
+            || self.config.admission != Admission::Open
+    }
+
     /// Counts what only the driver sees.
     pub fn count(&mut self, counter: Counter) {
         self.tally.count(counter);

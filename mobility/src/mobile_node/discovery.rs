@@ -87,7 +87,38 @@ impl MobileNode {
         self.wish = Some(Wish::Registered);
         self.interface = interface;
         self.search(now);
+        // What was heard while nobody asked counts as well.
+        if self.hears_home_agent() {
+            return self.return_home(now);
+        }
+        if self.discovery.best(None).is_some() {
+            return self.attach(now);
+        }
         self.on_deadline(now)
+    }
+
+    /// The link layer says that the node is on another link: it looks for agents there at once
+    /// (RFC 5944 §2.4.2 leaves room for such indications). Its registration goes on meanwhile.
+    pub fn on_link_change(&mut self, now: Now) -> Output {
+        for agent in self.discovery.agents.keys().copied().collect::<Vec<_>>() {
+            self.discovery.forget(agent);
+        }
+        if self.wish != Some(Wish::Registered) || self.attachment == Attachment::CoLocated {
+            return Output::default();
+        }
+        match self.attachment {
+            Attachment::Home => self.came_from = Some(Place::Home),
+            Attachment::ForeignAgent { .. } => self.came_from = Some(Place::ForeignAgent),
+            Attachment::CoLocated | Attachment::Searching => {}
+        }
+        self.search(now);
+        self.on_deadline(now)
+    }
+
+    /// Whether the home agent is on the link, as far as the node has heard.
+    fn hears_home_agent(&self) -> bool {
+        let heard = self.discovery.agents.get(self.home_agent.ip());
+        heard.is_some_and(|heard| heard.mobility.flags.any(AdvertisementFlags::HOME_AGENT))
     }
 
     /// Takes an ICMP message that came to an interface.

@@ -215,6 +215,8 @@ impl MobileNode {
     /// What is due at `now`: a retransmission, a renewal, the end of a lifetime.
     pub fn on_deadline(&mut self, now: Now) -> Output {
         let mut actions = self.discovery_deadline(now);
+        // Without an agent there is no care-of address to register.
+        let is_attached = self.attachment != Attachment::Searching;
         let is_due = |at: &mut Time| *at <= now.uptime;
         let expires_at = self.registration.as_mut().and_then(|it| it.expires_at.as_mut());
         if expires_at.is_some_and(is_due) {
@@ -222,7 +224,6 @@ impl MobileNode {
             self.is_row_stale = true;
             let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
             actions.push(Action::Expired { home_address });
-            let is_attached = self.attachment != Attachment::Searching;
             let is_idle = self.pending.is_none() && self.send_at.is_none();
             if is_idle && is_attached && self.wish.is_some() {
                 self.send_at = Some(now.uptime);
@@ -230,7 +231,7 @@ impl MobileNode {
         }
         let renew_at = self.registration.as_mut().map(|registration| &mut registration.renew_at);
         let renew = renew_at.is_some_and(|at| at.take_if(is_due).is_some());
-        if renew && self.pending.is_none() && self.wish == Some(Wish::Registered) {
+        if renew && is_attached && self.pending.is_none() && self.wish == Some(Wish::Registered) {
             self.moved_by_prefix();
             self.send_at = Some(now.uptime);
         }

@@ -1,7 +1,7 @@
-//! Drives many mobile nodes over a few sockets.
+//! Drives the mobile nodes of a lab: many of them over a few sockets, on links that are simulated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use mobility::{Action, MobileNode, MobileNodeState, Output, Received};
@@ -10,9 +10,12 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, trace, warn};
 
-use super::Shutdown;
-use super::commits::Commits;
+use super::chance::Chance;
 use crate::clock::Clock;
+use crate::driver::Shutdown;
+use crate::driver::commits::Commits;
+use crate::link::Message;
+use crate::link::simulated::NodesEnd;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// Where the home address stands in a Registration Reply (RFC 5944 §3.4).
@@ -24,21 +27,37 @@ const FIRST_AT_ONCE: usize = 64;
 /// How often changed counters are written.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 
-/// How many nodes are registered, for who waits for that.
-pub(crate) type Progress = watch::Receiver<usize>;
+/// How many nodes have registered, for who waits for that.
+pub(super) type Progress = watch::Receiver<usize>;
+
+/// What the nodes live in.
+pub(super) struct Environment {
+    /// The links of foreign agents; without any, nodes have care-of addresses of their own.
+    pub(super) links: NodesEnd,
+    /// How long a node stays in one place, on average; for ever, if there is none.
+    pub(super) stay: Option<Duration>,
+    /// How much is lost on the way from and to a node.
+    pub(super) loss_percent: u32,
+    pub(super) seed: [u8; 32],
+}
 
 /// Mobile nodes that share sockets; a reply finds its node by the home address.
-pub(crate) struct MobileNodes {
+pub(super) struct MobileNodes {
     nodes: Vec<Node>,
     by_home_address: BTreeMap<Ipv4Addr, usize>,
     deadlines: BTreeSet<(Time, usize)>,
+    /// When a node moves next; empty until all have registered.
+    moves: BTreeSet<(Time, usize)>,
     sockets: Sockets,
+    environment: Environment,
+    chance: Chance,
     store: Store,
     clock: Clock,
     commits: Commits,
     /// The first node that was not told to register yet.
     next_to_start: usize,
     waiting: BTreeSet<usize>,
+    /// Nodes that have registered, now or once.
     registered: BTreeSet<usize>,
     /// Nodes that may have counted something since their rows were written.
     touched: BTreeSet<usize>,
@@ -49,14 +68,17 @@ struct Node {
     machine: MobileNode,
     /// The index of its socket.
     socket: usize,
+    /// The link that it is on, if there are links.
+    link: usize,
     deadline: Option<Time>,
 }
 
 impl MobileNodes {
     /// Takes nodes with the index of the socket that each uses.
-    pub(crate) fn new(
+    pub(super) fn new(
         nodes: Vec<(MobileNode, usize)>,
         sockets: Sockets,
+        environment: Environment,
         store: Store,
         clock: Clock,
     ) -> (Self, Progress) {
@@ -66,15 +88,20 @@ impl MobileNodes {
             .enumerate()
             .filter_map(|(index, (machine, _))| Some((machine.home_address()?, index)))
             .collect();
-        let nodes = nodes
-            .into_iter()
-            .map(|(machine, socket)| Node { machine, socket, deadline: None })
-            .collect();
+        let links = environment.links.len().max(1);
+        let node = |(index, (machine, socket))| {
+            let link = index % links;
+            Node { machine, socket, link, deadline: None }
+        };
+        let nodes = nodes.into_iter().enumerate().map(node).collect();
         let driver = Self {
             nodes,
             by_home_address,
             deadlines: BTreeSet::new(),
+            moves: BTreeSet::new(),
             sockets,
+            chance: Chance::new(environment.seed),
+            environment,
             store,
             clock,
             commits: Commits::default(),
@@ -88,13 +115,14 @@ impl MobileNodes {
     }
 
     /// Registers all nodes and keeps them registered, until it is told to stop.
-    pub(crate) async fn run(mut self, mut shutdown: Shutdown) {
+    pub(super) async fn run(mut self, mut shutdown: Shutdown) {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.start_more().await;
-            let deadline = self.deadlines.first().map(|(at, _)| *at);
+            let deadlines = [self.deadlines.first(), self.moves.first()];
+            let deadline = deadlines.into_iter().flatten().map(|(at, _)| *at).min();
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
@@ -103,8 +131,14 @@ impl MobileNodes {
                     Ok(_) => self.act(None, finished.actions).await,
                     Err(error) => warn!(%error, "the store does not take a mobile node's rows"),
                 },
-                () = self.clock.reach(deadline) => self.on_deadline().await,
+                () = self.clock.reach(deadline) => {
+                    self.on_deadline().await;
+                    self.move_some().await;
+                }
                 _ = counters.tick() => self.write_counters(),
+                (link, message) = self.environment.links.receive() => {
+                    self.on_message(link, &message).await;
+                }
                 readable = self.sockets.readable() => self.receive(readable, &mut buffer).await,
             }
         }
@@ -132,7 +166,12 @@ impl MobileNodes {
             let index = self.next_to_start;
             self.next_to_start += 1;
             self.waiting.insert(index);
-            let output = node.machine.register(self.clock.now());
+            let now = self.clock.now();
+            let output = match self.environment.links.len() {
+                0 => node.machine.register(now),
+                // Each has an interface of its own, whatever link it is on.
+                _ => node.machine.discover(u32::try_from(index + 1).unwrap_or(u32::MAX), now),
+            };
             self.carry_out(index, output).await;
         }
     }
@@ -150,10 +189,50 @@ impl MobileNodes {
         }
     }
 
+    /// Moves the nodes whose time it is to another link, or to another care-of address.
+    async fn move_some(&mut self) {
+        let now = self.clock.now();
+        while let Some(&(at, index)) = self.moves.first()
+            && at <= now.uptime
+        {
+            self.moves.pop_first();
+            self.move_later(index);
+            let links = self.environment.links.len();
+            let places = if links == 0 { self.sockets.len() } else { links };
+            let Some(node) = self.nodes.get_mut(index) else { continue };
+            let place = if links == 0 { &mut node.socket } else { &mut node.link };
+            // Any place but this one, each as likely.
+            *place = (*place + 1 + self.chance.below(places.saturating_sub(1))) % places;
+            let output = if links == 0 {
+                let Some((local, _)) = self.sockets.get(node.socket) else { continue };
+                node.machine.move_to(local, now)
+            } else {
+                node.machine.on_link_change(now)
+            };
+            trace!(node = index, link = node.link, "moves");
+            self.carry_out(index, output).await;
+        }
+    }
+
+    /// Decides when a node moves: half to one and a half of the average from now.
+    fn move_later(&mut self, index: usize) {
+        let Some(stay) = self.environment.stay else { return };
+        let per_mille = u32::try_from(500 + self.chance.below(1000)).unwrap_or(1000);
+        self.moves.insert((self.clock.now().uptime + stay * per_mille / 1000, index));
+    }
+
+    fn is_lost(&mut self) -> bool {
+        let percent = usize::try_from(self.environment.loss_percent).unwrap_or(0);
+        self.chance.below(100) < percent
+    }
+
     async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_A_TURN {
             let Some((local, socket)) = self.sockets.get(socket) else { return };
             let Ok((length, SocketAddr::V4(source))) = socket.try_recv_from(buffer) else { return };
+            if self.is_lost() {
+                continue;
+            }
             let octets = buffer.get(..length).unwrap_or_default();
             let home_address = octets
                 .get(HOME_ADDRESS)
@@ -169,6 +248,28 @@ impl MobileNodes {
             };
             let received = Received::new(octets, source, local);
             let output = node.machine.on_datagram(&received, self.clock.now());
+            self.carry_out(index, output).await;
+        }
+    }
+
+    /// Takes an ICMP message to the nodes on its link that it is for.
+    async fn on_message(&mut self, link: usize, message: &Message) {
+        let to = message.destination;
+        let hears: Vec<usize> = match self.by_home_address.get(&to) {
+            Some(index) => vec![*index],
+            None if to.is_multicast() || to.is_broadcast() => (0..self.nodes.len()).collect(),
+            None => return,
+        };
+        for index in hears {
+            if self.is_lost() {
+                continue;
+            }
+            let now = self.clock.now();
+            let Some(node) = self.nodes.get_mut(index).filter(|node| node.link == link) else {
+                continue;
+            };
+            let interface = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            let output = node.machine.on_icmp(&message.octets, message.source, interface, now);
             self.carry_out(index, output).await;
         }
     }
@@ -193,41 +294,60 @@ impl MobileNodes {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, index));
         }
-        let is_registered = node.machine.state() == MobileNodeState::Registered;
-        let changed = if is_registered {
-            self.waiting.remove(&index);
-            self.registered.insert(index)
-        } else {
-            self.registered.remove(&index)
-        };
-        if changed {
+        if node.machine.state() != MobileNodeState::Registered {
+            return;
+        }
+        self.waiting.remove(&index);
+        if self.registered.insert(index) {
             self.progress.send_replace(self.registered.len());
+            if self.registered.len() == self.nodes.len() {
+                (0..self.nodes.len()).for_each(|index| self.move_later(index));
+            }
         }
     }
 
     async fn act(&mut self, index: Option<usize>, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Send { from, to, octets } => {
-                    let own = index.and_then(|index| self.nodes.get(index)).map(|node| node.socket);
-                    let own = own.and_then(|socket| self.sockets.get(socket));
-                    let own = own.filter(|(local, _)| *local == from).map(|(_, socket)| socket);
-                    if let Some(socket) = own.or_else(|| self.sockets.from(*from.ip()))
-                        && let Err(error) = socket.send_to(&octets, to).await
+                Action::Send { from, to, octets } => self.send(index, from, to, &octets).await,
+                Action::SendIcmp { from, to, octets, .. } => {
+                    let node = index.and_then(|index| self.nodes.get(index));
+                    if let Some(link) = node.map(|node| node.link)
+                        && !self.is_lost()
                     {
-                        debug!(%to, %error, "failed to send a request");
+                        let message = Message { source: from, destination: to, octets };
+                        self.environment.links.send(link, message);
                     }
                 }
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
                 Action::GaveUp => warn!(node = index, "gave up registering"),
                 Action::Arp(_) // They are on no link with ARP.
-                | Action::SendIcmp { .. } // Nodes with a care-of address of their own hear no agents.
                 | Action::Registered { .. }
                 | Action::Deregistered { .. }
                 | Action::StartService(_)
                 | Action::StopService(_) => {}
             }
+        }
+    }
+
+    async fn send(
+        &mut self,
+        index: Option<usize>,
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+        octets: &[u8],
+    ) {
+        if self.is_lost() {
+            return;
+        }
+        let own = index.and_then(|index| self.nodes.get(index)).map(|node| node.socket);
+        let own = own.and_then(|socket| self.sockets.get(socket));
+        let own = own.filter(|(local, _)| *local == from).map(|(_, socket)| socket);
+        if let Some(socket) = own.or_else(|| self.sockets.from(*from.ip()))
+            && let Err(error) = socket.send_to(octets, to).await
+        {
+            debug!(%to, %error, "failed to send a request");
         }
     }
 }
