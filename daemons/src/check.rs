@@ -22,7 +22,7 @@ fn summary(config: &Config) -> String {
     let mut parts = Vec::new();
     parts.push(match &config.store {
         StoreConfig::Owned { path, .. } => format!("store {}", path.display()),
-        StoreConfig::Connected(url) => format!("store {url}"),
+        StoreConfig::Connected(connected) => format!("store {}", connected.url),
     });
     if let Some(home_agent) = &config.home_agent {
         parts.push(format!("home agent {}", home_agent.address));

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::lab::LabArgs;
 use crate::logging::Format;
+use crate::maintain::StoreCommand;
 use crate::snmp::UserCommand;
 
 /// Mobile IPv4 daemon: home agent, its store, and its SNMP engine
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Say who may ask by SNMPv3
     #[command(subcommand)]
     Snmp(SnmpCommand),
+    /// Look after the files of a store: verify, mend, fold, back up, bring back
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Run a home agent with mobile nodes that register for real, without root and without a file
     Lab(LabArgs),
 }

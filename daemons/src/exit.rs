@@ -19,7 +19,7 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
             Self::Usage => 2,

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
 use store::{
-    Association, CareOfAddress, CommitError, Configuration, Instance, InstanceState, Key, Origin,
+    Association, Batch, CareOfAddress, Change, CommitError, Configuration, Instance, InstanceState, Key, Origin,
     Owner, Proposal, Row, Setting, Snapshot, StorageType, Store, UtcTime,
 };
 use tracing::{info, warn};
 
 /// How often a change is worked out again because somebody else was faster.
 const ATTEMPTS_MAX: u32 = 10;
+/// How many rows go to a cluster at once.
+const CLUSTER_CHANGES_MAX: usize = 100;
 
 /// Makes the rows that are from the file of `instance` say what `wanted` says; returns the keys of
 /// those that the file names no more.
@@ -33,8 +35,8 @@ where
         }
         let batch = proposal.prepare().batch;
         let changes = batch.changes.len();
-        match store.commit(batch).await {
-            Ok(_) => {
+        match commit(store, batch).await {
+            Ok(()) => {
                 info!(table, configured = wanted.len(), changes, "the store follows the file");
                 return Ok(vanished);
             }
@@ -45,6 +47,21 @@ where
         }
     }
     bail!("{table} of the file change too fast in the store");
+}
+
+/// Commits `batch` whole, but on a cluster, which takes 128 operations at once, in parts: one row
+/// of a file does not depend on another, and what a crash leaves undone the next start does.
+async fn commit(store: &Store, batch: Batch) -> Result<(), CommitError> {
+    if batch.changes.len() <= CLUSTER_CHANGES_MAX || store.health().engine != "etcd" {
+        return store.commit(batch).await.map(drop);
+    }
+    for changes in batch.changes.chunks(CLUSTER_CHANGES_MAX) {
+        let keys: BTreeSet<_> = changes.iter().map(Change::key).collect();
+        let compares = batch.compares.iter().filter(|compare| keys.contains(&compare.key));
+        let compares = compares.cloned().collect();
+        store.commit(Batch { class: batch.class, compares, changes: changes.to_vec() }).await?;
+    }
+    Ok(())
 }
 
 /// The change that is needed, and the keys of rows that the file names no more.

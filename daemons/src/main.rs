@@ -18,6 +18,7 @@ mod instance;
 mod lab;
 mod link;
 mod logging;
+mod maintain;
 mod privilege;
 mod reload;
 mod run;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, &log),
         Command::Check(args) => check::check(&args),
         Command::Snmp(SnmpCommand::User(command)) => snmp::user(&command),
+        Command::Store(command) => maintain::store(&command),
         Command::Lab(args) => lab::lab(&args, &log),
     };
     match done {

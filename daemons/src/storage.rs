@@ -19,13 +19,16 @@ use crate::privilege;
 
 /// Opens the store that the file names.
 pub(crate) async fn open(config: &StoreConfig) -> Result<Store, Failure> {
-    let (url, key_file) = match config {
+    let (url, options) = match config {
         StoreConfig::Owned { path, key_file, .. } => {
-            (StoreUrl::Sled(path.clone()), key_file.clone())
+            let options = OpenOptions { key_file: key_file.clone(), ..OpenOptions::default() };
+            (StoreUrl::Sled(path.clone()), options)
         }
-        StoreConfig::Connected(url) => (url.clone(), None),
+        StoreConfig::Connected(connected) => {
+            let (etcd, key_file) = (connected.etcd.clone(), connected.key_file.clone());
+            (connected.url.clone(), OpenOptions { key_file, etcd })
+        }
     };
-    let options = OpenOptions { key_file, ..OpenOptions::default() };
     Ok(Store::open(&url, options).await?)
 }
 

@@ -46,6 +46,16 @@ pub enum Change {
     Delete(AnyKey),
 }
 
+impl Change {
+    /// The row that it makes, replaces or removes.
+    pub fn key(&self) -> AnyKey {
+        match self {
+            Self::Put(row) => row.key(),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}
+
 impl Batch {
     pub fn new(class: Class) -> Self {
         Self { class, ..Self::default() }

@@ -14,7 +14,10 @@ mod key;
 mod local;
 pub mod maintenance;
 mod memory;
+#[cfg(test)]
+mod mutation;
 mod orders;
+mod progress;
 mod published;
 mod remote;
 mod rows;

@@ -25,7 +25,9 @@ struct State {
 impl Default for Memory {
     fn default() -> Self {
         let state = State::default();
-        let published = Published::new(state.snapshot.clone());
+        // If there is no randomness, two of these cannot be told apart; nothing else is lost.
+        let lineage = crate::journal::mark::new_lineage().unwrap_or_default();
+        let published = Published::new(state.snapshot.clone(), lineage);
         Self { state: Mutex::new(state), published }
     }
 }

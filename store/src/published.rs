@@ -1,6 +1,7 @@
 //! The newest visible snapshot, and a bounded history of how it came to be.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ pub(crate) struct Published {
     current: RwLock<Arc<Snapshot>>,
     history: Mutex<History>,
     revision: watch::Sender<Revision>,
+    lineage: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(crate) enum Lookup {
 
 impl Published {
     /// Starts with `snapshot` and no history.
-    pub(crate) fn new(snapshot: Snapshot) -> Arc<Self> {
+    pub(crate) fn new(snapshot: Snapshot, lineage: u64) -> Arc<Self> {
         let revision = snapshot.revision;
         Arc::new(Self {
             current: RwLock::new(Arc::new(snapshot)),
@@ -46,7 +48,13 @@ impl Published {
                 compacted: revision,
             }),
             revision: watch::Sender::new(revision),
+            lineage: AtomicU64::new(lineage),
         })
+    }
+
+    /// Which past the revisions belong to; see [`Store::lineage`](crate::Store::lineage).
+    pub(crate) fn lineage(&self) -> u64 {
+        self.lineage.load(Ordering::Relaxed)
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -70,7 +78,8 @@ impl Published {
 
     /// Shows `snapshot` though the way to it is unknown: watches end with
     /// [`WatchEvent::Compacted`](crate::WatchEvent::Compacted).
-    pub(crate) fn reset(&self, snapshot: Snapshot) {
+    pub(crate) fn reset(&self, snapshot: Snapshot, lineage: u64) {
+        self.lineage.store(lineage, Ordering::Relaxed);
         {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.events.clear();

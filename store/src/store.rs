@@ -113,6 +113,12 @@ impl Store {
         self.engine.close().await;
     }
 
+    /// A random number that a store gets when it is made, and anew when it is made out of a
+    /// backup: a revision means the same only as long as this is the same.
+    pub fn lineage(&self) -> u64 {
+        self.engine.published().lineage()
+    }
+
     /// The last revision that [`Self::watch`] cannot start from.
     pub fn compacted(&self) -> Revision {
         self.engine.published().compacted()
@@ -203,7 +209,7 @@ pub struct OpenOptions {
 }
 
 /// Certificates for an etcd cluster, as files in PEM.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EtcdOptions {
     pub authority: Option<PathBuf>,
     pub certificate: Option<PathBuf>,

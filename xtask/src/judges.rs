@@ -15,6 +15,8 @@ const JUDGES: &[(&str, &str)] = &[
     ("/usr/bin/tshark", "tshark"),
     ("/usr/bin/etcdctl", "etcd-client"),
     ("/usr/bin/etcd", "etcd-server"),
+    ("/usr/bin/openssl", "openssl"),
+    ("/usr/sbin/mkfs.ext4", "e2fsprogs"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/python3", "python3"),
     ("/usr/lib/python3/dist-packages/scapy", "python3-scapy"),

@@ -18,7 +18,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use ::store::Role;
+use ::store::{Role, StoreUrl};
 use toml::de::DeTable;
 
 pub(crate) use agentx::MasterAddress;
@@ -99,6 +99,9 @@ impl Config {
         let home_agent = file.section("home-agent").map(home_agent::read);
         let foreign_agent_at = file.key_span("foreign-agent").unwrap_or_default();
         let foreign_agent = file.section("foreign-agent").map(foreign_agent::read);
+        if home_agent.is_some() || foreign_agent.is_some() {
+            require_key_file(store.as_ref(), &file);
+        }
         if let (Some(home), Some(foreign)) = (&home_agent, &foreign_agent)
             && foreign.addresses().any(|address| address == home.address)
         {
@@ -134,6 +137,16 @@ impl Config {
             },
             holds_secrets,
         }
+    }
+}
+
+/// An agent's associations have keys, and no cluster sees one that is not sealed.
+fn require_key_file(store: Option<&StoreConfig>, file: &Section<'_, '_>) {
+    let Some(StoreConfig::Connected(connected)) = store else { return };
+    if matches!(connected.url, StoreUrl::Etcd(_)) && connected.key_file.is_none() {
+        let expected = "a path: keys of associations are sealed before they go to a cluster, \
+                        and all of its daemons have the same file";
+        file.missing("store.key-file", expected);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::store::StoreUrl;
+use ::store::{EtcdOptions, StoreUrl};
 
 use super::section::Section;
 
@@ -22,8 +22,18 @@ pub(crate) enum StoreConfig {
         group: Option<String>,
         view_group: Option<String>,
     },
-    /// Another process has it.
-    Connected(StoreUrl),
+    /// Another process has it, or a cluster.
+    Connected(Connected),
+}
+
+/// A store that is not this process's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Connected {
+    pub(crate) url: StoreUrl,
+    /// Certificates for a cluster.
+    pub(crate) etcd: EtcdOptions,
+    /// The key that secrets in a cluster are sealed with, the same for all of its users.
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 impl StoreConfig {
@@ -46,6 +56,31 @@ impl Default for StoreConfig {
     }
 }
 
+/// What else is said of a cluster; of a socket there is nothing to say.
+fn read_connected(section: &mut Section<'_, '_>, url: StoreUrl, folder: &Path) -> Connected {
+    let mut etcd = EtcdOptions::default();
+    let StoreUrl::Etcd(endpoints) = &url else {
+        return Connected { url, etcd, key_file: None };
+    };
+    let certificate_at = section.key_span("certificate");
+    let authority_at = section.key_span("authority");
+    let mut file = |key| section.string(key, "a path").map(|path| folder.join(path));
+    etcd.authority = file("authority");
+    etcd.certificate = file("certificate");
+    etcd.key = file("certificate-key");
+    let key_file = file("key-file");
+    if etcd.certificate.is_some() != etcd.key.is_some() {
+        let missing = if etcd.key.is_none() { "certificate-key" } else { "certificate" };
+        section.missing(missing, "a path: a certificate and its key go together");
+    }
+    let is_plain = !endpoints.iter().any(|endpoint| endpoint.starts_with("https://"));
+    if let Some(at) = authority_at.or(certificate_at).filter(|_| is_plain) {
+        let message = "certificates are for endpoints that start with `https://`: none does";
+        section.problems.add(&at, message);
+    }
+    Connected { url, etcd, key_file }
+}
+
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> StoreConfig {
     let connect_at = section.key_span("connect");
     let path_at = section.key_span("path");
@@ -61,7 +96,10 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> StoreConfig {
                 let url: StoreUrl = value.as_str()?.parse().ok()?;
                 matches!(url, StoreUrl::Unix(_) | StoreUrl::Etcd(_)).then_some(url)
             });
-            url.map_or_else(StoreConfig::default, StoreConfig::Connected)
+            match url {
+                Some(url) => StoreConfig::Connected(read_connected(&mut section, url, folder)),
+                None => StoreConfig::default(),
+            }
         }
         (None, Some(_)) => {
             let mut file = |key| section.string(key, "a path").map(|path| folder.join(path));

@@ -227,6 +227,29 @@ fn a_store_is_owned_or_connected() {
 }
 
 #[test]
+fn a_cluster_has_certificates_and_a_key_file() {
+    const CLUSTER: &str = "[store]\nconnect = \"etcd:https://a:2379,https://b:2379\"\n";
+    let whole = "authority = \"ca.pem\"\ncertificate = \"/c.pem\"\ncertificate-key = \"c.key\"\n";
+    let config = good(&format!("{CLUSTER}{whole}key-file = \"secret.key\"\n"));
+    let StoreConfig::Connected(connected) = config.store else { panic!("connected") };
+    assert_eq!(connected.etcd.authority.unwrap(), Path::new("/etc/mip4/ca.pem"));
+    assert_eq!(connected.etcd.certificate.unwrap(), Path::new("/c.pem"));
+    assert_eq!(connected.etcd.key.unwrap(), Path::new("/etc/mip4/c.key"));
+    assert_eq!(connected.key_file.unwrap(), Path::new("/etc/mip4/secret.key"));
+    assert_eq!(
+        problems(&format!("{CLUSTER}certificate = \"c.pem\"\n")),
+        "mip4d.toml:1:2: `store.certificate-key` is missing: expected a path: a certificate and its key go together"
+    );
+    assert_eq!(
+        problems("[store]\nconnect = \"etcd:http://a:2379\"\nauthority = \"ca.pem\"\n"),
+        "mip4d.toml:3:1: certificates are for endpoints that start with `https://`: none does"
+    );
+    let agent = "[home-agent]\naddress = \"127.0.0.1\"\n";
+    let said = problems(&format!("{CLUSTER}{agent}"));
+    assert!(said.contains("`store.key-file` is missing: expected a path: keys of"), "{said}");
+}
+
+#[test]
 fn reserved_spis_need_a_switch_and_warn() {
     let text = "[[association]]\npeer = \"10.99.0.7\"\nspi = 12\nkey = \"hex:00\"\nallow-reserved-spi = true\n";
     let config = good(&format!("{STORE}{text}"));

@@ -23,6 +23,9 @@ use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 /// How often changed counters are written; they are relaxed, and many at once cost little.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 
+/// How many rows go in one commit: a cluster takes 128 operations in a transaction.
+const CHANGES_AT_ONCE: usize = 100;
+
 /// What the machines of both agents have in common.
 pub(crate) trait MobilityAgent: Send + 'static {
     const ROLE: Role;
@@ -347,12 +350,17 @@ impl<M: MobilityAgent> AgentDriver<M> {
             self.finish(finished).await;
         }
         self.advertisers.shut_down(self.clock.now());
-        let mut batch = self.take_rows();
-        batch.class = Class::Durable;
-        if !batch.is_empty()
-            && let Err(error) = self.store.commit(batch).await
-        {
-            warn!(%error, "the last counts are lost");
+        let batch = self.take_rows();
+        let some = batch.changes.chunks(CHANGES_AT_ONCE);
+        let commits = some.map(|changes| {
+            let changes = changes.to_vec();
+            self.store.commit(Batch { class: Class::Durable, compares: Vec::new(), changes })
+        });
+        for commit in commits.collect::<Vec<_>>() {
+            if let Err(error) = commit.await {
+                warn!(%error, "the last counts are lost");
+                break;
+            }
         }
         info!(address = %self.sockets.first(), role = M::ROLE.as_str(), "stopped");
     }

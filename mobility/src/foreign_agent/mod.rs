@@ -41,8 +41,9 @@ pub use denial::ForeignAgentDenial;
 use pending::{Pending, PendingList};
 use visitors::Visitors;
 
-/// How many visitors one [`ForeignAgent::on_deadline`] removes.
-const EXPIRED_AT_ONCE: usize = 1000;
+/// How many visitors one [`ForeignAgent::on_deadline`] removes; a cluster takes no more than 128
+/// operations in one transaction.
+const DELETED_AT_ONCE: usize = 100;
 
 /// How long to wait before expired rows are deleted again that the store did not delete.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -206,13 +207,15 @@ impl ForeignAgent {
         }
         let mut batch = Batch::default();
         if self.retry_at.take_if(|at| *at <= now.uptime).is_some() {
-            for key in std::mem::take(&mut self.undeleted) {
+            let rest = self.undeleted.split_off(self.undeleted.len().min(DELETED_AT_ONCE));
+            self.retry_at = (!rest.is_empty()).then_some(now.uptime);
+            for key in std::mem::replace(&mut self.undeleted, rest) {
                 if !self.visitors.contains(&key.identity, key.home_address) {
                     batch.delete::<Visitor>(key);
                 }
             }
         }
-        for visitor in self.visitors.expire(now.uptime, EXPIRED_AT_ONCE) {
+        for visitor in self.visitors.expire(now.uptime, DELETED_AT_ONCE - batch.changes.len()) {
             batch.delete::<Visitor>(visitor.key());
             actions.push(Action::StopService(self.config.service(&visitor)));
         }

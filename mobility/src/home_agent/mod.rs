@@ -55,9 +55,9 @@ use pool::Pools;
 use request::{Answer, Request};
 use state::State;
 
-/// How many bindings one [`HomeAgent::on_deadline`] removes: enough to be quick, few enough that
-/// requests are served in between.
-const EXPIRED_AT_ONCE: usize = 1000;
+/// How many bindings one [`HomeAgent::on_deadline`] removes: few enough that requests are served
+/// in between, and that a cluster takes them in one transaction, which has 128 operations there.
+const DELETED_AT_ONCE: usize = 100;
 
 /// How long to wait before expired rows are deleted again that the store did not delete.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -209,8 +209,9 @@ impl HomeAgent {
     pub fn on_deadline(&mut self, now: Now) -> Output {
         let mut batch = Batch::default();
         if self.retry_at.is_some_and(|at| at <= now.uptime) {
-            self.retry_at = None;
-            for key in std::mem::take(&mut self.undeleted) {
+            let rest = self.undeleted.split_off(self.undeleted.len().min(DELETED_AT_ONCE));
+            self.retry_at = (!rest.is_empty()).then_some(now.uptime);
+            for key in std::mem::replace(&mut self.undeleted, rest) {
                 // Only what did not come back in the meantime.
                 let identity = identity(&key);
                 let care_of_address = key.care_of_address;
@@ -223,7 +224,7 @@ impl HomeAgent {
                 }
             }
         }
-        let expired = self.state.expire(now.uptime, EXPIRED_AT_ONCE);
+        let expired = self.state.expire(now.uptime, DELETED_AT_ONCE - batch.changes.len());
         let mut identities = BTreeSet::new();
         let mut actions = Vec::new();
         for binding in expired {

@@ -93,7 +93,10 @@ impl<'a> Record<'a> {
         let revision = u64::from_be_bytes(*whole.get(8..)?.first_chunk()?);
         let synced = u64::from_be_bytes(*whole.get(16..)?.first_chunk()?);
         let stated = u32::from_be_bytes(*whole.get(24..)?.first_chunk()?);
-        if checksum(whole, salt) != stated {
+        let is_right = checksum(whole, salt) == stated;
+        #[cfg(test)]
+        let is_right = is_right || crate::mutation::has(crate::mutation::ReadFault::SkipChecksum);
+        if !is_right {
             return None;
         }
         Some(Self {

@@ -4,8 +4,16 @@ use super::record::{self, Record};
 use crate::Revision;
 
 /// The version of everything that a store keeps in files: journal, marks,
-/// checkpoint, backups. A store of a later version is refused, an earlier one read.
-pub(crate) const FORMAT: u32 = 1;
+/// checkpoint, backups. A store of a later one is refused; one of an earlier one is read, and
+/// its mark, by which older programs judge it, is replaced when it is opened.
+///
+/// | format | what is different |
+/// |---|---|
+/// | 1 | the mark has no lineage |
+/// | 2 | the mark has one |
+pub(crate) const FORMAT: u32 = 2;
+/// The oldest that is read.
+pub(crate) const FORMAT_OLDEST: u32 = 1;
 
 pub(crate) const HEADER: usize = 32;
 const MAGIC: &[u8; 8] = b"MIP4JRNL";
@@ -24,6 +32,11 @@ pub(crate) fn header(first: Revision) -> [u8; HEADER] {
     octets.resize(HEADER, 0);
     header.copy_from_slice(&octets);
     header
+}
+
+/// Whether this version reads files of `format`.
+pub(crate) fn is_known(format: u32) -> bool {
+    (FORMAT_OLDEST..=FORMAT).contains(&format)
 }
 
 /// What is wrong with a header.
@@ -51,7 +64,7 @@ pub(crate) fn parse_header(octets: &[u8]) -> Result<Revision, HeaderFault> {
     }
     let format =
         magic.get(8..).and_then(|rest| rest.first_chunk()).copied().map(u32::from_be_bytes);
-    if format != Some(FORMAT) {
+    if !format.is_some_and(is_known) {
         return Err(HeaderFault::Format(format.unwrap_or(0)));
     }
     let first = found.get(16..).and_then(|rest| rest.first_chunk()).copied();

@@ -23,7 +23,8 @@ use super::load;
 use super::state::State;
 use crate::files::Files;
 use crate::journal::item::Item;
-use crate::journal::segment::FORMAT;
+use crate::journal::segment::{FORMAT, is_known};
+use crate::progress::Progress;
 use crate::{OpenError, Revision};
 
 /// How large a page grows before the next is begun. Smaller ones cost disk:
@@ -90,9 +91,9 @@ impl Manifest {
     }
 
     /// Whether the files are those that were sealed; sled is not asked before they are.
-    pub(crate) fn verify_files(&self, store: &Path) -> Result<(), OpenError> {
+    pub(crate) fn verify_files(&self, store: &Path, progress: &Progress) -> Result<(), OpenError> {
         let folder = store.join(&self.folder);
-        let found = seals(&folder).map_err(|source| OpenError::Io {
+        let found = seals(&folder, progress).map_err(|source| OpenError::Io {
             doing: "read",
             path: folder.clone(),
             source,
@@ -144,7 +145,7 @@ pub(crate) fn read_manifest(store: &Path) -> Result<Option<Manifest>, OpenError>
     }
     let manifest: Manifest =
         serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))?;
-    if manifest.format != FORMAT {
+    if !is_known(manifest.format) {
         return Err(OpenError::Format { file: path, found: manifest.format, known: FORMAT });
     }
     Ok(Some(manifest))
@@ -212,7 +213,7 @@ fn make(
         return Err(manifest.damaged(&folder, "what was written does not read back"));
     }
     files.sync_tree(&folder).map_err(failed("sync"))?;
-    manifest.files = seals(&folder).map_err(failed("read"))?;
+    manifest.files = seals(&folder, &Progress::default()).map_err(failed("read"))?;
     files.sync_directory(store).map_err(failed("sync"))?;
     name_it(files, store, &manifest)?;
     Ok(manifest)
@@ -331,7 +332,7 @@ pub(crate) fn guarded<T: Send + 'static>(
 }
 
 /// Length and checksum of every file below `folder`.
-fn seals(folder: &Path) -> io::Result<BTreeMap<String, Seal>> {
+fn seals(folder: &Path, progress: &Progress) -> io::Result<BTreeMap<String, Seal>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -341,6 +342,7 @@ fn seals(folder: &Path) -> io::Result<BTreeMap<String, Seal>> {
                 folders.push(path);
             } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
                 found.insert(name.to_owned(), seal(&path)?);
+                progress.advance(fs::metadata(&path)?.len());
             }
         }
     }

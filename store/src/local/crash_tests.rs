@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::files::recorder::{Chance, Faults, Note, Op, Recorder, Unsynced, image, materialise};
+use crate::mutation::{self, ReadFault};
 use crate::testing::{node_counters, put, value};
 use crate::{NodeCounters, Store};
 
@@ -20,7 +21,12 @@ const TWIN: u32 = 500;
 const RELAXED: u32 = 1000;
 
 fn options(files: impl Files) -> LocalOptions {
-    LocalOptions { files: Arc::new(files), key_file: None, limits: TINY }
+    LocalOptions {
+        files: Arc::new(files),
+        key_file: None,
+        limits: TINY,
+        progress: Progress::default(),
+    }
 }
 
 fn twins(class: Class, number: u32, value: u64) -> Batch {
@@ -35,11 +41,11 @@ async fn work(store: &Store, recorder: &Recorder, from: u64, to: u64) {
         let (store, recorder) = (store.clone(), recorder.clone());
         tokio::spawn(async move {
             for value in from..to {
+                recorder.note(Note::Submitted(writer + RELAXED, value));
+                store.commit_soon(twins(Class::Relaxed, writer + RELAXED, value));
                 recorder.note(Note::Submitted(writer, value));
                 store.commit(twins(Class::Durable, writer, value)).await.unwrap();
                 recorder.note(Note::Acknowledged(writer, value));
-                recorder.note(Note::Submitted(writer + RELAXED, value));
-                store.commit_soon(twins(Class::Relaxed, writer + RELAXED, value));
             }
         })
     });
@@ -48,10 +54,11 @@ async fn work(store: &Store, recorder: &Recorder, from: u64, to: u64) {
     }
 }
 
-/// Everything a store's files went through in a short life.
-async fn life(path: &Path) -> Vec<Op> {
+/// Everything a store's files went through in a short life, on a file layer with `fault`.
+async fn life(path: &Path, fault: Option<WriteFault>) -> Vec<Op> {
     let recorder = Recorder::default();
-    let store = Store::from_engine(Local::open(path, options(recorder.clone())).unwrap());
+    let files = Faulty { recorder: recorder.clone(), fault };
+    let store = Store::from_engine(Local::open(path, options(files)).unwrap());
     work(&store, &recorder, 1, 12).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     recorder.note(Note::Settled);
@@ -112,21 +119,47 @@ fn images() -> usize {
     std::env::var("MIP4_CRASH_IMAGES").map_or(200, |text| text.parse().unwrap())
 }
 
+fn recorded(folder: &Path, fault: Option<WriteFault>) -> Vec<Op> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(life(&folder.join("store"), fault))
+}
+
 #[test]
 fn crash_images_open_with_every_acknowledged_row_or_refuse() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ops = runtime.block_on(life(&path));
+    let ops = recorded(folder.path(), None);
+    assert!(ops.iter().any(|op| matches!(op, Op::SyncTree(..))), "no checkpoint was made");
+    let seen = judge(folder.path(), &ops, images());
+    assert!(seen.refused > images() / 8, "damage was hardly ever noticed: {seen:?}");
+    // What was damaged lay in all kinds of files.
+    for kind in ["journal", "checkpoint", "mark"] {
+        let least = images() / 100;
+        assert!(seen.damaged.get(kind).is_some_and(|count| *count > least), "{kind}: {seen:?}");
+    }
+}
+
+/// What was made of many images.
+#[derive(Debug, Default)]
+struct Seen {
+    refused: usize,
+    /// Images that were damaged on purpose, by the kind of file.
+    damaged: BTreeMap<&'static str, usize>,
+}
+
+/// Opens images of what the files of `folder` may be after a crash, and damages some;
+/// panics about each row that is lost or wrong.
+fn judge(folder: &Path, ops: &[Op], images: usize) -> Seen {
+    let path = folder.join("store");
     let settled: Vec<_> =
         (1..=ops.len()).filter(|end| matches!(ops[end - 1], Op::Note(Note::Settled))).collect();
-    assert!(ops.iter().any(|op| matches!(op, Op::SyncTree(..))), "no checkpoint was made");
-    let mut refused = 0;
-    for seed in 0..images() {
+    let mut seen = Seen::default();
+    for seed in 0..images {
         let mut chance = Chance(u64::try_from(seed).unwrap());
-        let to = folder.path().join(format!("image-{seed}"));
+        let to = folder.join(format!("image-{seed}"));
+        // One that was given up is in the way.
+        let _ = std::fs::remove_dir_all(&to);
         std::fs::create_dir(&to).unwrap();
-        std::fs::copy(folder.path().join("secret.key"), to.join("secret.key")).unwrap();
+        std::fs::copy(folder.join("secret.key"), to.join("secret.key")).unwrap();
         let store = to.join("store");
         match seed % 5 {
             0..=2 => {
@@ -143,21 +176,152 @@ fn crash_images_open_with_every_acknowledged_row_or_refuse() {
                 let end = chance.below(ops.len() + 1);
                 materialise(&image(&ops[..end], Unsynced::Lost, &mut chance), &path, &store)
                     .unwrap();
-                let what =
-                    format!("flip {seed} after {end} changes: {}", flip(&store, &mut chance));
-                refused += refusal(open_and_verify(&store, &ops[..end], &what), &what);
+                let flipped = flip(&store, &mut chance);
+                seen.count(&flipped, &store);
+                let what = format!("flip {seed} after {end} changes: {flipped}");
+                seen.refused += refusal(open_and_verify(&store, &ops[..end], &what), &what);
             }
             _ => {
                 let end = settled[chance.below(settled.len())];
                 materialise(&image(&ops[..end], Unsynced::Lost, &mut chance), &path, &store)
                     .unwrap();
-                let what = format!("cut {seed} after {end} changes: {}", cut(&store, &mut chance));
-                refused += refusal(open_and_verify(&store, &ops[..end], &what), &what);
+                let shortened = cut(&store, &mut chance);
+                seen.count(&shortened, &store);
+                let what = format!("cut {seed} after {end} changes: {shortened}");
+                seen.refused += refusal(open_and_verify(&store, &ops[..end], &what), &what);
             }
         }
         std::fs::remove_dir_all(&to).unwrap();
     }
-    assert!(refused > images() / 8, "damage was hardly ever noticed: {refused}");
+    seen
+}
+
+impl Seen {
+    fn count(&mut self, what: &str, store: &Path) {
+        let below = what.strip_prefix(&*store.to_string_lossy()).unwrap_or_default();
+        let kinds = ["journal", "checkpoint", "mark"];
+        if let Some(kind) = kinds.iter().find(|kind| below[1..].starts_with(**kind)) {
+            *self.damaged.entry(kind).or_default() += 1;
+        }
+    }
+}
+
+/// How a file layer lies about what is on the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum WriteFault {
+    /// A sync of a file does nothing.
+    DropSync,
+    /// A sync of a file ends before it is done: who waits for it acknowledges too early.
+    AcknowledgeBeforeSync,
+    /// A sync of the names in a folder does nothing.
+    DropFolderSync,
+    /// A checkpoint is named before its files are synced.
+    DropCheckpointSync,
+}
+
+#[derive(Clone)]
+struct Faulty {
+    recorder: Recorder,
+    fault: Option<WriteFault>,
+}
+
+struct FaultyFile {
+    file: Box<dyn crate::files::File>,
+    path: PathBuf,
+    files: Faulty,
+}
+
+impl Faulty {
+    fn wrap(&self, file: Box<dyn crate::files::File>, path: &Path) -> Box<dyn crate::files::File> {
+        Box::new(FaultyFile { file, path: path.to_owned(), files: self.clone() })
+    }
+}
+
+impl Files for Faulty {
+    fn create(&self, path: &Path) -> std::io::Result<Box<dyn crate::files::File>> {
+        Ok(self.wrap(self.recorder.create(path)?, path))
+    }
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn crate::files::File>> {
+        Ok(self.wrap(self.recorder.open(path)?, path))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        self.recorder.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> std::io::Result<()> {
+        self.recorder.remove(path)
+    }
+    fn create_directory(&self, path: &Path) -> std::io::Result<()> {
+        self.recorder.create_directory(path)
+    }
+    fn remove_directory(&self, path: &Path) -> std::io::Result<()> {
+        self.recorder.remove_directory(path)
+    }
+    fn sync_directory(&self, path: &Path) -> std::io::Result<()> {
+        match self.fault {
+            Some(WriteFault::DropFolderSync) => Ok(()),
+            _ => self.recorder.sync_directory(path),
+        }
+    }
+    fn sync_tree(&self, path: &Path) -> std::io::Result<()> {
+        match self.fault {
+            Some(WriteFault::DropCheckpointSync) => Ok(()),
+            _ => self.recorder.sync_tree(path),
+        }
+    }
+}
+
+impl crate::files::File for FaultyFile {
+    fn write_at(&mut self, offset: u64, octets: &[u8]) -> std::io::Result<()> {
+        self.file.write_at(offset, octets)
+    }
+    fn sync(&mut self) -> std::io::Result<()> {
+        match self.files.fault {
+            Some(WriteFault::DropSync) => Ok(()),
+            Some(WriteFault::AcknowledgeBeforeSync) => {
+                let (recorder, path) = (self.files.recorder.clone(), self.path.clone());
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(10));
+                    // It may have been renamed or removed; then there is nothing to sync.
+                    recorder.open(&path).and_then(|mut file| file.sync())
+                });
+                Ok(())
+            }
+            _ => self.file.sync(),
+        }
+    }
+    fn truncate(&mut self, length: u64) -> std::io::Result<()> {
+        self.file.truncate(length)
+    }
+}
+
+/// The judge is worth something: it finds each of these faults in the code.
+#[test]
+fn mutations_of_the_code_are_noticed() {
+    let write_faults = [
+        WriteFault::DropSync,
+        WriteFault::AcknowledgeBeforeSync,
+        WriteFault::DropFolderSync,
+        WriteFault::DropCheckpointSync,
+    ];
+    for fault in write_faults {
+        let folder = tempfile::tempdir().unwrap();
+        let ops = recorded(folder.path(), Some(fault));
+        assert!(is_noticed(folder.path(), &ops, None), "{fault:?} is not noticed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ops = recorded(folder.path(), None);
+    assert!(!is_noticed(folder.path(), &ops, None), "what has no fault is found faulty");
+    for fault in [ReadFault::SkipChecksum, ReadFault::IgnoreMark] {
+        assert!(is_noticed(folder.path(), &ops, Some(fault)), "{fault:?} is not noticed");
+    }
+}
+
+/// Whether some image makes the judge panic, if what is read is read with `fault`.
+fn is_noticed(folder: &Path, ops: &[Op], fault: Option<ReadFault>) -> bool {
+    mutation::set(fault);
+    let judged = std::panic::catch_unwind(|| judge(folder, ops, images()));
+    mutation::set(None);
+    judged.is_err()
 }
 
 /// Whether it was refused, which must be with words that name what is damaged.

@@ -8,6 +8,7 @@ use super::checkpoint::{self, Manifest, Totals};
 use super::state::{Decoded, State, decode};
 use crate::journal::item::Item;
 use crate::journal::{self, Layout, mark};
+use crate::progress::Progress;
 use crate::{Event, OpenError, Revision, Tables};
 
 /// How many pages may wait between two threads.
@@ -39,16 +40,23 @@ impl Paths {
 }
 
 /// Reads and verifies everything.
-pub(crate) fn load(paths: &Paths) -> Result<Loaded, OpenError> {
+pub(crate) fn load(paths: &Paths, progress: &Progress) -> Result<Loaded, OpenError> {
     let manifest = checkpoint::read_manifest(&paths.store)?;
     let mark = mark::read(&paths.mark)?;
     let mut state = match &manifest {
-        Some(manifest) => read_checkpoint(&paths.store, manifest)?,
+        Some(manifest) => read_checkpoint(&paths.store, manifest, progress)?,
         None => State::default(),
     };
     let checkpoint = state.snapshot.revision;
     let synced = mark.map_or(Revision(0), |mark| mark.revision);
+    #[cfg(test)]
+    let synced = if crate::mutation::has(crate::mutation::ReadFault::IgnoreMark) {
+        Revision(0)
+    } else {
+        synced
+    };
     let mut events = Vec::new();
+    progress.begin("reading the journal", super::used(&paths.journal));
     let layout = journal::read(&paths.journal, checkpoint, synced, |path, offset, record| {
         let revision = record.header.revision;
         let good = state.snapshot.revision;
@@ -60,6 +68,7 @@ pub(crate) fn load(paths: &Paths) -> Result<Loaded, OpenError> {
             written: synced.max(revision),
         })?;
         events.push(event);
+        progress.advance(u64::try_from(record.length).unwrap_or(0));
         Ok(())
     })?;
     if mark.is_none() && (manifest.is_some() || !layout.segments.is_empty()) {
@@ -74,8 +83,14 @@ pub(crate) fn load(paths: &Paths) -> Result<Loaded, OpenError> {
     Ok(Loaded { state, manifest, mark, layout, events })
 }
 
-fn read_checkpoint(store: &Path, manifest: &Manifest) -> Result<State, OpenError> {
-    manifest.verify_files(store)?;
+fn read_checkpoint(
+    store: &Path,
+    manifest: &Manifest,
+    progress: &Progress,
+) -> Result<State, OpenError> {
+    progress.begin("verifying the files of the checkpoint", manifest.octets());
+    manifest.verify_files(store, progress)?;
+    progress.begin("reading the checkpoint", manifest.totals.pages);
     let folder = store.join(&manifest.folder);
     let (state, totals) = thread::scope(|scope| {
         let decoders = thread::available_parallelism().map_or(1, usize::from).min(DECODERS_MAX);
@@ -87,9 +102,10 @@ fn read_checkpoint(store: &Path, manifest: &Manifest) -> Result<State, OpenError
                 (pages, rows)
             })
             .unzip();
-        let from = folder.clone();
+        let (from, progress) = (folder.clone(), progress.clone());
         let inserter = scope.spawn(move || insert_rows(&row_receivers));
-        let totals = checkpoint::guarded(&folder, move || deal_pages(&from, &page_senders));
+        let totals =
+            checkpoint::guarded(&folder, move || deal_pages(&from, &page_senders, &progress));
         (inserter.join(), totals)
     });
     let totals = totals.map_err(|error| manifest.damaged(&folder, &words(&error)))?;
@@ -114,11 +130,16 @@ fn words(error: &OpenError) -> String {
 }
 
 /// Hands the pages to the decoders in turn.
-fn deal_pages(folder: &Path, decoders: &[SyncSender<Vec<u8>>]) -> Result<Totals, String> {
+fn deal_pages(
+    folder: &Path,
+    decoders: &[SyncSender<Vec<u8>>],
+    progress: &Progress,
+) -> Result<Totals, String> {
     let mut totals = Totals::default();
     let mut next = decoders.iter().cycle();
     pages(folder, &mut |page| {
         let items = totals.count(page).ok_or(())?;
+        progress.advance(1);
         // If nobody receives, the inserter has the reason.
         next.next().map_or(Err(()), |decoder| decoder.send(items.to_vec()).map_err(|_| ()))
     })?;

@@ -39,7 +39,8 @@ use self::writer::Writer;
 use crate::engine::{Boxed, Engine};
 use crate::files::{Files, RealFiles};
 use crate::journal::Journal;
-use crate::journal::mark::Mark;
+use crate::journal::mark::{self, Mark};
+use crate::progress::Progress;
 use crate::published::Published;
 use crate::secrets::{self, Sealer};
 use crate::{Batch, Class, CommitError, Health, OpenError, OpenOptions, Revision, Snapshot};
@@ -53,11 +54,17 @@ pub(crate) struct LocalOptions {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) limits: Limits,
+    pub(crate) progress: Progress,
 }
 
 impl From<OpenOptions> for LocalOptions {
     fn from(options: OpenOptions) -> Self {
-        Self { files: Arc::new(RealFiles), key_file: options.key_file, limits: Limits::default() }
+        Self {
+            files: Arc::new(RealFiles),
+            key_file: options.key_file,
+            limits: Limits::default(),
+            progress: Progress::default(),
+        }
     }
 }
 
@@ -76,11 +83,11 @@ pub(crate) type SecretsView = imbl::OrdMap<String, crate::journal::item::Sealed>
 impl Local {
     /// Opens the store at `path`, making it if there is none. Takes as long as loading takes.
     pub(crate) fn open(path: &Path, options: LocalOptions) -> Result<Self, OpenError> {
-        let LocalOptions { files, key_file, limits } = options;
+        let LocalOptions { files, key_file, limits, progress } = options;
         let paths = Paths::new(path);
         make_directory(&files, path)?;
         let lock = Lock::take(path)?;
-        let loaded = load::load(&paths)?;
+        let loaded = load::load(&paths, &progress)?;
         let key_file = key_file.unwrap_or_else(|| secrets::default_key_file(path));
         let sealer = open_sealer(&key_file, &loaded)?;
         make_directory(&files, &paths.journal)?;
@@ -93,7 +100,8 @@ impl Local {
         let revision = layout.last;
         let mut mark = match mark {
             Some(found) => Mark::open(&files, &paths.mark, found),
-            None => Mark::create(&files, &paths.mark),
+            None => mark::new_lineage()
+                .and_then(|lineage| Mark::create(&files, &paths.mark, Revision(0), lineage)),
         }
         .map_err(io_error("open", &paths.mark))?;
         let journal = Journal::open(Arc::clone(&files), paths.journal.clone(), layout)
@@ -101,7 +109,7 @@ impl Local {
         if revision > mark.revision() {
             mark.write(revision).map_err(io_error("write", &paths.mark))?;
         }
-        let published = publish(&state, events);
+        let published = publish(&state, events, mark.lineage());
         let octets = manifest.map_or(0, |manifest| manifest.octets());
         let shared = Arc::new(Shared::new(published, path.to_owned(), octets));
         let secrets = Arc::new(Mutex::new(state.secrets.clone()));
@@ -223,16 +231,16 @@ impl Engine for Local {
     }
 }
 
-fn publish(state: &State, events: Vec<crate::Event>) -> Arc<Published> {
+fn publish(state: &State, events: Vec<crate::Event>, lineage: u64) -> Arc<Published> {
     let first = events.first().map_or(state.snapshot.revision.next(), |event| event.revision);
     let before = Revision(first.0.saturating_sub(1));
-    let published = Published::new(Snapshot { revision: before, ..Snapshot::default() });
+    let published = Published::new(Snapshot { revision: before, ..Snapshot::default() }, lineage);
     published.publish(state.snapshot.clone(), events);
     published
 }
 
 /// The key must fit the secrets that are there: a new one would lock them in for ever.
-fn open_sealer(key_file: &Path, loaded: &Loaded) -> Result<Sealer, OpenError> {
+pub(crate) fn open_sealer(key_file: &Path, loaded: &Loaded) -> Result<Sealer, OpenError> {
     let one = loaded.state.secrets.iter().next();
     if one.is_some() && !key_file.exists() {
         return Err(secrets::fault(key_file, "is missing, and secrets are sealed with it"));

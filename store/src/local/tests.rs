@@ -11,7 +11,12 @@ use crate::{Binding, Change, Expect, NodeCounters, Row, Store, StoreUrl, WatchEv
 const TINY: Limits = Limits { segment_octets: 4096, checkpoint_octets: 8192 };
 
 fn options(limits: Limits) -> LocalOptions {
-    LocalOptions { files: Arc::new(RealFiles), key_file: None, limits }
+    LocalOptions {
+        files: Arc::new(RealFiles),
+        key_file: None,
+        limits,
+        progress: Progress::default(),
+    }
 }
 
 fn open(path: &Path, limits: Limits) -> Store {

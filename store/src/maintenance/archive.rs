@@ -11,9 +11,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::journal::item::Item;
-use crate::journal::segment::FORMAT;
+use crate::journal::segment::{FORMAT, is_known};
 use crate::local::state::{State, decode};
-use crate::{OpenError, Revision};
+use crate::progress::Progress;
+use crate::{OpenError, Revision, Table};
 
 const MAGIC: &[u8; 8] = b"MIP4BKUP";
 const HEADER: usize = 28;
@@ -29,12 +30,15 @@ pub struct Backup {
 }
 
 /// Writes `state` to the new file `to` and syncs it; leaves nothing behind if that fails.
-pub(super) fn write(state: &State, to: &Path) -> Result<Backup, OpenError> {
+pub(super) fn write(state: &State, to: &Path, progress: &Progress) -> Result<Backup, OpenError> {
     let failed = |source| OpenError::Io { doing: "write", path: to.to_owned(), source };
     let mut options = fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.write(true).create_new(true).open(to).map_err(failed)?;
-    let written = write_to(state, &file).and_then(|items| {
+    let rows: usize = Table::ALL.iter().map(|table| state.snapshot.tables.count(*table)).sum();
+    let items = u64::try_from(rows + state.secrets.len()).unwrap_or(0);
+    progress.begin("writing the backup", items);
+    let written = write_to(state, &file, progress).and_then(|items| {
         file.sync_all()?;
         let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty());
         fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -47,7 +51,7 @@ pub(super) fn write(state: &State, to: &Path) -> Result<Backup, OpenError> {
     Ok(Backup { file: to.to_owned(), revision: state.snapshot.revision, items })
 }
 
-fn write_to(state: &State, file: &fs::File) -> io::Result<u64> {
+fn write_to(state: &State, file: &fs::File, progress: &Progress) -> io::Result<u64> {
     let mut file = io::BufWriter::new(file);
     let mut header = [&MAGIC[..], &FORMAT.to_be_bytes(), &[0; 4]].concat();
     header.extend(state.snapshot.revision.0.to_be_bytes());
@@ -68,6 +72,7 @@ fn write_to(state: &State, file: &fs::File) -> io::Result<u64> {
     state.each(&mut |item| {
         item.emit(&mut page);
         items += 1;
+        progress.advance(1);
         if page.len() >= PAGE { flush(&mut page) } else { Ok(()) }
     })?;
     if !page.is_empty() {
@@ -81,7 +86,7 @@ fn write_to(state: &State, file: &fs::File) -> io::Result<u64> {
 }
 
 /// Reads and verifies the backup at `path`.
-pub(super) fn read(path: &Path) -> Result<State, OpenError> {
+pub(super) fn read(path: &Path, progress: &Progress) -> Result<State, OpenError> {
     let octets = fs::read(path).map_err(|source| OpenError::Io {
         doing: "read",
         path: path.to_owned(),
@@ -96,11 +101,12 @@ pub(super) fn read(path: &Path) -> Result<State, OpenError> {
     };
     let revision = parse_header(&octets)
         .ok_or_else(|| damaged(0, "it is no backup, or its header is bad", Revision(0)))?;
-    if octets.get(8..12) != Some(&FORMAT.to_be_bytes()[..]) {
-        let found = octets.get(8..).and_then(|rest| rest.first_chunk()).copied();
-        let found = u32::from_be_bytes(found.unwrap_or_default());
+    let found = octets.get(8..).and_then(|rest| rest.first_chunk()).copied();
+    let found = u32::from_be_bytes(found.unwrap_or_default());
+    if !is_known(found) {
         return Err(OpenError::Format { file: path.to_owned(), found, known: FORMAT });
     }
+    progress.begin("reading the backup", u64::try_from(octets.len()).unwrap_or(0));
     let mut state = State::default();
     let mut rest = octets.get(HEADER..).unwrap_or_default();
     let (mut all, mut items) = (0, 0_u64);
@@ -131,6 +137,7 @@ pub(super) fn read(path: &Path) -> Result<State, OpenError> {
             state.restore(decoded.map_err(|error| fault(&error.to_string()))?);
             items += 1;
         }
+        progress.advance(u64::try_from(rest.len() - tail.len()).unwrap_or(0));
         rest = tail;
     }
 }

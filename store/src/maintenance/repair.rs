@@ -10,6 +10,7 @@ use crate::files::{Files, RealFiles};
 use crate::journal::mark::{self, Mark};
 use crate::journal::{self, segment};
 use crate::local::load::{self, Paths};
+use crate::progress::Progress;
 use crate::{OpenError, Revision};
 
 /// What a repair did.
@@ -25,13 +26,13 @@ pub struct Repair {
     pub aside: Option<PathBuf>,
 }
 
-pub(super) fn repair(paths: &Paths) -> Result<Repair, OpenError> {
+pub(super) fn repair(paths: &Paths, progress: &Progress) -> Result<Repair, OpenError> {
     let mut repair = Repair::default();
     let before = mark::read(&paths.mark).ok().flatten().map_or(Revision(0), |mark| mark.revision);
     // Each round mends the first fault that loading meets; a file is mended at most twice.
     let rounds = 4 + 2 * fs::read_dir(&paths.journal).map_or(0, Iterator::count);
     for _ in 0..rounds {
-        let error = match load::load(paths) {
+        let error = match load::load(paths, progress) {
             Ok(loaded) => {
                 repair.revision = loaded.layout.last;
                 repair.written = repair.written.max(before).max(repair.revision);
@@ -171,7 +172,8 @@ impl<'a> Mender<'a> {
         if self.paths.mark.exists() {
             self.move_aside(&self.paths.mark)?;
         }
-        Mark::create(&self.files, &self.paths.mark)?.write(revision)
+        // What is cut off may have been seen: mirrors must not go on from there.
+        Mark::create(&self.files, &self.paths.mark, revision, mark::new_lineage()?).map(drop)
     }
 }
 

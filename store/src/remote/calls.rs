@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
+use super::ways::Ways;
 use crate::served::generated::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::served::generated::etcdserverpb::kv_client::KvClient;
 use crate::served::generated::etcdserverpb::lease_client::LeaseClient;
+use crate::served::generated::etcdserverpb::maintenance_client::MaintenanceClient;
 use crate::served::generated::etcdserverpb::request_op::Request as Operation;
 use crate::served::generated::etcdserverpb::response_op::Response as Answer;
 use crate::served::generated::etcdserverpb::watch_client::WatchClient;
 use crate::served::generated::etcdserverpb::{
     CompactionRequest, Compare as Condition, DeleteRangeRequest, LeaseGrantRequest,
-    LeaseRevokeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
-    TxnResponse,
+    LeaseRevokeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, StatusRequest,
+    TxnRequest, TxnResponse,
 };
 use crate::served::generated::mvccpb::KeyValue;
 use crate::served::span::after_prefix;
@@ -43,13 +46,26 @@ pub(crate) enum Peer {
     Etcd,
 }
 
+/// Makes a call, on the next way too if it never left on the first.
+macro_rules! call {
+    ($calls:expr, $client:ident::$method:ident($request:expr)) => {{
+        let mut attempt = 0;
+        loop {
+            let (way, channel) = $calls.ways.current();
+            let mut client = $client::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX);
+            match patiently(client.$method($request)).await {
+                Err(status) if $calls.ways.turn(way, &status, attempt) => attempt += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
 /// A client's end of the protocol.
 #[derive(Clone)]
 pub(crate) struct Calls {
     pub(crate) peer: Peer,
-    kv: KvClient<Channel>,
-    watch: WatchClient<Channel>,
-    lease: LeaseClient<Channel>,
+    ways: Arc<Ways>,
 }
 
 /// A commit that was made.
@@ -64,25 +80,30 @@ pub(crate) struct Done {
 pub(crate) struct Page {
     pub(crate) rows: Vec<KeyValue>,
     pub(crate) revision: Revision,
+    /// Which past the revision belongs to.
+    pub(crate) lineage: u64,
     /// Where the next page starts, if there is one.
     pub(crate) next: Option<Vec<u8>>,
 }
 
 impl Calls {
-    pub(crate) fn new(peer: Peer, channel: Channel) -> Self {
-        let kv = KvClient::new(channel.clone()).max_decoding_message_size(ANSWER_OCTETS_MAX);
-        let lease = LeaseClient::new(channel.clone());
-        let watch = WatchClient::new(channel).max_decoding_message_size(ANSWER_OCTETS_MAX);
-        Self { peer, kv, watch, lease }
+    /// `channels` lead to the members of a cluster, or there is one, to our own server.
+    pub(crate) fn new(peer: Peer, channels: Vec<Channel>) -> Self {
+        Self { peer, ways: Arc::new(Ways::new(channels)) }
     }
 
     pub(crate) fn watch_client(&self) -> WatchClient<Channel> {
-        self.watch.clone()
+        WatchClient::new(self.ways.current().1).max_decoding_message_size(ANSWER_OCTETS_MAX)
     }
 
     pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
-        let mut kv = self.kv.clone();
-        patiently(kv.range(request)).await
+        call!(self, KvClient::range(request.clone()))
+    }
+
+    /// Why our server takes no commits, if it does not.
+    pub(crate) async fn server_degraded(&self) -> Result<Option<String>, Status> {
+        let status = call!(self, MaintenanceClient::status(StatusRequest {}))?;
+        Ok(status.errors.into_iter().next())
     }
 
     /// The newest revision, as the whole cluster knows it.
@@ -109,9 +130,10 @@ impl Calls {
         let response = self.range(request).await?;
         let last = response.kvs.last().filter(|_| response.more);
         let next = last.map(|kv| [kv.key.as_slice(), &[0]].concat());
-        let now = Revision(response.header.map_or(0, |header| unsigned(header.revision)));
+        let header = response.header.unwrap_or_default();
+        let now = Revision(unsigned(header.revision));
         let revision = if revision.0 == 0 { now } else { revision };
-        Ok(Page { rows: response.kvs, revision, next })
+        Ok(Page { rows: response.kvs, revision, lineage: header.cluster_id, next })
     }
 
     /// Makes the changes of `batch`, or says which compare does not hold.
@@ -126,13 +148,9 @@ impl Calls {
                 )));
             }
         }
-        let mut request = Request::new(request);
-        if batch.class == Class::Relaxed && self.peer == Peer::Served {
-            request.metadata_mut().insert(CLASS, MetadataValue::from_static(RELAXED));
-        }
-        let mut kv = self.kv.clone();
-        let response =
-            patiently(kv.txn(request)).await.map_err(|status| status::to_commit(&status))?;
+        let is_relaxed = batch.class == Class::Relaxed && self.peer == Peer::Served;
+        let response = call!(self, KvClient::txn(with_class(request.clone(), is_relaxed)))
+            .map_err(|status| status::to_commit(&status))?;
         let revision = revision_of(&response);
         if response.succeeded {
             return Ok(Done { revision, effective: has_effect(&response) });
@@ -149,30 +167,27 @@ impl Calls {
     }
 
     pub(crate) async fn put(&self, key: &str, value: Vec<u8>) -> Result<Revision, Status> {
-        let mut kv = self.kv.clone();
         let request = PutRequest { key: key.into(), value, ..PutRequest::default() };
-        let response = patiently(kv.put(request)).await?;
+        let response = call!(self, KvClient::put(request.clone()))?;
         Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<Revision, Status> {
-        let mut kv = self.kv.clone();
         let request = DeleteRangeRequest { key: key.into(), ..DeleteRangeRequest::default() };
-        let response = patiently(kv.delete_range(request)).await?;
+        let response = call!(self, KvClient::delete_range(request.clone()))?;
         Ok(Revision(response.header.map_or(0, |header| unsigned(header.revision))))
     }
 
     /// Forgets the history before `revision`.
     pub(crate) async fn compact(&self, revision: Revision) -> Result<(), Status> {
-        let mut kv = self.kv.clone();
         let request = CompactionRequest { revision: signed(revision), physical: false };
-        patiently(kv.compact(request)).await.map(drop)
+        call!(self, KvClient::compact(request)).map(drop)
     }
 
     /// Writes `value` at `key` for `seconds`, unless somebody else has; tells whether it was done.
     pub(crate) async fn claim(&self, key: &str, value: &str, seconds: i64) -> Result<bool, Status> {
-        let mut lease = self.lease.clone();
-        let id = patiently(lease.lease_grant(LeaseGrantRequest { ttl: seconds, id: 0 })).await?.id;
+        let grant = LeaseGrantRequest { ttl: seconds, id: 0 };
+        let id = call!(self, LeaseClient::lease_grant(grant))?.id;
         let condition = |result: CompareResult, target: CompareTarget, union| Condition {
             result: result.into(),
             target: target.into(),
@@ -196,16 +211,23 @@ impl Calls {
                 })),
             }],
         };
-        let mut kv = self.kv.clone();
-        let response = patiently(kv.txn(unclaimed)).await?;
+        let response = call!(self, KvClient::txn(unclaimed.clone()))?;
         let renewed = response.responses.iter().any(|operation| {
             matches!(&operation.response, Some(Answer::ResponseTxn(nested)) if nested.succeeded)
         });
         if !response.succeeded && !renewed {
-            patiently(lease.lease_revoke(LeaseRevokeRequest { id })).await?;
+            call!(self, LeaseClient::lease_revoke(LeaseRevokeRequest { id }))?;
         }
         Ok(response.succeeded || renewed)
     }
+}
+
+fn with_class(request: TxnRequest, is_relaxed: bool) -> Request<TxnRequest> {
+    let mut request = Request::new(request);
+    if is_relaxed {
+        request.metadata_mut().insert(CLASS, MetadataValue::from_static(RELAXED));
+    }
+    request
 }
 
 async fn patiently<T>(

@@ -73,7 +73,7 @@ impl Client {
     pub async fn connect(url: &StoreUrl) -> Result<Self, ClientError> {
         match url {
             StoreUrl::Unix(path) => {
-                Ok(Self { calls: Calls::new(Peer::Served, connect::unix(path).await?) })
+                Ok(Self { calls: Calls::new(Peer::Served, vec![connect::unix(path).await?]) })
             }
             StoreUrl::Sled(_) | StoreUrl::Etcd(_) => {
                 Err(ClientError::Refused(format!("`{url}` is not a socket of ours")))

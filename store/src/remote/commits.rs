@@ -104,7 +104,7 @@ impl Commits {
     fn take(&mut self, batch: Batch, answer: Answer) {
         if batch.class == Class::Relaxed && batch.compares.is_empty() {
             for change in batch.changes {
-                self.relaxed.insert(key_of(&change), change);
+                self.relaxed.insert(change.key(), change);
             }
             self.relaxed_answers.push(answer);
             self.flush_at.get_or_insert_with(|| Instant::now() + self.gather);
@@ -167,7 +167,7 @@ impl Commits {
         }
         for change in finished.unsent {
             // What came after it is newer.
-            self.relaxed.entry(key_of(&change)).or_insert(change);
+            self.relaxed.entry(change.key()).or_insert(change);
         }
         self.flush_at = Some(Instant::now() + RETRY_AFTER);
     }
@@ -196,12 +196,5 @@ async fn deliver(
 
 fn keys(batch: &Batch) -> impl Iterator<Item = AnyKey> + '_ {
     let compared = batch.compares.iter().map(|compare| compare.key.clone());
-    batch.changes.iter().map(key_of).chain(compared)
-}
-
-fn key_of(change: &Change) -> AnyKey {
-    match change {
-        Change::Put(row) => row.key(),
-        Change::Delete(key) => key.clone(),
-    }
+    batch.changes.iter().map(Change::key).chain(compared)
 }

@@ -39,8 +39,8 @@ fn refused(path: &Path, source: &std::io::Error) -> OpenError {
     OpenError::Unreachable(format!("{}: {source}", path.display()))
 }
 
-/// A channel to whichever of `endpoints` answers.
-pub(crate) fn etcd(endpoints: &[String], options: &EtcdOptions) -> Result<Channel, OpenError> {
+/// A channel to each of `endpoints`, made when it is used.
+pub(crate) fn etcd(endpoints: &[String], options: &EtcdOptions) -> Result<Vec<Channel>, OpenError> {
     let tls = tls(options)?;
     let mut channels = Vec::with_capacity(endpoints.len());
     for address in endpoints {
@@ -56,10 +56,11 @@ pub(crate) fn etcd(endpoints: &[String], options: &EtcdOptions) -> Result<Channe
                 .initial_connection_window_size(4 * WINDOW_OCTETS)
                 .connect_timeout(Duration::from_secs(2))
                 .http2_keep_alive_interval(Duration::from_secs(5))
-                .keep_alive_timeout(Duration::from_secs(5)),
+                .keep_alive_timeout(Duration::from_secs(5))
+                .connect_lazy(),
         );
     }
-    Ok(Channel::balance_list(channels.into_iter()))
+    Ok(channels)
 }
 
 /// Certificates from the files that `options` name.

@@ -44,6 +44,8 @@ pub(crate) struct Contact {
     pub(crate) last_error: Option<String>,
     /// Why it takes no commits, if the last one failed for want of room.
     pub(crate) refusing: Option<String>,
+    /// Why our server cannot write, as it says.
+    pub(crate) server: Option<String>,
 }
 
 /// Why following has to begin anew.
@@ -56,10 +58,14 @@ enum Lost {
 impl Mirror {
     /// Loads everything.
     pub(crate) async fn load(calls: Calls) -> Result<Self, Status> {
-        let snapshot = load(&calls).await?;
+        let (snapshot, lineage) = load(&calls).await?;
+        let server = match calls.peer {
+            Peer::Served => calls.server_degraded().await?,
+            Peer::Etcd => None,
+        };
         let contact =
-            Contact { last: Instant::now(), lost: None, last_error: None, refusing: None };
-        let published = Published::new(snapshot);
+            Contact { last: Instant::now(), lost: None, last_error: None, refusing: None, server };
+        let published = Published::new(snapshot, lineage);
         Ok(Self { calls, published, contact: Mutex::new(contact) })
     }
 
@@ -155,6 +161,7 @@ impl Mirror {
                     let ask = RequestUnion::ProgressRequest(WatchProgressRequest {});
                     // A queue that is full is full of the same question.
                     let _ = requests.try_send(WatchRequest { request_union: Some(ask) });
+                    self.ask_server().await;
                     continue;
                 }
             };
@@ -184,15 +191,20 @@ impl Mirror {
                 Lost::Contact(Status::permission_denied(message.cancel_reason))
             });
         }
-        let now = Revision(message.header.map_or(0, |header| unsigned(header.revision)));
-        if message.created && self.calls.peer == Peer::Served && now < snapshot.revision {
-            // A server that lost its past: ours is not its.
+        let header = message.header.unwrap_or_default();
+        let now = Revision(unsigned(header.revision));
+        let is_behind = self.calls.peer == Peer::Served && now < snapshot.revision;
+        if message.created && (is_behind || header.cluster_id != self.published.lineage()) {
+            // A server that lost its past, or has another: ours is not its.
             return Err(Lost::History);
         }
         self.in_contact();
         fragments.extend(message.events);
         if message.fragment {
             return Ok(());
+        }
+        if !fragments.is_empty() {
+            self.server_says(None);
         }
         let events = apply(snapshot, std::mem::take(fragments));
         // Our server says how far the watch is; etcd how far the cluster is, which may be more.
@@ -208,10 +220,23 @@ impl Mirror {
 
     async fn reload(&self) -> Result<(), Status> {
         tracing::info!("the history since the last revision is gone: loading everything");
-        let snapshot = load(&self.calls).await?;
+        let (snapshot, lineage) = load(&self.calls).await?;
         self.in_contact();
-        self.published.reset(snapshot);
+        self.published.reset(snapshot, lineage);
         Ok(())
+    }
+
+    /// Asks our server, which is silent, whether that is because it cannot write.
+    async fn ask_server(&self) {
+        if self.calls.peer == Peer::Served
+            && let Ok(degraded) = self.calls.server_degraded().await
+        {
+            self.server_says(degraded);
+        }
+    }
+
+    fn server_says(&self, degraded: Option<String>) {
+        self.contact.lock().unwrap_or_else(PoisonError::into_inner).server = degraded;
     }
 
     fn in_contact(&self) {
@@ -233,8 +258,8 @@ impl Mirror {
     }
 }
 
-/// Reads all rows at one revision.
-async fn load(calls: &Calls) -> Result<Snapshot, Status> {
+/// Reads all rows at one revision; and which past that belongs to.
+async fn load(calls: &Calls) -> Result<(Snapshot, u64), Status> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -245,7 +270,7 @@ async fn load(calls: &Calls) -> Result<Snapshot, Status> {
     }
 }
 
-async fn load_once(calls: &Calls) -> Result<Snapshot, Status> {
+async fn load_once(calls: &Calls) -> Result<(Snapshot, u64), Status> {
     let mut tables = Tables::default();
     let mut revision = Revision::default();
     let mut start = None;
@@ -257,7 +282,7 @@ async fn load_once(calls: &Calls) -> Result<Snapshot, Status> {
         }
         start = page.next;
         if start.is_none() {
-            return Ok(Snapshot { revision, tables });
+            return Ok((Snapshot { revision, tables }, page.lineage));
         }
     }
 }

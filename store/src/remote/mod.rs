@@ -6,6 +6,7 @@ mod commits;
 mod compactor;
 mod connect;
 mod mirror;
+mod ways;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Drop for Remote {
 impl Remote {
     /// Opens the store that is served on the socket at `path`.
     pub(crate) async fn unix(path: &Path) -> Result<Self, OpenError> {
-        Self::open(Calls::new(Peer::Served, connect::unix(path).await?), None).await
+        Self::open(Calls::new(Peer::Served, vec![connect::unix(path).await?]), None).await
     }
 
     /// Opens the store that a cluster keeps.
@@ -60,7 +61,7 @@ impl Remote {
         let sealer = options.key_file.as_deref().map(Sealer::from_file).transpose()?;
         let calls = Calls::new(Peer::Etcd, connect::etcd(endpoints, &options.etcd)?);
         let mut remote = Self::open(calls.clone(), sealer).await?;
-        remote.compacting = Some(tokio::spawn(compactor::run(calls)));
+        remote.compacting = Some(tokio::spawn(compactor::run(calls, compactor::PACE)));
         Ok(remote)
     }
 
@@ -180,7 +181,7 @@ impl Engine for Remote {
         let lost = contact.lost.map(|words| {
             format!("the store has been out of reach for {} s: {words}", age.as_secs())
         });
-        let degraded = lost.or(contact.refusing);
+        let degraded = lost.or(contact.refusing).or(contact.server);
         Health {
             engine,
             revision: self.mirror.published.snapshot().revision,

@@ -193,7 +193,7 @@ impl Feed {
     fn progress_report(&mut self, revision: Revision) -> WatchResponse {
         self.reported = Instant::now();
         WatchResponse {
-            header: Some(header(revision)),
+            header: Some(header(&self.store, revision)),
             watch_id: self.watch_id,
             ..WatchResponse::default()
         }

@@ -22,8 +22,6 @@ use super::status::{self, CLASS, RELAXED, signed, unsigned};
 use super::view::Views;
 use crate::{AnyKey, AnyRow, Class, CommitError, Revision, Store};
 
-/// The name that etcd's tools print for the cluster: "mip4" in octets.
-const CLUSTER: u64 = 0x6d69_7034;
 const MEMBER: u64 = 1;
 /// How often a transaction is worked out again because what it read has changed.
 const ATTEMPTS_MAX: u32 = 1_000;
@@ -45,7 +43,7 @@ pub(crate) struct Shared(pub(crate) Arc<Server>);
 impl Server {
     /// A header with the newest revision.
     pub(crate) fn header_now(&self) -> ResponseHeader {
-        header(self.store.snapshot().revision)
+        header(&self.store, self.store.snapshot().revision)
     }
 
     /// Works `request` out on the newest snapshot and commits it, again and
@@ -62,7 +60,7 @@ impl Server {
             let mut plan = Plan::new(&snapshot, &self.leases, peer);
             let mut response = plan.transaction(request)?;
             if plan.batch.is_empty() {
-                response.header = Some(header(snapshot.revision));
+                response.header = Some(header(&self.store, snapshot.revision));
                 return Ok(response);
             }
             plan.batch.class = class;
@@ -74,7 +72,7 @@ impl Server {
                     }
                     self.visible(revision).await;
                     settle(&mut response, revision);
-                    response.header = Some(header(revision));
+                    response.header = Some(header(&self.store, revision));
                     return Ok(response);
                 }
                 Err(CommitError::Refused(_)) if attempts < ATTEMPTS_MAX => {
@@ -137,9 +135,9 @@ impl Server {
     }
 }
 
-pub(crate) fn header(revision: Revision) -> ResponseHeader {
+pub(crate) fn header(store: &Store, revision: Revision) -> ResponseHeader {
     ResponseHeader {
-        cluster_id: CLUSTER,
+        cluster_id: store.lineage(),
         member_id: MEMBER,
         revision: signed(revision),
         raft_term: 1,
@@ -187,7 +185,7 @@ impl Kv for Shared {
             _ => server.store.snapshot().revision,
         };
         let mut response = range::range(view, Arc::clone(&server.leases), request).await?;
-        response.header = Some(header(newest));
+        response.header = Some(header(&server.store, newest));
         Ok(Response::new(response))
     }
 
@@ -206,7 +204,7 @@ impl Kv for Shared {
             }
             let value = zeroize::Zeroizing::new(request.value);
             let done = server.store.put_secret(path, &value).await;
-            let header = Some(header(done.map_err(status::from_commit)?));
+            let header = Some(header(&server.store, done.map_err(status::from_commit)?));
             return Ok(Response::new(PutResponse { header, prev_kv: None }));
         }
         let operation = request_op::Request::RequestPut(request);
@@ -232,7 +230,7 @@ impl Kv for Shared {
             peer.access.write_secret(server.owner_of_secret(path).as_ref())?;
             let there = server.store.secret(path).await.map_err(status::from_commit)?.is_some();
             let done = server.store.delete_secret(path).await;
-            let header = Some(header(done.map_err(status::from_commit)?));
+            let header = Some(header(&server.store, done.map_err(status::from_commit)?));
             let deleted = i64::from(there);
             return Ok(Response::new(DeleteRangeResponse {
                 header,
@@ -274,7 +272,7 @@ impl Kv for Shared {
         // The revision itself can still be read and watched from, as with etcd.
         server.store.compact(Revision(revision.0.saturating_sub(1)));
         server.views.forget_before(revision);
-        let header = Some(header(snapshot.revision));
+        let header = Some(header(&server.store, snapshot.revision));
         Ok(Response::new(CompactionResponse { header }))
     }
 }
@@ -291,7 +289,7 @@ impl Maintenance for Shared {
         let size = health.disk.map_or(0, |disk| disk.used_octets);
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         Ok(Response::new(StatusResponse {
-            header: Some(header(health.revision)),
+            header: Some(header(&server.store, health.revision)),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             db_size: size,
             leader: MEMBER,

@@ -123,7 +123,7 @@ impl Session {
             id => id,
         };
         let mut feed = Feed::new(&self.server, span, request, watch_id);
-        let header = Some(header(feed.begun_at()));
+        let header = Some(header(&self.server.store, feed.begun_at()));
         let answer = WatchResponse { header, watch_id, created: true, ..Default::default() };
         self.out.send(answer).await?;
         let out = self.out.clone();

@@ -1,0 +1,51 @@
+//! The engine `etcd:` on real clusters, which these tests start on loopback.
+
+mod certificates;
+mod cluster;
+mod failures;
+mod history;
+
+use cluster::{Cluster, options};
+
+use crate::conformance::ask_all;
+use crate::testing::{put, value};
+use crate::{Batch, Class, CommitError, OpenOptions, Store};
+
+#[tokio::test]
+async fn a_cluster_keeps_the_promises_of_every_engine() {
+    let cluster = Cluster::start(1, &[]);
+    cluster.open().await.close().await;
+    ask_all(&cluster.url(), &options(cluster.folder.path())).await;
+}
+
+#[tokio::test]
+async fn too_much_at_once_and_secrets_without_a_key_are_refused_in_words() {
+    let cluster = Cluster::start(1, &[]);
+    let store = cluster.open().await;
+    let mut batch = Batch::default();
+    for row in 0..129 {
+        batch.put(crate::testing::node_counters(row, 1));
+    }
+    let error = store.commit(batch.clone()).await.unwrap_err();
+    assert!(matches!(&error, CommitError::Invalid(words) if words.contains("128")), "{error}");
+    // Relaxed changes are no unit: they go in several transactions.
+    batch.class = Class::Relaxed;
+    store.commit(batch).await.unwrap();
+    store.put_secret("a", b"plain octets").await.unwrap();
+    let keyless = Store::open(&cluster.url(), OpenOptions::default()).await.unwrap();
+    assert!(matches!(keyless.secret("a").await, Err(CommitError::NotPermitted(_))));
+}
+
+#[tokio::test]
+async fn relaxed_changes_of_one_row_share_a_transaction() {
+    let cluster = Cluster::start(1, &[]);
+    let store = cluster.open().await;
+    let before = store.commit(put(Class::Durable, 1, 0)).await.unwrap();
+    let mut last = None;
+    for number in 1..=500 {
+        last = Some(store.commit(put(Class::Relaxed, 2, number)));
+    }
+    let revision = last.unwrap().await.unwrap();
+    assert!(revision.0 - before.0 <= 2, "{} transactions for 500 changes", revision.0 - before.0);
+    assert_eq!(value(&store.snapshot(), 2), Some(500));
+}
