@@ -75,7 +75,7 @@ class Cluster:
         return subprocess.run(
             ["etcdctl", "--endpoints", ",".join(endpoints), "--cacert", "authority.pem", "--cert", "client.pem",
              "--key", "client.key", *words],
-            cwd=self.folder, capture_output=True, text=True, timeout=60, env={**os.environ, "ETCDCTL_API": "3"},
+            cwd=self.folder, capture_output=True, text=True, errors="replace", timeout=60, env={**os.environ, "ETCDCTL_API": "3"},
         )
 
     def status(self):

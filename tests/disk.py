@@ -26,7 +26,11 @@ class SmallDisk:
         self.mount()
 
     def mount(self):
-        run("mount", "-o", "loop,errors=remount-ro", str(self.image), str(self.path))
+        # A device of its own each time: what has files open keeps the one before, and its fault.
+        device = run("losetup", "--find", "--show", str(self.image))
+        run("mount", "-o", "errors=remount-ro", device, str(self.path))
+        # It goes when nobody has it mounted any more.
+        run("losetup", "--detach", device)
 
     def fill(self):
         """Leaves no room at all."""

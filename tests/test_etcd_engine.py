@@ -113,7 +113,7 @@ def test_a_cluster_that_stops_is_waited_for(home_agent, cluster):  # noqa: F811
         cluster.run(position)
     wait_until(lambda: (reply := node.register()) and reply.code == 0, seconds=60, what="a registration")
     wait_until(lambda: home_agent.logged("the store is back"), what="a line in the log")
-    assert home_agent.logged("the store takes registrations again")
+    wait_until(lambda: home_agent.logged("the store takes registrations again"), what="a line in the log")
     # Not a line for each of what failed meanwhile.
     assert sum("out of reach" in line for line in home_agent.errors) <= 3, home_agent.errors
 

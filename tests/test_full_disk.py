@@ -79,9 +79,12 @@ def deny_and_recover(served, trouble, words, cause, mend):
     status = served.ctl("-o", "json", "show", "status")
     assert cause in status and '"healthy":false' in status, status
     mend()
-    wait_until(lambda: set(nodes.register()) == {0}, what="every registration accepted again")
+    try:
+        wait_until(lambda: set(nodes.register()) == {0}, what="every registration accepted again")
+    except AssertionError:
+        raise AssertionError(served.errors[-8:]) from None
     wait_until(lambda: logged(served, "the store can write again"), what="a line in the log")
-    assert logged(served, "the store takes registrations again")
+    wait_until(lambda: logged(served, "the store takes registrations again"), what="a line in the log")
     assert_serves(served, nodes)
     served.kill()
     served.start()

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
 use store::{
-    Association, Batch, CareOfAddress, Change, CommitError, Configuration, Instance, InstanceState, Key, Origin,
-    Owner, Proposal, Row, Setting, Snapshot, StorageType, Store, UtcTime,
+    Association, Batch, CareOfAddress, Change, CommitError, Configuration, Instance, InstanceState,
+    Key, Origin, Owner, Proposal, Row, Setting, Snapshot, StorageType, Store, UtcTime,
 };
 use tracing::{info, warn};
 

@@ -23,9 +23,9 @@ use crate::privilege::Account;
 /// Does what `command` says; its answer goes to standard output, also as JSON if it fails.
 pub(crate) fn store(command: &StoreCommand) -> Result<(), Failure> {
     let (args, work): (_, Work<'_>) = match command {
-        StoreCommand::Check(args) => (args, Box::new(|place| check(place))),
-        StoreCommand::Repair(args) => (args, Box::new(|place| repair(place))),
-        StoreCommand::Compact(args) => (args, Box::new(|place| compact(place))),
+        StoreCommand::Check(args) => (args, Box::new(check)),
+        StoreCommand::Repair(args) => (args, Box::new(repair)),
+        StoreCommand::Compact(args) => (args, Box::new(compact)),
         StoreCommand::Backup(args) => (&args.store, Box::new(|place| backup(place, args))),
         StoreCommand::Restore(args) => (&args.store, Box::new(|place| restore(place, args))),
     };

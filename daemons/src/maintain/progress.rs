@@ -14,20 +14,20 @@ const LINE: Duration = Duration::from_secs(10);
 
 /// Shows progress until it is dropped.
 pub(super) struct Shown {
-    stop: Option<Sender<()>>,
+    end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Starts to show `progress`. Work that is done within a moment shows nothing.
 pub(super) fn show(progress: &Progress) -> Shown {
     let progress = progress.clone();
-    let (stop, stopped) = channel::<()>();
+    let (end, ended) = channel::<()>();
     let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
         let terminal = io::stderr().is_terminal();
         let every = if terminal { REDRAW } else { LINE };
         let begun = Instant::now();
         let mut drawn = false;
-        while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+        while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
             let Some(step) = progress.step() else { continue };
             let line = line(&step, begun.elapsed());
             let written = if terminal {
@@ -43,12 +43,12 @@ pub(super) fn show(progress: &Progress) -> Shown {
             drop(write!(io::stderr(), "\r\x1b[K"));
         }
     });
-    Shown { stop: Some(stop), thread: thread.ok() }
+    Shown { end: Some(end), thread: thread.ok() }
 }
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.end.take());
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }

@@ -208,6 +208,7 @@ impl Seen {
 
 /// How a file layer lies about what is on the disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::enum_variant_names, reason = "each is about a sync")]
 enum WriteFault {
     /// A sync of a file does nothing.
     DropSync,

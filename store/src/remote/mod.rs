@@ -60,7 +60,8 @@ impl Remote {
     ) -> Result<Self, OpenError> {
         let sealer = options.key_file.as_deref().map(Sealer::from_file).transpose()?;
         let calls = Calls::new(Peer::Etcd, connect::etcd(endpoints, &options.etcd)?);
-        let mut remote = Self::open(calls.clone(), sealer).await?;
+        let opened = Self::open(calls.clone(), sealer).await;
+        let mut remote = opened.map_err(|error| doubt_certificates(error, endpoints))?;
         remote.compacting = Some(tokio::spawn(compactor::run(calls, compactor::PACE)));
         Ok(remote)
     }
@@ -97,6 +98,20 @@ impl Remote {
                 Err(CommitError::NotPermitted("secrets in a cluster need a key file".to_owned()))
             }
         }
+    }
+}
+
+/// Members that refuse a certificate just hang up: says what may be behind that.
+fn doubt_certificates(error: OpenError, endpoints: &[String]) -> OpenError {
+    match error {
+        OpenError::Unreachable(words)
+            if endpoints.iter().any(|endpoint| endpoint.starts_with("https:")) =>
+        {
+            OpenError::Unreachable(format!(
+                "{words}; if the cluster is up, does each side know who signed the other's certificate?"
+            ))
+        }
+        error => error,
     }
 }
 
