@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod config;
 mod configuration;
+mod datagram;
 mod driver;
 mod exit;
 mod file_rows;

@@ -30,6 +30,10 @@ fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     }
     socket.set_nonblocking(true)?;
     enlarge(&socket);
+    if address.is_ipv4() {
+        // RFC 3024 §3.4: who wants a reverse tunnel shows by it that it is on the link.
+        socket.set_ttl_v4(255)?;
+    }
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

@@ -1,11 +1,15 @@
 //! Drives a home agent or a foreign agent: its sockets, its links, its deadlines, its commits.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::task::Poll;
 use std::time::Duration;
 
-use mobility::{Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation};
+use mobility::{
+    Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation, Unreachable,
+};
 use store::{Batch, Class, ClockHealth, Counter, Now, Role, Snapshot, Store, Time};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, trace, warn};
@@ -15,6 +19,7 @@ use super::advertising::Advertisers;
 use super::commits::{Commits, Finished};
 use crate::clock::Clock;
 use crate::configuration::Active;
+use crate::datagram::{self, Arrived};
 use crate::instance::InstanceKeeper;
 use crate::link::Message;
 use crate::settings::Settings;
@@ -29,6 +34,8 @@ const CHANGES_AT_ONCE: usize = 100;
 /// What the machines of both agents have in common.
 pub(crate) trait MobilityAgent: Send + 'static {
     const ROLE: Role;
+    /// Whether the time to live of requests, and the ICMP errors of what is sent, are of interest.
+    const WANTS_MORE: bool;
 
     fn set_associations(&mut self, associations: Vec<SecurityAssociation>);
     fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
@@ -38,6 +45,8 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action>;
     fn take_counters(&mut self, now: Now) -> Batch;
     fn count(&mut self, counter: Counter);
+    /// ICMP says that what was sent to an address did not arrive.
+    fn on_unreachable(&mut self, to: Ipv4Addr, unreachable: Unreachable, now: Now) -> Output;
     /// What mobile nodes' timestamps say of our clock; `None` if none is looked at.
     fn clock_health(&self, now: Now) -> Option<ClockHealth>;
     fn add_counts(&mut self, counts: Vec<(Counter, u64)>);
@@ -48,9 +57,10 @@ pub(crate) trait MobilityAgent: Send + 'static {
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $clock_health:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $clock_health:expr, $on_unreachable:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
+            const WANTS_MORE: bool = matches!($role, Role::ForeignAgent);
 
             fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
                 self.set_associations(associations);
@@ -89,6 +99,17 @@ macro_rules! mobility_agent {
                 self.count(counter);
             }
 
+            fn on_unreachable(
+                &mut self,
+                to: Ipv4Addr,
+                unreachable: Unreachable,
+                now: Now,
+            ) -> Output {
+                let on_unreachable: fn(&mut Self, Ipv4Addr, Unreachable, Now) -> Output =
+                    $on_unreachable;
+                on_unreachable(self, to, unreachable, now)
+            }
+
             fn clock_health(&self, now: Now) -> Option<ClockHealth> {
                 let clock_health: fn(&Self, Now) -> Option<ClockHealth> = $clock_health;
                 clock_health(self, now)
@@ -115,11 +136,17 @@ mobility_agent!(
     Role::HomeAgent,
     binding_count,
     |_: &HomeAgent| false,
-    |machine, now| Some(machine.clock_health(now))
+    |machine, now| Some(machine.clock_health(now)),
+    |_, _, _, _| Output::default()
 );
-mobility_agent!(ForeignAgent, Role::ForeignAgent, visitor_count, ForeignAgent::is_busy, |_, _| {
-    None
-});
+mobility_agent!(
+    ForeignAgent,
+    Role::ForeignAgent,
+    visitor_count,
+    ForeignAgent::is_busy,
+    |_, _| None,
+    Self::on_unreachable
+);
 
 /// What an agent has to take.
 enum Arrival {
@@ -173,6 +200,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
         instance: InstanceKeeper,
         mut shutdown: Shutdown,
     ) {
+        if M::WANTS_MORE {
+            self.ask_for_more();
+        }
         self.take_configuration(&mut configuration, &instance);
         let address = self.sockets.first();
         info!(%address, role = M::ROLE.as_str(), nodes = self.machine.served(), "serves");
@@ -203,6 +233,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
                 }
                 _ = counters.tick() => {
+                    if M::WANTS_MORE {
+                        self.take_errors().await;
+                    }
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
                 }
@@ -248,17 +281,20 @@ impl<M: MobilityAgent> AgentDriver<M> {
     async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
         for _ in 0..DATAGRAMS_A_TURN {
             let Some((local, socket)) = self.sockets.get(socket) else { return };
-            let (length, source) = match socket.try_recv_from(buffer) {
-                Ok((length, SocketAddr::V4(source))) => (length, source),
-                Ok((_, SocketAddr::V6(_))) => continue, // The socket is an IPv4 one.
-                Err(_) => return, // Nothing is left, or an ICMP error of a reply.
+            let arrived = if M::WANTS_MORE {
+                datagram::receive(socket, buffer)
+            } else {
+                plainly(socket, buffer)
             };
+            // Nothing is left, or ICMP said something of what was sent.
+            let Ok(Arrived { length, source, ttl }) = arrived else { return };
             let octets = buffer.get(..length).unwrap_or_default();
             trace!(%source, length, "datagram");
             if !self.settings.enabled {
                 continue; // `mipEnable` is disabled(2): registration processing is to stop.
             }
-            let received = Received::new(octets, source, local);
+            let mut received = Received::new(octets, source, local);
+            received.ttl = ttl;
             let output = self.machine.on_datagram(&received, self.clock.now());
             self.carry_out(output).await;
         }
@@ -322,7 +358,13 @@ impl<M: MobilityAgent> AgentDriver<M> {
             warn!(%from, %to, "nothing can be sent from this address");
             return;
         };
-        if let Err(error) = socket.send_to(octets, to).await {
+        let mut sent = socket.send_to(octets, to).await;
+        if M::WANTS_MORE && sent.is_err() {
+            // What ICMP said of an earlier datagram is told with the next one, which then does not
+            // leave. The error itself stays for `take_errors`.
+            sent = socket.send_to(octets, to).await;
+        }
+        if let Err(error) = sent {
             self.machine.count(Counter::SendErrors);
             debug!(%from, %to, %error, "failed to send");
         }
@@ -334,6 +376,31 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let mut batch = self.machine.take_counters(self.clock.now());
         self.advertisers.put_rows(&mut batch);
         batch
+    }
+
+    /// Takes what ICMP said of what was sent.
+    async fn take_errors(&mut self) {
+        for index in 0..self.sockets.len() {
+            for _ in 0..DATAGRAMS_A_TURN {
+                let Some((_, socket)) = self.sockets.get(index) else { return };
+                let Some((to, unreachable)) = datagram::next_error(socket) else { break };
+                debug!(%to, ?unreachable, "ICMP");
+                if let Some(unreachable) = unreachable {
+                    let now = self.clock.now();
+                    let output = self.machine.on_unreachable(*to.ip(), unreachable, now);
+                    self.carry_out(output).await;
+                }
+            }
+        }
+    }
+
+    /// Asks the sockets for what [`MobilityAgent::WANTS_MORE`] says.
+    fn ask_for_more(&self) {
+        for (local, socket) in (0..self.sockets.len()).filter_map(|index| self.sockets.get(index)) {
+            if let Err(error) = datagram::ask_for_more(socket) {
+                warn!(%local, %error, "times to live and ICMP errors stay unknown");
+            }
+        }
     }
 
     fn write_counters(&mut self) {
@@ -379,4 +446,13 @@ async fn arrival(sockets: &Sockets, links: &mut Advertisers, links_first: bool) 
         received.map(|(link, message)| Arrival::Message(link, message))
     })
     .await
+}
+
+/// The next datagram, for who wants to know no more.
+fn plainly(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arrived> {
+    match socket.try_recv_from(buffer)? {
+        (length, SocketAddr::V4(source)) => Ok(Arrived { length, source, ttl: None }),
+        // The socket is an IPv4 one.
+        (_, SocketAddr::V6(_)) => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
