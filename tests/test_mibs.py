@@ -37,6 +37,12 @@ def test_smilint_says_of_mip_mib_only_what_is_argued():
         assert message.split("`")[1].split("'")[0] in argued, message
 
 
+@pytest.mark.parametrize("module", ["MIP4-EXT-MIB", "MIP4-CAPABILITIES-MIB"])
+def test_smilint_has_nothing_to_say_of_our_own_modules(module):
+    lines = smilint(MODULES / f"{module}.txt")
+    assert not [line for line in lines if module in line], lines
+
+
 @pytest.mark.parametrize("module", sorted(path.stem for path in MODULES.glob("*.txt")))
 def test_net_snmp_reads_every_module_without_a_word(module):
     done = subprocess.run(

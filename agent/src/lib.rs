@@ -1,6 +1,7 @@
 //! The SNMP side: what managers see of the store, and the engine that answers them.
 
 pub mod agentx;
+pub mod alarms;
 mod ber;
 pub mod engine;
 mod message;

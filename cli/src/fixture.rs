@@ -138,6 +138,8 @@ fn counters() -> Counters {
         address: HOME_AGENT,
         discontinuity_at: seconds_ago(86_400),
         values: BTreeMap::from(values),
+        replies: Vec::new(),
+        usage: Vec::new(),
         unknown: Unknown::default(),
     }
 }

@@ -74,40 +74,7 @@ pub(crate) const fn state(state: InstanceState) -> &'static str {
 
 /// What a Code of a Registration Reply means (RFC 5944 §3.4 and the IANA registry).
 pub(crate) fn code(code: Code) -> Cow<'static, str> {
-    let words = match code.0 {
-        0 => "accepted",
-        1 => "accepted, without simultaneous bindings",
-        64 => "reason unspecified (foreign agent)",
-        65 => "administratively prohibited (foreign agent)",
-        66 => "insufficient resources (foreign agent)",
-        67 => "mobile node failed authentication at the foreign agent",
-        68 => "home agent failed authentication",
-        69 => "requested lifetime too long",
-        70 => "poorly formed request (foreign agent)",
-        71 => "poorly formed reply",
-        72 => "requested encapsulation unavailable (foreign agent)",
-        74 => "requested reverse tunnel unavailable (foreign agent)",
-        75 => "reverse tunnel is mandatory (foreign agent)",
-        76 => "mobile node too distant",
-        77 => "invalid care-of address",
-        78 => "registration timeout",
-        79 => "delivery style not supported",
-        80..=95 => "home agent or its network unreachable",
-        128 => "reason unspecified",
-        129 => "administratively prohibited",
-        130 => "insufficient resources",
-        131 => "mobile node failed authentication",
-        132 => "foreign agent failed authentication",
-        133 => "Identification mismatch: clock or replay",
-        134 => "poorly formed request",
-        135 => "too many simultaneous bindings",
-        136 => "unknown home agent address",
-        137 => "requested reverse tunnel unavailable",
-        138 => "reverse tunnel is mandatory",
-        139 => "requested encapsulation unavailable",
-        _ => return format!("code {code}").into(),
-    };
-    words.into()
+    code.meaning().map_or_else(|| format!("code {code}").into(), Cow::Borrowed)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use store::{Batch, Counter, Counters, CountersKey, Now, Role, Snapshot, Unknown};
-use wire::{ParseError, message_type};
+use store::{Batch, Counter, Counters, CountersKey, Now, Resource, Role, Snapshot, Unknown};
+use wire::{Code, ParseError, message_type};
 
 /// A row of counters that knows whether the store has seen it.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ impl Tally {
             address,
             discontinuity_at: now.stamp(),
             values: BTreeMap::new(),
+            replies: Vec::new(),
+            usage: Vec::new(),
             unknown: Unknown::default(),
         };
         Self { row, dirty: true }
@@ -48,6 +50,18 @@ impl Tally {
     pub(crate) fn add(&mut self, counter: Counter, count: u64) {
         *self.row.values.entry(counter).or_insert(0) += count;
         self.dirty = true;
+    }
+
+    /// Counts a reply with that Code.
+    pub(crate) fn count_reply(&mut self, code: Code) {
+        self.row.add_reply(code);
+        self.dirty = true;
+    }
+
+    /// Takes down how much of something is used.
+    pub(crate) fn use_of(&mut self, resource: Resource, limit: usize, in_use: usize, now: Now) {
+        let [limit, in_use] = [limit, in_use].map(|it| u64::try_from(it).unwrap_or(u64::MAX));
+        self.dirty |= self.row.set_usage(resource, limit, in_use, now.stamp());
     }
 
     /// Counts a datagram that is no message, or none for this role.

@@ -43,9 +43,9 @@ pub use rows::{
     Association, AssociationKey, Binding, BindingKey, CareOfAddress, CareOfAddressKey, Changed,
     ClockHealth, ClockState, Counter, Counters, CountersKey, Generation, HEARTBEAT,
     HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Origin,
-    Registration, RegistrationKey, ReplayProtection, RevocationSupport, Role, Scope, Setting,
-    SettingIndex, SettingKey, SettingValue, StorageType, Trail, TrailEvent, Unknown, Violation,
-    ViolationKey, ViolationReason, Visitor, VisitorKey,
+    Registration, RegistrationKey, ReplayProtection, Resource, RevocationSupport, Role, Scope,
+    Setting, SettingIndex, SettingKey, SettingValue, StorageType, Trail, TrailEvent, Unknown,
+    Usage, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

@@ -9,6 +9,7 @@
 
 mod auth;
 mod challenge;
+mod code;
 mod cursor;
 mod emit;
 mod error;

@@ -57,14 +57,14 @@ fn read_modules(folder: &Path) -> anyhow::Result<BTreeMap<String, Module>> {
     Ok(modules)
 }
 
-/// The generated files, by name: one a module that defines objects, and `mod.rs`.
+/// The generated files, by name: one a module that defines objects or capabilities, and `mod.rs`.
 fn generate(modules: &BTreeMap<String, Module>) -> anyhow::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     let mut names = Vec::new();
     for module in modules.values() {
         let resolved = resolve::resolve(module, modules)
             .with_context(|| format!("failed to resolve {}", module.name))?;
-        if resolved.objects.is_empty() {
+        if resolved.objects.is_empty() && resolved.capabilities.is_empty() {
             continue;
         }
         let name = module.name.to_lowercase().replace('-', "_");

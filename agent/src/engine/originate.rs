@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use store::Now;
+use store::{Health, Now, Snapshot};
 
 use crate::ber::{Writer, tag};
 use crate::message::{PduType, Version};
+use crate::mib::Context;
 use crate::notify::{
     AUTHENTICATION_FAILURE, COLD_START, Notification, TargetAddress, TargetParameters, WARM_START,
 };
@@ -41,6 +42,16 @@ impl Engine {
     pub fn announce_start(&mut self, now: Now, warm: bool) -> Vec<Action> {
         let kind = if warm { WARM_START } else { COLD_START };
         self.notify(now, &Notification::new(kind, Vec::new()))
+    }
+
+    /// Looks at what the store shows and how it is; tells managers what is news.
+    /// To be called once a second, and soon after violations.
+    pub fn observe(&mut self, now: Now, snapshot: &Snapshot, health: Health) -> Vec<Action> {
+        self.local.store = health;
+        let mut alarms = std::mem::take(&mut self.local.alarms);
+        let news = alarms.observe(Context { now, snapshot, local: &self.local }, &self.registry);
+        self.local.alarms = alarms;
+        news.iter().flat_map(|notification| self.notify(now, notification)).collect()
     }
 
     /// Sends a notification to every target that is to have it and may.

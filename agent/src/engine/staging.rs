@@ -45,7 +45,7 @@ pub(super) struct Staged {
 }
 
 impl<'a> Staging<'a> {
-    pub(super) fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Self {
             context,
             tables: context.snapshot.tables.clone(),

@@ -5,13 +5,14 @@
 mod agents;
 mod context;
 mod conventions;
+pub(crate) mod ext;
 mod fa_reg_visitor;
 mod fa_visitor;
 mod flags;
 mod ha_counter;
 mod ha_mobility_binding;
 mod ha_reg_counter;
-mod identity;
+pub(crate) mod identity;
 mod index;
 mod mip_security_assoc;
 mod mip_security_violation;
@@ -23,14 +24,16 @@ mod scalars;
 mod small;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use mibs::mip_mib;
-use store::{Now, Snapshot, Time};
+use store::{Health, Now, Snapshot, Time};
 
 use crate::Value;
+use crate::alarms::Alarms;
 use crate::engine::EngineFacts;
 
+pub(crate) use ext::{admin_string, date_and_time, is_stale, push_implied};
 pub(crate) use object::scalar_cursor;
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub use registry::{Registry, Walk};
@@ -45,6 +48,7 @@ pub fn registry() -> Registry {
     register_mobile_node(&mut registry);
     register_foreign_agent(&mut registry);
     register_home_agent(&mut registry);
+    ext::register(&mut registry);
     registry
 }
 
@@ -109,6 +113,10 @@ pub struct LocalFacts {
     pub name: String,
     pub location: String,
     pub engine: EngineFacts,
+    /// How the store is, as the driver saw it last.
+    pub store: Health,
+    /// What is wrong, and what was said about it.
+    pub alarms: Alarms,
 }
 
 /// The answer to GET for one name.

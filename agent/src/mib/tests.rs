@@ -1,7 +1,8 @@
 //! A small world to ask, and what is true of every object.
 
+mod capabilities;
 mod coverage;
-mod registry;
+pub(crate) mod registry;
 pub(crate) mod rows;
 mod scalars;
 mod solaris;
@@ -68,6 +69,11 @@ impl World {
         let mut name = Oid::from(objects.unwrap().oid);
         name.extend_from_slice(instance);
         self.registry.get(self.context(), &name)
+    }
+
+    /// The answer for a whole name.
+    pub(crate) fn ask(&self, name: &Oid) -> GetResult {
+        self.registry.get(self.context(), name)
     }
 
     pub(crate) fn value(&self, object: &str, instance: &[u32]) -> Value {
@@ -209,6 +215,8 @@ pub(crate) fn counters(
         address: HOME_AGENT,
         discontinuity_at: UtcTime(STARTED),
         values: BTreeMap::from_iter(values),
+        replies: Vec::new(),
+        usage: Vec::new(),
         unknown: Unknown::default(),
     }
 }

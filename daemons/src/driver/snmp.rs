@@ -4,18 +4,23 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use agent::{Action, CommitId, CommitOutcome, Engine};
 use anyhow::Context as _;
 use store::{Batch, CommitError, Store};
 use tokio::net::UdpSocket;
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info, trace, warn};
 
 use super::Shutdown;
 use super::agentx::SubagentDriver;
 use crate::clock::Clock;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, into_tokio};
+
+/// How often it is looked for what managers are to be told.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Serves `sockets`, and a master agent if there is one, in a thread until it is told to stop.
 pub(crate) fn spawn(
@@ -33,9 +38,13 @@ pub(crate) fn spawn(
     let serve = move || {
         let engine = Rc::new(RefCell::new(engine));
         let local = LocalSet::new();
-        for socket in sockets {
-            let listener =
-                Listener { engine: Rc::clone(&engine), store: store.clone(), clock: clock.clone() };
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let listener = Listener {
+                engine: Rc::clone(&engine),
+                store: store.clone(),
+                clock: clock.clone(),
+                observes: number == 0,
+            };
             let shutdown = shutdown.clone();
             local.spawn_local(async move {
                 if let Err(error) = listener.serve(socket, shutdown).await {
@@ -57,6 +66,8 @@ struct Listener {
     engine: Rc<RefCell<Engine>>,
     store: Store,
     clock: Clock,
+    /// Whether it looks for what managers are to be told: one of them does.
+    observes: bool,
 }
 
 impl Listener {
@@ -69,6 +80,8 @@ impl Listener {
         let address = socket.local_addr().context("a socket without an address")?;
         info!(%address, "SNMP engine serves");
         let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = self.engine.borrow().next_deadline();
             tokio::select! {
@@ -76,6 +89,13 @@ impl Listener {
                 () = shutdown.requested() => return Ok(()),
                 () = self.clock.reach(deadline) => {
                     let actions = self.engine.borrow_mut().on_deadline(self.clock.now());
+                    self.perform(&socket, address, actions).await;
+                    continue;
+                }
+                _ = looks.tick(), if self.observes => {
+                    let (snapshot, health) = (self.store.snapshot(), self.store.health());
+                    let actions =
+                        self.engine.borrow_mut().observe(self.clock.now(), &snapshot, health);
                     self.perform(&socket, address, actions).await;
                     continue;
                 }

@@ -5,6 +5,10 @@ pub mod if_mib;
 #[rustfmt::skip]
 pub mod mip_mib;
 #[rustfmt::skip]
+pub mod mip4_capabilities_mib;
+#[rustfmt::skip]
+pub mod mip4_ext_mib;
+#[rustfmt::skip]
 pub mod snmp_framework_mib;
 #[rustfmt::skip]
 pub mod snmpv2_mib;
@@ -14,6 +18,8 @@ pub mod snmpv2_mib;
 pub static MODULES: &[&crate::Module] = &[
     &if_mib::MODULE,
     &mip_mib::MODULE,
+    &mip4_capabilities_mib::MODULE,
+    &mip4_ext_mib::MODULE,
     &snmp_framework_mib::MODULE,
     &snmpv2_mib::MODULE,
 ];

@@ -22,8 +22,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use store::{
-    Batch, Change, Counter, CountersKey, Now, Role, Row, Snapshot, Time, TrailEvent, Unknown,
-    Visitor, VisitorKey,
+    Batch, Change, Counter, CountersKey, Now, Resource, Role, Row, Snapshot, Time, TrailEvent,
+    Unknown, Visitor, VisitorKey,
 };
 use wire::{Code, Lifetime, ParseError, RegistrationReply, RegistrationRequest, Spi, message_type};
 
@@ -79,7 +79,7 @@ struct InFlight {
 #[derive(Debug)]
 enum Purpose {
     /// A reply that is relayed once the visitor list is durable.
-    Reply(Box<Pending>),
+    Reply(Box<Pending>, Code),
     Expiry,
 }
 
@@ -233,8 +233,9 @@ impl ForeignAgent {
 
     /// The batch of an [`Output`] is durable; its actions are to be done.
     pub fn on_committed(&mut self, id: CommitId) {
-        if let Some(InFlight { purpose: Purpose::Reply(_), .. }) = self.in_flight.remove(&id) {
-            self.tally.count(Counter::FaRegRepliesRelayed);
+        if let Some(InFlight { purpose: Purpose::Reply(_, code), .. }) = self.in_flight.remove(&id)
+        {
+            self.count_relayed(code);
         }
     }
 
@@ -246,7 +247,7 @@ impl ForeignAgent {
         };
         let keys: Vec<VisitorKey> = changes.iter().filter_map(visitor_key).collect();
         match purpose {
-            Purpose::Reply(pending) => {
+            Purpose::Reply(pending, _) => {
                 for key in &keys {
                     self.reload(key, snapshot);
                 }
@@ -264,6 +265,9 @@ impl ForeignAgent {
     /// What has changed and needs no durability: counters, violations, trails, pending requests.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
+        let (visitors, pending) = (self.visitors.len(), self.pending.len());
+        self.tally.use_of(Resource::Visitors, self.config.visitors_max, visitors, now);
+        self.tally.use_of(Resource::Pending, self.config.pending_max, pending, now);
         self.tally.put(&mut batch);
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
@@ -318,6 +322,11 @@ impl ForeignAgent {
         }
     }
 
+    fn count_relayed(&mut self, code: Code) {
+        self.tally.count(Counter::FaRegRepliesRelayed);
+        self.tally.count_reply(code);
+    }
+
     /// Counts and notes a denial; returns the reply that says it.
     fn deny(
         &mut self,
@@ -330,6 +339,7 @@ impl ForeignAgent {
         if let Some(counter) = counter {
             self.tally.count(counter);
         }
+        self.tally.count_reply(code);
         if let Some(reason) = denial.violation() {
             self.tally.count(Counter::MipSecTotalViolations);
             let by_home_agent = denial == ForeignAgentDenial::HomeAgentFailedAuthentication;

@@ -137,7 +137,7 @@ impl ForeignAgent {
         self.trail(pending, event, Some(reply.code), now);
         if !reply.code.is_accepted() {
             // A denial ends the request, not the service (§3.7.3.2).
-            self.tally.count(Counter::FaRegRepliesRelayed);
+            self.count_relayed(reply.code);
             return Output::at_once(vec![relayed]);
         }
         let lifetime = least(reply.lifetime, pending.request.lifetime, self.config.lifetime_max);
@@ -163,11 +163,11 @@ impl ForeignAgent {
         }
         actions.push(relayed);
         if batch.is_empty() {
-            self.tally.count(Counter::FaRegRepliesRelayed);
+            self.count_relayed(reply.code);
             return Output::at_once(actions);
         }
         let pending = Pending { authenticated: true, ..pending.clone() };
-        self.send_off(batch, actions, Purpose::Reply(Box::new(pending)))
+        self.send_off(batch, actions, Purpose::Reply(Box::new(pending), reply.code))
     }
 
     fn visitor_row(

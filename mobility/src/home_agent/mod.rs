@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use store::{
     Batch, Binding, BindingKey, Change, ClockHealth, Counter, CountersKey, Identity, Now,
-    ReplayProtection, Role, Row, Snapshot, Time, UtcTime,
+    ReplayProtection, Resource, Role, Row, Snapshot, Time, UtcTime,
 };
 use wire::{Code, Identification};
 
@@ -251,7 +251,7 @@ impl HomeAgent {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
             Some(Purpose::Registration { answer, code, at }) => {
                 self.no_longer_busy(&answer.identity);
-                self.count_reply(&answer);
+                self.count_reply(&answer, code);
                 self.tally.count(if code == Code::ACCEPTED {
                     Counter::HaRegistrationAccepted
                 } else {
@@ -296,11 +296,19 @@ impl HomeAgent {
     /// What has changed and needs no durability: counters, violations, trails.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
+        self.note_usage(now);
         self.tally.put(&mut batch);
         self.put_node_counters(&mut batch);
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
         batch
+    }
+
+    /// How full it is.
+    fn note_usage(&mut self, now: Now) {
+        let (bindings, in_flight) = (self.state.len(), self.in_flight.len());
+        self.tally.use_of(Resource::Bindings, self.config.bindings_max, bindings, now);
+        self.tally.use_of(Resource::Pending, self.config.in_flight_max, in_flight, now);
     }
 
     fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
@@ -327,7 +335,7 @@ impl HomeAgent {
         self.tally.count(counter);
         self.node_denied(&answer.identity, code, now);
         if reply.is_some() {
-            self.count_reply(answer);
+            self.count_reply(answer, code);
         }
         self.note_denied(answer, denial, now);
         Output::at_once(reply.into_iter().collect())
@@ -349,8 +357,9 @@ impl HomeAgent {
         }
     }
 
-    fn count_reply(&mut self, answer: &Answer) {
+    fn count_reply(&mut self, answer: &Answer, code: Code) {
         self.tally.count(Counter::HaRegRepliesSent);
+        self.tally.count_reply(code);
         if answer.is_deregistration() {
             self.tally.count(Counter::HaDeRegRepliesSent);
         }

@@ -26,6 +26,7 @@ impl MobileNode {
         } else {
             Counter::MnRegRepliesRecieved
         });
+        self.tally.count_reply(reply.code);
         let extensions = match Extensions::parse(received.octets, RegistrationReply::LEN) {
             Ok(extensions) => extensions,
             Err(error) => return self.drop_malformed(&error),

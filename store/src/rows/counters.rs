@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use wire::Code;
+
 use super::{Role, Unknown};
 use crate::{Key, Row, Table, UtcTime};
 
@@ -19,14 +21,82 @@ pub struct Counters {
     pub discontinuity_at: UtcTime,
     /// Counters that are not here are zero.
     pub values: BTreeMap<Counter, u64>,
+    /// Replies by their Code, in the order of codes: sent by an agent, received by a mobile node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<(Code, u64)>,
+    /// What the agent has a limited number of, in the order of the resources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<Usage>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// How much of something an agent uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    pub resource: Resource,
+    /// How many there may be; requests for more are refused.
+    pub limit: u64,
+    pub in_use: u64,
+    /// How many there were at most.
+    pub peak: u64,
+    /// When that was.
+    pub peak_at: UtcTime,
+}
+
+/// What an agent has a limited number of.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    Bindings,
+    Visitors,
+    /// Registrations that wait for the disk, or for the reply of a home agent.
+    Pending,
+}
+
+impl Resource {
+    /// Its word in rows and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bindings => "bindings",
+            Self::Visitors => "visitors",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 impl Counters {
     /// The value of `counter`.
     pub fn value(&self, counter: Counter) -> u64 {
         self.values.get(&counter).copied().unwrap_or(0)
+    }
+
+    /// Counts a reply with that Code.
+    pub fn add_reply(&mut self, code: Code) {
+        match self.replies.binary_search_by_key(&code, |(code, _)| *code) {
+            Ok(place) => {
+                if let Some((_, count)) = self.replies.get_mut(place) {
+                    *count = count.wrapping_add(1);
+                }
+            }
+            Err(place) => self.replies.insert(place, (code, 1)),
+        }
+    }
+
+    /// Takes down how much of a resource is used at `now`; says whether that is news.
+    pub fn set_usage(&mut self, resource: Resource, limit: u64, in_use: u64, now: UtcTime) -> bool {
+        let place = self.usage.binary_search_by_key(&resource, |usage| usage.resource);
+        let old = place.ok().and_then(|place| self.usage.get(place).copied());
+        let first = Usage { resource, limit, in_use, peak: in_use, peak_at: now };
+        let mut usage = Usage { limit, in_use, ..old.unwrap_or(first) };
+        if in_use > usage.peak {
+            (usage.peak, usage.peak_at) = (in_use, now);
+        }
+        match place {
+            Ok(place) => self.usage.get_mut(place).into_iter().for_each(|it| *it = usage),
+            Err(place) => self.usage.insert(place, usage),
+        }
+        old != Some(usage)
     }
 }
 
@@ -202,7 +272,52 @@ impl Counter {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counter, Role};
+    use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
+
+    use wire::Code;
+
+    use super::{Counter, Counters, Resource, Role, Unknown, UtcTime};
+
+    fn row() -> Counters {
+        Counters {
+            instance: "ha".to_owned(),
+            role: Role::HomeAgent,
+            address: Ipv4Addr::LOCALHOST,
+            discontinuity_at: UtcTime(0),
+            values: BTreeMap::new(),
+            replies: Vec::new(),
+            usage: Vec::new(),
+            unknown: Unknown::default(),
+        }
+    }
+
+    #[test]
+    fn replies_and_usage_are_kept_in_order_and_survive_the_store() {
+        let mut row = row();
+        for code in [133, 0, 133, 77] {
+            row.add_reply(Code(code));
+        }
+        assert_eq!(row.replies, [(Code(0), 1), (Code(77), 1), (Code(133), 2)]);
+        assert!(row.set_usage(Resource::Pending, 8, 1, UtcTime(1)));
+        assert!(row.set_usage(Resource::Bindings, 100, 40, UtcTime(1)));
+        assert!(row.set_usage(Resource::Bindings, 100, 30, UtcTime(2)));
+        assert!(!row.set_usage(Resource::Bindings, 100, 30, UtcTime(3)));
+        let [bindings, pending] = row.usage[..] else { panic!("{:?}", row.usage) };
+        assert_eq!((bindings.in_use, bindings.peak, bindings.peak_at), (30, 40, UtcTime(1)));
+        assert_eq!(pending.resource, Resource::Pending);
+        let stored = serde_json::to_vec(&row).unwrap();
+        assert_eq!(serde_json::from_slice::<Counters>(&stored).unwrap(), row);
+    }
+
+    #[test]
+    fn rows_of_older_versions_have_neither() {
+        let mut old = serde_json::to_value(row()).unwrap();
+        assert!(old.get("replies").is_none() && old.get("usage").is_none());
+        old["mood"] = "good".into();
+        let row: Counters = serde_json::from_value(old).unwrap();
+        assert_eq!(row.replies, []);
+    }
 
     #[test]
     fn a_descriptor_is_the_stored_name() {

@@ -23,7 +23,7 @@ pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
 pub use binding::{Binding, BindingKey, RevocationSupport};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};
-pub use counters::{Counter, Counters, CountersKey};
+pub use counters::{Counter, Counters, CountersKey, Resource, Usage};
 pub use instance::{
     ClockHealth, ClockState, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role,
 };

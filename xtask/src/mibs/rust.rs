@@ -25,7 +25,11 @@ pub(crate) fn index(names: &[(String, String)]) -> String {
 /// The file of one module.
 pub(crate) fn file(module: &Resolved) -> String {
     let mut text = format!("//! {}. {HEADER}\n\n", module.name);
-    text.push_str("use crate::{Access, Base, Kind, Module, Object, Status, Syntax};\n\n");
+    // A module of capabilities alone has no objects.
+    text.push_str(match module.objects.as_slice() {
+        [] => "use crate::Module;\n",
+        _ => "use crate::{Access, Base, Kind, Module, Object, Status, Syntax};\n\n",
+    });
     scalars(&mut text, module);
     tables(&mut text, module);
     notifications(&mut text, module);

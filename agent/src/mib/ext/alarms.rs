@@ -1,0 +1,63 @@
+//! `mip4ExtAlarmTable`, and the gates of notifications.
+
+use mibs::mip4_ext_mib::{self as module, mip4_ext_alarm_table, mip4_ext_gate_table};
+
+use super::{admin_string, date_and_time};
+use crate::alarms::{Alarm, GateState, NotificationKind};
+use crate::mib::small::SmallTable;
+use crate::mib::{Context, Registry, Scalar};
+use crate::{Oid, Value};
+
+pub(super) fn register(registry: &mut Registry) {
+    let count =
+        |context: Context<'_>| Some(super::instances::gauge(context.local.alarms.raised().len()));
+    registry.add(module::MIP4_EXT_ALARM_COUNT, Scalar(count));
+    super::add_small::<AlarmTable>(registry, mip4_ext_alarm_table::OID);
+    super::add_small::<GateTable>(registry, mip4_ext_gate_table::OID);
+}
+
+pub(super) struct AlarmTable;
+
+impl SmallTable for AlarmTable {
+    type Column = mip4_ext_alarm_table::Column;
+    type Row<'a> = &'a Alarm;
+
+    fn rows(context: Context<'_>) -> Option<Vec<(Oid, &Alarm)>> {
+        Some(context.local.alarms.raised().map(|alarm| (alarm.index(), alarm)).collect())
+    }
+
+    fn cell(_: Context<'_>, alarm: &&Alarm, column: Self::Column) -> Option<Value> {
+        use mip4_ext_alarm_table::Column;
+        Some(match column {
+            Column::Severity => Value::Integer32(alarm.severity.number()),
+            Column::Since => date_and_time(alarm.since),
+            Column::Cause => admin_string(&alarm.cause),
+            Column::Action => admin_string(alarm.action),
+        })
+    }
+}
+
+pub(super) struct GateTable;
+
+impl SmallTable for GateTable {
+    type Column = mip4_ext_gate_table::Column;
+    type Row<'a> = GateState;
+
+    fn rows(context: Context<'_>) -> Option<Vec<(Oid, GateState)>> {
+        let gates = NotificationKind::ALL.into_iter();
+        let rows = gates.map(|kind| {
+            (Oid::from([kind.number()]), context.local.alarms.gate(context.snapshot, kind))
+        });
+        Some(rows.collect())
+    }
+
+    fn cell(_: Context<'_>, gate: &GateState, column: Self::Column) -> Option<Value> {
+        use mip4_ext_gate_table::Column;
+        Some(match column {
+            Column::Open => Value::truth(gate.open),
+            Column::PerMinute => Value::Gauge32(gate.per_minute),
+            Column::Sent => Value::Counter32(gate.sent),
+            Column::Suppressed => Value::Counter32(gate.suppressed),
+        })
+    }
+}
