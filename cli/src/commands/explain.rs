@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use store::wire::{Code, Identification};
-use store::{Algorithm, Association, ClockState, Identity, ReplayProtection, Table, UtcTime};
+use store::{
+    Algorithm, Association, ClockState, Identity, Instance, ReplayProtection, Role, Table, UtcTime,
+    Visitor,
+};
 
 use super::association::{algorithm_word, parse_peer, replay_word};
 use super::show_nodes::{self, NodeRow};
@@ -28,20 +31,22 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        let view = session.read(&[&[Table::Associations], show_trail::TABLES].concat())?;
+        let tables = [&[Table::Associations, Table::Visitors], show_trail::TABLES].concat();
+        let view = session.read(&tables)?;
         let nodes: Vec<_> = show_nodes::rows(&view, &Selector::default())
             .into_iter()
             .filter(|row| self.is_about(row))
             .collect();
         let associations = self.associations(&view, &nodes);
         let trail = show_trail::rows(&view, &self.node);
-        if nodes.is_empty() && associations.is_empty() && trail.is_empty() {
+        let visits = self.visits(&view, &nodes);
+        if nodes.is_empty() && associations.is_empty() && trail.is_empty() && visits.is_empty() {
             let message = format!("nothing is known of `{}`", self.node);
             let hint = "no request of it arrived, and it has no association";
             return Err(Failure::new(ExitStatus::NothingMatched, message).hint(hint).into());
         }
         let mut findings: Vec<Finding> = associations.iter().map(association).collect();
-        if associations.is_empty() {
+        if associations.is_empty() && has_home_agent(&view) {
             let hint = "`association add` makes one; without it no request is answered";
             findings.push(Finding::new("association", "there is none for this node").hint(hint));
         }
@@ -51,6 +56,7 @@ impl Explain {
             findings.extend(clock(node));
             findings.extend(denial(node, &associations));
         }
+        findings.extend(visits);
         findings.extend(refusal(&trail));
         session.print(&Listing::new(view.revision(), COLUMNS, &findings))
     }
@@ -60,13 +66,30 @@ impl Explain {
         row.key.identity == self.node || address.as_ref() == Some(&self.node)
     }
 
-    /// Associations of the node under any of its names.
-    fn associations(&self, view: &View, nodes: &[NodeRow]) -> Vec<Association> {
+    /// Every name of the node.
+    fn names(&self, nodes: &[NodeRow]) -> Vec<Identity> {
         let mut names = vec![self.node.clone()];
         for row in nodes {
             names.push(row.key.identity.clone());
             names.extend(row.home_address().map(Identity::Address));
         }
+        names
+    }
+
+    /// Where the node is a visitor, or waits to be one.
+    fn visits(&self, view: &View, nodes: &[NodeRow]) -> Vec<Finding> {
+        let names = self.names(nodes);
+        let visitors = view.rows::<Visitor>().iter();
+        let own = visitors.filter(|row| {
+            // By address only if that was asked for: many nodes may share one.
+            names.contains(&row.identity) || self.node == Identity::Address(row.home_address)
+        });
+        own.map(|row| visit(row, view)).collect()
+    }
+
+    /// Associations of the node under any of its names.
+    fn associations(&self, view: &View, nodes: &[NodeRow]) -> Vec<Association> {
+        let names = self.names(nodes);
         let known = view.rows::<Association>().iter();
         known.filter(|row| names.contains(&row.peer)).map(|row| row.as_ref().clone()).collect()
     }
@@ -109,6 +132,28 @@ fn association(row: &Association) -> Finding {
     }
 }
 
+/// Whether a home agent uses this store, and so the associations of its nodes are here.
+fn has_home_agent(view: &View) -> bool {
+    let mut instances = view.rows::<Instance>().iter();
+    instances.any(|instance| instance.roles.contains(&Role::HomeAgent))
+}
+
+fn visit(row: &Visitor, view: &View) -> Finding {
+    let (foreign_agent, home_agent) = (row.foreign_agent, row.home_agent);
+    let at = format!("{} at foreign agent {foreign_agent}", row.home_address);
+    let remaining = row.remaining_seconds(view.owner_now(&row.instance));
+    let finding = match (row.accepted, remaining) {
+        (true, Some(seconds)) => Finding::new("visitor", format!("{at}, {seconds} s left")),
+        (true, None) => Finding::new("visitor", format!("{at}, no end")),
+        (false, _) => Finding::new("visitor", format!("{at} waits for home agent {home_agent}")),
+    };
+    if view.freshness(&row.instance).is_live() {
+        finding
+    } else {
+        finding.hint("the foreign agent is silent; see `show status`")
+    }
+}
+
 fn bindings(node: &NodeRow, view: &View) -> Vec<Finding> {
     if node.bindings.is_empty() {
         return vec![Finding::new(
@@ -120,9 +165,11 @@ fn bindings(node: &NodeRow, view: &View) -> Vec<Finding> {
         let remaining = binding.remaining_seconds(view.owner_now(&binding.instance));
         let left =
             remaining.map_or_else(|| "no end".to_owned(), |seconds| format!("{seconds} s left"));
+        let through = binding.foreign_agent.map(|it| format!(" through foreign agent {it}"));
+        let through = through.unwrap_or_default();
         let words = format!(
-            "{} at {} through home agent {}, {left}",
-            binding.home_address, binding.care_of_address, binding.home_agent
+            "{} at {}{} by home agent {}, {left}",
+            binding.home_address, binding.care_of_address, through, binding.home_agent
         );
         let finding = Finding::new("binding", words);
         if node.freshness.is_live() {
