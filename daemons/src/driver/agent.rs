@@ -211,6 +211,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.commits.queue(&self.store);
             let deadlines = [self.machine.next_deadline(), self.advertisers.next_deadline()];
             let deadline = deadlines.into_iter().flatten().min();
             self.links_first = !self.links_first;
@@ -231,6 +232,10 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     let output = self.machine.on_deadline(now);
                     self.carry_out(output).await;
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
+                    // More may be due at once, as when 100,000 bindings end: requests go in between.
+                    for socket in 0..self.sockets.len() {
+                        self.receive(socket, &mut buffer).await;
+                    }
                 }
                 _ = counters.tick() => {
                     if M::WANTS_MORE {
@@ -300,16 +305,22 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
     }
 
-    /// Does at once what waits for nothing, and queues the rest.
+    /// Does at once what waits for nothing, and gathers the rest.
     async fn carry_out(&mut self, output: Output) {
         if output.batch.is_empty() {
             self.act(output.actions).await;
         } else {
-            self.commits.start(&self.store, output);
+            self.commits.gather(output);
         }
     }
 
-    async fn finish(&mut self, finished: Finished) {
+    async fn finish(&mut self, finished: Vec<Finished>) {
+        for one in finished {
+            self.finish_one(one).await;
+        }
+    }
+
+    async fn finish_one(&mut self, finished: Finished) {
         match finished.result {
             Ok(_) => {
                 if std::mem::take(&mut self.is_troubled) {
@@ -412,6 +423,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
 
     /// Answers what was accepted already, and leaves counters that are right.
     async fn end(mut self) {
+        self.commits.queue(&self.store);
         while !self.commits.is_empty() {
             let finished = self.commits.next().await;
             self.finish(finished).await;
