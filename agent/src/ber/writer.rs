@@ -197,12 +197,20 @@ fn push_object_identifier(buffer: &mut Vec<u8>, name: &[u32]) {
 }
 
 fn push_sub_identifier(buffer: &mut Vec<u8>, value: u64) {
-    let mut shift = 35;
-    while shift > 0 {
-        if value >> shift != 0 {
-            buffer.extend(u8::try_from((value >> shift) & 0x7f).map(|digit| digit | 0x80));
+    let digit = |shift: u32| {
+        let [low, ..] = (value >> shift).to_le_bytes();
+        low & 0x7f
+    };
+    match value {
+        // What most names are made of goes without a loop.
+        0..0x80 => buffer.push(digit(0)),
+        0x80..0x4000 => buffer.extend_from_slice(&[digit(7) | 0x80, digit(0)]),
+        _ => {
+            let digits = (value.ilog2() / 7) + 1;
+            for place in (1..digits).rev() {
+                buffer.push(digit(place * 7) | 0x80);
+            }
+            buffer.push(digit(0));
         }
-        shift -= 7;
     }
-    buffer.extend(u8::try_from(value & 0x7f));
 }

@@ -34,9 +34,12 @@ pub(crate) struct HaCounterTable<'a> {
 impl<'a> HaCounterTable<'a> {
     /// The smallest home address from `start` on that may have statistics.
     fn home_address_from(self, start: Ipv4Addr) -> Option<Ipv4Addr> {
+        let rows = self.context.snapshot.rows::<NodeCounters>();
+        if rows.is_empty() {
+            return None; // Else every binding would be looked at, for nothing.
+        }
         let bound = Bindings::from(self.context, (start, Ipv4Addr::UNSPECIFIED)).next();
         let bound = bound.map(|binding| binding.home_address);
-        let rows = self.context.snapshot.rows::<NodeCounters>();
         let counted = agents(rows).filter_map(|home_agent| {
             let key = NodeKey { home_agent, identity: Identity::Address(start) };
             match rows_of(rows, home_agent, key).next()?.identity {
