@@ -33,8 +33,8 @@ priv-password = "{PRIV_PASSWORD}"
 
 
 def build():
-    subprocess.run(["cargo", "build", "--release", "-p", "daemons", "-p", "cli", "--bins"], cwd=ROOT, check=True)
-    subprocess.run(["cargo", "build", "--release", "-p", "store", "--examples"], cwd=ROOT, check=True)
+    packages = [word for name in ("daemons", "cli", "store") for word in ("-p", name)]
+    subprocess.run(["cargo", "build", "--release", *packages, "--bins", "--examples"], cwd=ROOT, check=True)
     subprocess.run(["cargo", "build", "--release"], cwd=ROOT / "bench", check=True)
 
 

@@ -1,10 +1,10 @@
 """A home agent with a million bindings: memory, restart, many that end at once."""
 
+import socket
 import subprocess
 import time
 
-from common import BINDING_COUNT, BINDINGS, ROOT, cpu_seconds, filled, measure, met, resident_octets
-from harness import Daemon, wait_until
+from common import BINDING_COUNT, ROOT, cpu_seconds, filled, resident_octets
 from registrations import get_request, last_unsigned
 
 MILLION = 1_000_000
@@ -47,8 +47,6 @@ def home_agent_of_a_million(folder):
 
 def expire(daemon, last):
     """Polls the count of bindings until the last that ends is gone."""
-    import socket
-
     asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     asker.connect(("127.0.0.1", daemon.snmp_port))
     asker.settimeout(10)

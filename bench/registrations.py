@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from common import BINDINGS, RUNS, cpu_seconds, echo_cpu, home, home_agent, measure, met, middle
+from common import BINDINGS, RUNS, cpu_seconds, echo_cpu, free_port, home, home_agent, measure, met, middle
 from node import Node
 
 
@@ -85,8 +85,6 @@ home-agent-port = {port}
 
 def relayed(folder):
     """Registrations through a foreign agent, in one process with the home agent, beside direct ones."""
-    from harness import free_port
-
     port = free_port()
     served = home_agent(folder / "relayed", extra=FOREIGN_AGENT.format(port=port), port=port)
     figures = {"direct": ([], []), "through a foreign agent": ([], [])}

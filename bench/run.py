@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Measures what has a budget, each figure beside its reference in the same run.
 
-    bench/run.py [TASK…]          all of them if none is named; `bench/run.py help` lists them
+    bench/run.py [--built] [TASK…]      all of them if none is named; `bench/run.py help` lists them
 
-Builds release binaries, starts everything on loopback in a temporary folder,
+Builds release binaries, unless told that they are, starts everything on loopback in a temporary folder,
 prints tables in Markdown. Ratios count; absolute figures are this machine's.
 """
 
@@ -33,12 +33,15 @@ TASKS = {
 
 
 def main():
-    wanted = sys.argv[1:] or list(TASKS)
+    words = sys.argv[1:]
+    built = "--built" in words
+    wanted = [word for word in words if word != "--built"] or list(TASKS)
     if not set(wanted) <= set(TASKS):
         for name, task in TASKS.items():
             print(f"{name:<15} {task.__doc__.splitlines()[0]}")
         return 2
-    common.build()
+    if not built:
+        common.build()
     with tempfile.TemporaryDirectory(dir=common.ROOT / "target") as folder:
         for name in wanted:
             TASKS[name](pathlib.Path(folder))

@@ -1,5 +1,6 @@
 """The SNMP engine beside Net-SNMP's agent: GET, GETNEXT, GETBULK, SNMPv3."""
 
+import json
 import statistics
 import subprocess
 import time
@@ -170,8 +171,8 @@ def churn(folder):
         )
         time.sleep(1)
         loaded.append(measure("snmpload", *probe)["p99us"])
-        said = [eval_json(line) for line in walkers.communicate()[0].splitlines()]
-        changed.append(eval_json(renewals.communicate()[0])["per_second"])
+        said = [json.loads(line) for line in walkers.communicate()[0].splitlines()]
+        changed.append(json.loads(renewals.communicate()[0])["per_second"])
         walks += sum(one["reqs"] for one in said)
         odd += sum(one["noninc"] + one["unequal"] + one["bad"] for one in said)
     running.stop()
@@ -181,9 +182,3 @@ def churn(folder):
     print(f"| prober's p99 at rest, µs | {middle(idle)} |\n| prober's p99 under load, µs | {middle(loaded)} |")
     print(f"| **ratio** (budget 5) | {times:.1f}, {met(times <= 5)} |")
     print(f"| PDUs of the walkers; those out of order, malformed or of two revisions | {walks:,}; {odd} |\n")
-
-
-def eval_json(line):
-    import json
-
-    return json.loads(line)

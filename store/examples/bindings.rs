@@ -4,8 +4,8 @@
 //! cargo run --release -p store --example bindings -- STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]
 //! ```
 //!
-//! A binding has the rows of its node beside it, as if it had been registered once. Half of the nodes have an NAI. No binding ends but the last EXPIRING ones, by default
-//! all, that all end in the same millisecond, EXPIRES_IN seconds from now.
+//! A binding has the rows of its node beside it, as if it had been registered once. Half of the nodes have an NAI. No binding ends but the last `EXPIRING` ones, by default
+//! all, that all end in the same millisecond, `EXPIRES_IN` seconds from now.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddrV4};

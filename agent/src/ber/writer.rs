@@ -191,8 +191,22 @@ fn push_object_identifier(buffer: &mut Vec<u8>, name: &[u32]) {
         [one, two, rest @ ..] => (u64::from(*one) * 40 + u64::from(*two), rest),
     };
     push_sub_identifier(buffer, first);
-    for &sub_identifier in rest {
-        push_sub_identifier(buffer, sub_identifier.into());
+    // Most are one octet, and go together.
+    let mut rest = rest;
+    while !rest.is_empty() {
+        let run = rest.iter().take_while(|sub_id| **sub_id < 0x80).count();
+        let (short, others) = rest.split_at(run);
+        buffer.extend(short.iter().map(|sub_id| {
+            let [low, ..] = sub_id.to_le_bytes();
+            low
+        }));
+        rest = match others.split_first() {
+            Some((long, later)) => {
+                push_sub_identifier(buffer, (*long).into());
+                later
+            }
+            None => &[],
+        };
     }
 }
 

@@ -32,6 +32,17 @@ pub(crate) trait PerAgent: Row {
     /// The smallest key of `agent`.
     fn first_key(agent: Ipv4Addr) -> Self::Key;
     fn agent(&self) -> Ipv4Addr;
+
+    /// The agents that have rows.
+    fn agents(rows: &Rows<Self>) -> impl Iterator<Item = Ipv4Addr> {
+        let mut from = Some(Ipv4Addr::UNSPECIFIED);
+        std::iter::from_fn(move || {
+            let (_, entry) = rows.range(Self::first_key(from?)..).next()?;
+            let found = entry.row.agent();
+            from = following(found);
+            Some(found)
+        })
+    }
 }
 
 impl PerAgent for Binding {
@@ -42,6 +53,11 @@ impl PerAgent for Binding {
 
     fn agent(&self) -> Ipv4Addr {
         self.home_agent
+    }
+
+    /// Known without a search.
+    fn agents(rows: &Rows<Self>) -> impl Iterator<Item = Ipv4Addr> {
+        rows.home_agents()
     }
 }
 
@@ -65,17 +81,6 @@ impl PerAgent for Visitor {
     fn agent(&self) -> Ipv4Addr {
         self.foreign_agent
     }
-}
-
-/// The agents that have rows of type `R`.
-pub(crate) fn agents<R: PerAgent>(rows: &Rows<R>) -> impl Iterator<Item = Ipv4Addr> {
-    let mut from = Some(Ipv4Addr::UNSPECIFIED);
-    std::iter::from_fn(move || {
-        let (_, entry) = rows.range(R::first_key(from?)..).next()?;
-        let found = entry.row.agent();
-        from = following(found);
-        Some(found)
-    })
 }
 
 /// The rows of `agent` from `start` on.
@@ -104,7 +109,7 @@ impl<'a, R: PerAgent, K: Ord> Merged<'a, R, K> {
         rank: fn(&'a R) -> K,
         start: impl Fn(Ipv4Addr) -> R::Key,
     ) -> Self {
-        let sequences = agents(rows).map(|agent| rows_of(rows, agent, start(agent)).peekable());
+        let sequences = R::agents(rows).map(|agent| rows_of(rows, agent, start(agent)).peekable());
         Self { sequences: sequences.collect(), rank }
     }
 

@@ -28,6 +28,11 @@ use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 /// How often changed counters are written; they are relaxed, and many at once cost little.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 
+/// When so many rows of counters have changed at a time, the next [`RESTS`] times are left out:
+/// the rows are those of nodes, which go on changing, and one write a second does for all of it.
+const ROWS_MANY: usize = 256;
+const RESTS: u32 = 4;
+
 /// How many rows go in one commit: a cluster takes 128 operations in a transaction.
 const CHANGES_AT_ONCE: usize = 100;
 
@@ -170,6 +175,8 @@ pub(crate) struct AgentDriver<M> {
     settings: Settings,
     /// Whether the last commit failed, so that trouble is logged once.
     is_troubled: bool,
+    /// How many times counters are not written yet.
+    rests: u32,
 }
 
 impl<M: MobilityAgent> AgentDriver<M> {
@@ -190,6 +197,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             commits: Commits::default(),
             settings: Settings::default(),
             is_troubled: false,
+            rests: 0,
         }
     }
 
@@ -415,7 +423,14 @@ impl<M: MobilityAgent> AgentDriver<M> {
     }
 
     fn write_counters(&mut self) {
+        if self.rests > 0 {
+            self.rests -= 1;
+            return;
+        }
         let batch = self.take_rows();
+        if batch.changes.len() >= ROWS_MANY {
+            self.rests = RESTS;
+        }
         if !batch.is_empty() {
             self.store.commit_soon(batch);
         }

@@ -82,11 +82,13 @@ impl Listener {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = shutdown.requested();
+        tokio::pin!(stop);
         loop {
             let deadline = self.engine.borrow().next_deadline();
             tokio::select! {
                 biased;
-                () = shutdown.requested() => return Ok(()),
+                () = &mut stop => return Ok(()),
                 () = self.clock.reach(deadline) => {
                     let actions = self.engine.borrow_mut().on_deadline(self.clock.now());
                     self.perform(&socket, address, actions).await;
@@ -101,16 +103,18 @@ impl Listener {
                 }
                 readable = socket.readable() => readable.context("failed to wait for datagrams")?,
             }
-            self.take(&socket, &mut buffer).await;
-            // Other sockets get their turn.
-            tokio::task::yield_now().await;
+            if self.take(&socket, &mut buffer).await {
+                // Other sockets get their turn. One that is empty waits anyway, and each look at
+                // the reactor is a system call.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    /// Answers what has arrived, up to a limit.
-    async fn take(&self, socket: &Rc<UdpSocket>, buffer: &mut [u8]) {
+    /// Answers what has arrived, up to a limit; says whether there may be more.
+    async fn take(&self, socket: &Rc<UdpSocket>, buffer: &mut [u8]) -> bool {
         for _ in 0..DATAGRAMS_A_TURN {
-            let Ok((length, peer)) = socket.try_recv_from(buffer) else { return };
+            let Ok((length, peer)) = socket.try_recv_from(buffer) else { return false };
             let datagram = buffer.get(..length).unwrap_or_default();
             trace!(%peer, length, "SNMP datagram");
             let snapshot = self.store.snapshot();
@@ -118,6 +122,7 @@ impl Listener {
                 self.engine.borrow_mut().handle(self.clock.now(), &snapshot, peer, datagram);
             self.perform(socket, peer, actions).await;
         }
+        true
     }
 
     /// Does what the engine says about a datagram of `peer`. No datagram waits

@@ -210,6 +210,11 @@ impl Rows<Binding> {
         })
     }
 
+    /// The home agents that have bindings, in order.
+    pub fn home_agents(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.orders().home_agents.keys().copied()
+    }
+
     /// The bindings of one care-of address.
     pub fn with_care_of_address(
         &self,

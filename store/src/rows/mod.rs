@@ -63,6 +63,17 @@ impl Unknown {
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) {
         self.0.get_or_insert_default().insert(name.into(), value.into());
     }
+
+    /// All of them.
+    pub fn into_fields(self) -> BTreeMap<String, serde_json::Value> {
+        self.0.map(|fields| *fields).unwrap_or_default()
+    }
+}
+
+impl From<Fields> for Unknown {
+    fn from(fields: Fields) -> Self {
+        Self((!fields.is_empty()).then(|| Box::new(fields)))
+    }
 }
 
 impl Serialize for Unknown {
@@ -73,8 +84,7 @@ impl Serialize for Unknown {
 
 impl<'de> Deserialize<'de> for Unknown {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = Fields::deserialize(deserializer)?;
-        Ok(Self((!fields.is_empty()).then(|| Box::new(fields))))
+        Fields::deserialize(deserializer).map(Self::from)
     }
 }
 
