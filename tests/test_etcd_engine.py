@@ -71,29 +71,44 @@ def assert_kept(cluster, last):  # noqa: F811
         assert rows[home] >= identification, f"{home}: an acknowledged registration is gone"
 
 
-def test_nothing_acknowledged_is_lost_while_leaders_move_and_members_die(home_agent, cluster):  # noqa: F811
+def storm(home_agent, cluster, rounds):  # noqa: F811
+    """Registers all the time while leaders move, members die, and all of the cluster is gone for a while."""
     home_agent.start()
     loop = subprocess.Popen(
-        [sys.executable, LOOP, str(home_agent.mip_port), str(len(homes())), "25"], stdout=subprocess.PIPE, text=True
+        [sys.executable, LOOP, str(home_agent.mip_port), str(len(homes())), str(rounds * 9)], stdout=subprocess.PIPE, text=True
     )
-    time.sleep(1)
-    for position in range(3):
+    time.sleep(0.5)
+    for round_ in range(rounds):
         cluster.move_leader()
-        cluster.kill(position)
-        time.sleep(2)
-        cluster.run(position)
+        cluster.kill(round_ % 3)
+        time.sleep(1)
+        cluster.run(round_ % 3)
+        time.sleep(1)
+        for position in range(3):
+            cluster.kill(position)
+        time.sleep(0.5)
+        for position in range(3):
+            cluster.run(position)
         time.sleep(1)
     output, _ = loop.communicate(timeout=120)
     last = acknowledged(output)
     assert len(last) == len(homes())
     assert_kept(cluster, last)
-    # One more round, and the reader by SNMP sees what the cluster has.
+    # One more registration, and the reader by SNMP sees what the cluster has.
     node = Node(("127.0.0.1", home_agent.mip_port), homes()[0])
     wait_until(lambda: (reply := node.register()) and reply.code == 0, what="a registration")
     assert len(home_agent.snmp("snmpwalk", "MIP-MIB::haMobilityBindingRegFlags")) == len(homes())
     assert home_agent.stop() == 0
     states = {row["name"]: row["state"] for row in cluster.rows("instances")}
     assert set(states.values()) == {"gone"}
+
+
+def test_nothing_acknowledged_is_lost_while_leaders_move_and_members_die(home_agent, cluster):  # noqa: F811
+    storm(home_agent, cluster, 1)
+
+
+def test_soak_nothing_acknowledged_is_lost_while_leaders_move_and_members_die(home_agent, cluster):  # noqa: F811
+    storm(home_agent, cluster, 10)
 
 
 def test_a_cluster_that_stops_is_waited_for(home_agent, cluster):  # noqa: F811
