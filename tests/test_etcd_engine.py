@@ -64,6 +64,11 @@ def home_agent(tmp_path, cluster):  # noqa: F811
     made.stop()
 
 
+def store_object(served, name):
+    """What SNMP says about the store."""
+    return served.snmp_value(f"MIP4-EXT-MIB::mip4ExtStore{name}.0")
+
+
 def assert_kept(cluster, last):  # noqa: F811
     """Every acknowledged registration is in the cluster, or a later one of the same node."""
     rows = {row["home_address"]: row["identification"] for row in cluster.rows("bindings")}
@@ -124,11 +129,19 @@ def test_a_cluster_that_stops_is_waited_for(home_agent, cluster):  # noqa: F811
     wait_until(lambda: home_agent.logged("the store is out of reach; its last revision stays"), what="a line in the log")
     assert home_agent.logged("registrations are refused: the store does not take them")
     assert home_agent.snmp("snmpwalk", "MIP-MIB::haMobilityBindingRegFlags") == before
+    # The last revision is served, with its age, which grows.
+    revision, age = store_object(home_agent, "Revision"), int(store_object(home_agent, "Age"))
+    wait_until(lambda: int(store_object(home_agent, "Age")) > age + 500, what="an older revision")
+    assert store_object(home_agent, "Revision") == revision
+    assert store_object(home_agent, "State") == "degraded"
+    assert "out of reach" in store_object(home_agent, "Detail")
     for position in range(3):
         cluster.run(position)
     wait_until(lambda: (reply := node.register()) and reply.code == 0, seconds=60, what="a registration")
     wait_until(lambda: home_agent.logged("the store is back"), what="a line in the log")
     wait_until(lambda: home_agent.logged("the store takes registrations again"), what="a line in the log")
+    wait_until(lambda: store_object(home_agent, "State") == "healthy", what="health")
+    assert int(store_object(home_agent, "Revision")) > int(revision)
     # Not a line for each of what failed meanwhile.
     assert sum("out of reach" in line for line in home_agent.errors) <= 3, home_agent.errors
 
