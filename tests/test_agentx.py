@@ -138,13 +138,24 @@ def test_a_walk_through_the_master_is_the_direct_walk(served):
 def test_a_master_that_is_restarted_has_our_subtree_again(served):
     home_agent, master = served
     before = names(master.walk())
-    for round_ in range(5):
+    for round_ in range(2):
         master.kill(signal.SIGKILL if round_ % 2 else signal.SIGTERM)
         master.start()
         started = time.monotonic()
         master.wait_until_ours()
         assert time.monotonic() - started < BACK_SECONDS
         assert names(master.walk()) == before
+    assert home_agent.alive()
+
+
+def test_a_master_that_may_be_restarted_ten_times(served_by_unix):
+    home_agent, master = served_by_unix
+    before = names(master.walk())
+    for _ in range(10):
+        master.kill(signal.SIGTERM)
+        master.start()
+        master.wait_until_ours()
+    assert names(master.walk()) == before
     assert home_agent.alive()
 
 

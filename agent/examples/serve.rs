@@ -2,13 +2,15 @@
 //! with real managers.
 //!
 //! With a second argument it sends `coldStart` to that port of 127.0.0.1 in every
-//! version: as a trap, and as an inform.
+//! version: as a trap, and as an inform; with a third, `pairs`, as a trap and as an inform for each
+//! pair of protocols instead.
 //!
-//! `serve ROWS [PORT]` listens on a free port of 127.0.0.1, prints `ready PORT`, and
+//! `serve ROWS [PORT [pairs]]` listens on a free port of 127.0.0.1, prints `ready PORT`, and
 //! answers for a table of so many rows below 1.3.6.1.4.1.8072.9999.9999.435, to
 //! the community `public` and to one user for each pair of protocols: `SHA-256`
 //! (authentication alone), `SHA-256_AES`, and so on, besides `nobody` without
-//! any. The passwords are `authentication` and `privacy-privacy`.
+//! any. The passwords are `authentication` and `privacy-privacy`. Who encrypts may write, users and
+//! views included; what is SET lasts until the process ends.
 
 #![expect(clippy::print_stdout, reason = "what it prints is read by the test that started it")]
 #![expect(
@@ -27,8 +29,8 @@ use agent::usm::{
     AuthenticationProtocol as Authentication, PrivacyProtocol, RemoteUser, Secret, User, UserError,
 };
 use agent::{
-    Action, CommitOutcome, Engine, EngineConfig, GetResult, Name, Oid, Registry, SecurityLevel,
-    SecurityModel, Value,
+    Action, CommitOutcome, Engine, EngineConfig, GetResult, Name, Oid, SecurityLevel,
+    SecurityModel, StorageType, Value,
 };
 use store::{Now, Snapshot, Time, UtcTime};
 
@@ -124,7 +126,9 @@ fn config() -> Result<EngineConfig, UserError> {
             let name = format!("{name}_{suffix}").as_str().into();
             let mut user = user.clone();
             user.name = name;
-            config.allow_user(user.with_privacy(ENGINE_ID, protocol, &privacy)?, &[1, 3], None);
+            user.storage = StorageType::NonVolatile;
+            let user = user.with_privacy(ENGINE_ID, protocol, &privacy)?;
+            config.allow_user(user, &[1, 3], Some(&[1, 3]));
         }
         config.allow_user(user, &[1, 3], None);
     }
@@ -162,6 +166,31 @@ fn add_receivers(config: &mut EngineConfig, port: u16) -> Result<(), UserError> 
     Ok(())
 }
 
+/// Sends a trap and an inform to a port in the name of each user with both protocols.
+fn add_pairs(config: &mut EngineConfig, port: u16) -> Result<(), UserError> {
+    for (auth, hash) in AUTHENTICATION {
+        for (privacy, cipher) in PRIVACY {
+            let name = format!("{auth}_{privacy}");
+            for inform in [false, true] {
+                let receiver = Receiver {
+                    address: ([127, 0, 0, 1], port).into(),
+                    model: SecurityModel::USM,
+                    security_name: name.as_str().into(),
+                    level: SecurityLevel::AuthPriv,
+                    inform,
+                    timeout: 50,
+                    retry_count: 20,
+                };
+                config.targets.add(&format!("{name}_{inform}"), receiver);
+            }
+            let authentication = Some((hash, "authentication"));
+            let privacy = Some((cipher, "privacy-privacy"));
+            config.remote_users.push(RemoteUser::new(&name, authentication, privacy)?);
+        }
+    }
+    Ok(())
+}
+
 /// The engine with its socket and clock.
 struct Driver {
     engine: Engine,
@@ -182,12 +211,15 @@ impl Driver {
                 (Action::Notify { to, octets }, _) | (Action::Reply(octets), Some(to)) => {
                     self.socket.send_to(&octets, to)?;
                 }
-                // There is no store here.
-                (Action::Commit { id, .. }, _) => {
-                    let (failed, snapshot) = (CommitOutcome::Failed, Snapshot::default());
-                    actions.extend(self.engine.on_commit(id, failed, self.now(), &snapshot));
+                // There is no store here, and nothing is kept.
+                (Action::Commit { id, batch, .. }, _) => {
+                    let is_for_the_store = !batch.changes.is_empty();
+                    let outcome =
+                        if is_for_the_store { CommitOutcome::Failed } else { CommitOutcome::Done };
+                    let snapshot = Snapshot::default();
+                    actions.extend(self.engine.on_commit(id, outcome, self.now(), &snapshot));
                 }
-                (Action::Reply(_), None) => {}
+                (Action::Reply(_), None) | (Action::Publish(_), _) => {}
             }
         }
         Ok(())
@@ -218,12 +250,14 @@ impl Driver {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rows = arguments.next().map_or(Ok(100), |rows| rows.parse())?;
-    let mut registry = Registry::new();
+    let mut registry = agent::mib::registry();
     registry.add(ROOT, Rows(rows));
     let mut config = config()?;
     let receivers = arguments.next().map(|port| port.parse()).transpose()?;
-    if let Some(port) = receivers {
-        add_receivers(&mut config, port)?;
+    match (receivers, arguments.next()) {
+        (Some(port), None) => add_receivers(&mut config, port)?,
+        (Some(port), Some(_)) => add_pairs(&mut config, port)?,
+        (None, _) => {}
     }
     let engine = Engine::with_registry(config, registry);
     let socket = UdpSocket::bind("127.0.0.1:0")?;

@@ -4,6 +4,7 @@ pub mod agentx;
 pub mod alarms;
 mod ber;
 pub mod engine;
+mod frame;
 mod message;
 pub mod mib;
 pub mod notify;
@@ -15,7 +16,11 @@ pub mod usm;
 pub mod vacm;
 mod value;
 
-pub use engine::{Action, CommitId, CommitOutcome, Community, Engine, EngineConfig, Staging};
+pub use engine::{
+    Action, CommitId, CommitOutcome, Community, Engine, EngineConfig, Saved, SavedRow, Staging,
+    SystemNames,
+};
+pub use frame::Frame;
 pub use mib::{Context, GetResult, LocalFacts, Registry, Walk};
 pub use oid::Oid;
 pub use row_status::{RowAction, RowStatus, StorageType};

@@ -35,7 +35,7 @@ impl SecurityLevel {
 }
 
 /// An `SnmpSecurityModel` (RFC 3411 §5).
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct SecurityModel(pub i32);
 
 impl SecurityModel {
@@ -58,12 +58,6 @@ impl Name {
 
     pub fn octets(&self) -> &[u8] {
         &self.0
-    }
-
-    /// Whether these are its octets. Most names that every request compares, of contexts, are empty:
-    /// then nothing is compared, for the reason that `store::Identity` gives.
-    pub(crate) fn is(&self, octets: &[u8]) -> bool {
-        self.0.len() == octets.len() && (octets.is_empty() || self.0 == octets)
     }
 }
 

@@ -31,6 +31,7 @@ fn every_test_that_is_named_is_there() {
     let document = fs::read_to_string(root.join("docs/conformance-snmp.md")).unwrap();
     let (mut rust, mut python) = (String::new(), String::new());
     sources(&agent.join("src"), "rs", &mut rust);
+    sources(&root.join("daemons/src"), "rs", &mut rust);
     sources(&root.join("tests"), "py", &mut python);
     let is_there = |name: &str| {
         rust.contains(&format!("#[test]\nfn {name}()"))

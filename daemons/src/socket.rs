@@ -1,4 +1,6 @@
-//! UDP sockets.
+//! UDP sockets, and those of SNMP.
+
+pub(crate) mod datagram;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -9,6 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::warn;
 
+use crate::config::Listen;
+
 /// Room for a burst of some 5,000 requests; the kernel counts its own overhead in it.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
@@ -17,6 +21,41 @@ pub(crate) const DATAGRAM_MAX: usize = 65_535;
 
 /// How many datagrams are taken before anything else gets its turn.
 pub(crate) const DATAGRAMS_A_TURN: usize = 64;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 64;
+
+/// A socket that SNMP is served on.
+#[derive(Debug)]
+pub(crate) enum SnmpSocket {
+    Udp(std::net::UdpSocket),
+    Tcp(std::net::TcpListener),
+}
+
+impl SnmpSocket {
+    /// Binds what `listen` says.
+    pub(crate) fn bind(listen: Listen) -> anyhow::Result<Self> {
+        match listen {
+            Listen::Udp(address) => bind_udp(address).map(Self::Udp),
+            Listen::Tcp(address) => bind_tcp(address)
+                .map(Self::Tcp)
+                .with_context(|| format!("failed to bind `tcp:{address}`")),
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of the last run may linger.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
 
 /// Binds `address` with a large receive buffer.
 pub(crate) fn bind_udp(address: SocketAddr) -> anyhow::Result<std::net::UdpSocket> {

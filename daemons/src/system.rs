@@ -16,17 +16,20 @@ use tracing::{info, warn};
 use crate::associations;
 use crate::care_of_addresses;
 use crate::clock::Clock;
-use crate::config::{Config, ForeignAgentSection, HomeAgentSection, MasterAddress, StoreConfig};
+use crate::config::{
+    Config, ForeignAgentSection, HomeAgentSection, MasterAddress, SnmpConfig, StoreConfig,
+};
 use crate::configuration::{self, Active, Part};
 use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
-use crate::driver::{Shutdown, Stop, snmp};
+use crate::driver::snmp::{self, Parts};
+use crate::driver::{Shutdown, Stop};
 use crate::exit::{ExitStatus, Failure};
 use crate::file_rows;
 use crate::instance::{self, InstanceKeeper, Predecessor};
-use crate::snmp::{EngineState, engine_config, state_path};
-use crate::socket::{Sockets, bind_udp};
+use crate::snmp::{EngineState, Keeper, engine_config, saved, state_path};
+use crate::socket::{SnmpSocket, Sockets, bind_udp};
 use crate::storage::{self, StoreServer};
 
 /// The sockets that may need privileges, bound before they are given up.
@@ -34,22 +37,14 @@ pub(crate) struct Bound {
     home_agent: Option<UdpSocket>,
     /// The first is where mobile nodes send to; requests are relayed from the others.
     foreign_agent: Vec<UdpSocket>,
-    snmp: Vec<UdpSocket>,
+    snmp: Vec<SnmpSocket>,
 }
 
 impl Bound {
     pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
         let bind = |address, purpose: &str| {
             let bound = bind_udp(address).with_context(|| format!("{purpose} cannot be served"));
-            bound.map_err(|error| {
-                let errno = error.downcast_ref().and_then(Errno::from_io_error);
-                match errno {
-                    Some(Errno::ACCESS | Errno::PERM) => {
-                        Failure::new(ExitStatus::NotPermitted, error)
-                    }
-                    _ => Failure::from(error),
-                }
-            })
+            bound.map_err(not_bound)
         };
         let home_agent = match &config.home_agent {
             Some(section) => Some(bind(section.address.into(), "the home agent")?),
@@ -60,7 +55,10 @@ impl Bound {
             .map(|address| bind(address.into(), "the foreign agent"))
             .collect::<Result<_, _>>()?;
         let listen = config.snmp.iter().flat_map(|snmp| &snmp.listen);
-        let snmp = listen.map(|listen| bind(listen.0, "SNMP")).collect::<Result<_, _>>()?;
+        let snmp = listen
+            .map(|listen| SnmpSocket::bind(*listen).context("SNMP cannot be served"))
+            .collect::<Result<_, _>>()
+            .map_err(not_bound)?;
         Ok(Self { home_agent, foreign_agent, snmp })
     }
 
@@ -70,6 +68,14 @@ impl Bound {
             std::net::SocketAddr::V4(address) => Some(address),
             std::net::SocketAddr::V6(_) => None,
         }
+    }
+}
+
+/// What privileges could have helped with has a status of its own.
+fn not_bound(error: anyhow::Error) -> Failure {
+    match error.downcast_ref().and_then(Errno::from_io_error) {
+        Some(Errno::ACCESS | Errno::PERM) => Failure::new(ExitStatus::NotPermitted, error),
+        _ => Failure::from(error),
     }
 }
 
@@ -150,15 +156,7 @@ impl System {
             system.follow_idly(member.instance).await;
         }
         if let Some(snmp) = &config.snmp {
-            let Self { store, clock, shutdown, .. } = &system;
-            let state = EngineState::start(&state_path(config)?)?;
-            let engine = Engine::new(engine_config(snmp, &state, clock)?);
-            let subagent = match &snmp.agentx {
-                Some(master) => Some(system.subagent(master)?),
-                None => None,
-            };
-            let (store, clock, shutdown) = (store.clone(), clock.clone(), shutdown.clone());
-            system.snmp = Some(snmp::spawn(engine, bound.snmp, subagent, store, clock, shutdown)?);
+            system.snmp = Some(system.start_snmp(config, snmp, bound.snmp)?);
         }
         if let StoreConfig::Owned { .. } = &config.store {
             system.server = Some(StoreServer::start(&config.store, &system.store)?);
@@ -167,6 +165,31 @@ impl System {
         system.serves(&instance).await?;
         info!(instance = name, "serving");
         Ok(system)
+    }
+
+    fn start_snmp(
+        &self,
+        config: &Config,
+        snmp: &SnmpConfig,
+        sockets: Vec<SnmpSocket>,
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let path = state_path(config)?;
+        // No secret is in it: `Debug` leaves them out.
+        let (state, is_warm_start) = EngineState::start_with(&path, &format!("{config:?}"))?;
+        let made = engine_config(snmp, &state, &self.instance.name(), &self.clock)?;
+        let keeper = Keeper::new(path.clone(), &made.users);
+        let mut engine = Engine::new(made);
+        let saved = saved(&state).with_context(|| format!("`{}` is damaged", path.display()))?;
+        for problem in engine.restore(saved) {
+            warn!(problem, "something that was SET is left out");
+        }
+        let subagent = match &snmp.agentx {
+            Some(master) => Some(self.subagent(master)?),
+            None => None,
+        };
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let parts = Parts { engine, keeper, sockets, subagent, store, clock, is_warm_start };
+        snmp::spawn(parts, self.shutdown.clone())
     }
 
     /// What serves through the master agent at `master`.

@@ -4,7 +4,7 @@
 
 pub mod generated;
 
-pub use generated::{MODULES, mip_mib, mip4_capabilities_mib, mip4_ext_mib, snmpv2_mib};
+pub use generated::{MODULES, if_mib, mip_mib, mip4_capabilities_mib, mip4_ext_mib, snmpv2_mib};
 
 /// The readable columns of a conceptual table.
 ///

@@ -27,6 +27,12 @@ impl Soak {
             command("cargo", &["test", "--release", "-p", "store", "--", "crash_images"]);
         rust.env("MIP4_CRASH_IMAGES", "1000");
         run(rust)?;
+        let mut fuzz = command(
+            "cargo",
+            &["test", "--release", "-p", "agent", "--lib", "--", "--nocapture", "every_message_is"],
+        );
+        fuzz.env("MIP4_FUZZ_MESSAGES", "10000000");
+        run(fuzz)?;
         run(command("cargo", &["build", "--workspace", "--bins", "--examples"]))?;
         let mut pytest = command("/usr/bin/python3", &["-m", "pytest", "-v", "-s", "tests"]);
         pytest

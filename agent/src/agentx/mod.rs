@@ -11,6 +11,7 @@ mod pdu;
 mod reader;
 mod session;
 mod subagent;
+mod transaction;
 mod variable;
 mod writer;
 

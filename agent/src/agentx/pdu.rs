@@ -128,7 +128,9 @@ pub struct ErrorCode(pub u16);
 impl ErrorCode {
     pub const NO_ERROR: Self = Self(0);
     pub const GEN_ERR: Self = Self(5);
+    pub const RESOURCE_UNAVAILABLE: Self = Self(13);
     pub const COMMIT_FAILED: Self = Self(14);
+    pub const UNDO_FAILED: Self = Self(15);
     pub const NOT_WRITABLE: Self = Self(17);
     pub const OPEN_FAILED: Self = Self(256);
     pub const NOT_OPEN: Self = Self(257);

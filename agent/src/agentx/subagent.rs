@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use store::{Now, Snapshot, Time};
+use store::{Batch, Now, Snapshot, Time};
 
 use super::answer::{Answer, Reading};
 use super::back_off::BackOff;
 use super::clock::MasterClock;
 use super::pdu::pdu_type;
 use super::session::{Session, Verdict};
+use super::transaction::{Step, Transaction};
 use super::{Body, ByteOrder, ErrorCode, Header, Ids, ParseError, Pdu, Region, VarBind, VarData};
 use crate::Oid;
 use crate::mib::{Context, LocalFacts, Registry};
@@ -60,7 +61,7 @@ impl Default for SubagentConfig {
 const MIP_MIB: [u32; 7] = [1, 3, 6, 1, 2, 1, 44];
 
 /// What the driver must do, in order.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum SubagentAction {
     /// Connect to the master, then tell with `on_connected` or `on_disconnected`.
     Connect,
@@ -69,6 +70,9 @@ pub enum SubagentAction {
     Disconnect,
     /// Something that an operator may want to know.
     Report(Report),
+    /// Commit this, and say with [`Subagent::on_committed`] whether it is done. There is one at a
+    /// time.
+    Commit(Batch),
 }
 
 /// What has happened to a session.
@@ -126,6 +130,8 @@ pub struct Subagent {
     /// What arrived and is no whole PDU yet.
     input: Vec<u8>,
     notifications_dropped: u64,
+    /// The SET that the master has begun, or what is left of it.
+    transaction: Option<Transaction>,
 }
 
 impl Subagent {
@@ -145,12 +151,19 @@ impl Subagent {
             packet: 0,
             input: Vec::new(),
             notifications_dropped: 0,
+            transaction: None,
             config,
         }
     }
 
     /// When [`Self::on_deadline`] is to be called.
     pub fn next_deadline(&self) -> Option<Time> {
+        let commit = self.transaction.as_ref().and_then(Transaction::deadline);
+        let session = self.session_deadline();
+        commit.into_iter().chain(session).min()
+    }
+
+    fn session_deadline(&self) -> Option<Time> {
         match &self.state {
             State::Waiting { until }
             | State::Connecting { until }
@@ -240,7 +253,7 @@ impl Subagent {
                 session.on_life(now);
             }
             self.on_pdu(now, snapshot, header, payload, &mut actions);
-            if actions.contains(&SubagentAction::Disconnect) {
+            if actions.iter().any(|action| matches!(action, SubagentAction::Disconnect)) {
                 return actions;
             }
             rest = behind;
@@ -252,7 +265,11 @@ impl Subagent {
     /// The time that was asked for has come.
     pub fn on_deadline(&mut self, now: Now) -> Vec<SubagentAction> {
         let mut actions = Vec::new();
-        if self.next_deadline().is_none_or(|deadline| deadline > now.uptime) {
+        if let Some(transaction) = &mut self.transaction {
+            let step = transaction.on_deadline(now.uptime);
+            self.take(step, &mut actions);
+        }
+        if self.session_deadline().is_none_or(|deadline| deadline > now.uptime) {
             return actions;
         }
         match &mut self.state {
@@ -281,6 +298,91 @@ impl Subagent {
             State::Stopped => {}
         }
         actions
+    }
+
+    /// The commit that was asked for last is done, or is not.
+    pub fn on_committed(&mut self, done: bool) -> Vec<SubagentAction> {
+        let mut actions = Vec::new();
+        if let Some(transaction) = &mut self.transaction {
+            let step = transaction.on_committed(done);
+            self.take(step, &mut actions);
+        }
+        actions
+    }
+
+    /// Does what comes of a SET. The session may be another by now: then nobody is told.
+    fn take(&mut self, step: Step, actions: &mut Vec<SubagentAction>) {
+        match step {
+            Step::Respond(ids, error) if self.session_id() == Some(ids.session) => {
+                // §6.2.16: the index is that of the first variable, where one is to blame.
+                let index = u16::from(error != ErrorCode::NO_ERROR);
+                actions.push(respond(ids, Answer { error, index, variables: Vec::new() }));
+            }
+            Step::Respond(..) | Step::Nothing => {}
+            Step::Commit(batch) => actions.push(SubagentAction::Commit(batch)),
+        }
+    }
+
+    /// The requests of a SET; `None` if it is another one.
+    fn on_set(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        ids: Ids,
+        body: &Body,
+        actions: &mut Vec<SubagentAction>,
+    ) -> Option<()> {
+        let step = match body {
+            Body::TestSet { context, variables } => {
+                let is_known = context.as_ref().is_none_or(|context| context.is_empty());
+                actions.push(respond(ids, self.test_set(now, snapshot, ids, is_known, variables)));
+                return Some(());
+            }
+            Body::CommitSet => match &mut self.transaction {
+                Some(transaction) if transaction.id == ids.transaction => {
+                    transaction.commit(ids, now.uptime, snapshot)
+                }
+                _ => Step::Respond(ids, ErrorCode::COMMIT_FAILED),
+            },
+            Body::UndoSet => match &mut self.transaction {
+                Some(transaction) if transaction.id == ids.transaction => transaction.undo(ids),
+                _ => Step::Respond(ids, ErrorCode::NO_ERROR),
+            },
+            Body::CleanupSet => {
+                self.transaction.take_if(|transaction| transaction.is_idle());
+                return Some(());
+            }
+            _ => return None,
+        };
+        self.take(step, actions);
+        Some(())
+    }
+
+    fn test_set(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        ids: Ids,
+        is_known_context: bool,
+        variables: &[VarBind],
+    ) -> Answer {
+        if !is_known_context {
+            return Answer { error: ErrorCode::UNSUPPORTED_CONTEXT, ..Answer::empty() };
+        }
+        if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_idle()) {
+            return Answer::failed(ErrorCode::RESOURCE_UNAVAILABLE, 0);
+        }
+        let context = Context { now: self.clock.now(now), snapshot, local: &self.config.local };
+        match Transaction::test(ids.transaction, &self.registry, context, variables) {
+            Ok(transaction) => {
+                self.transaction = Some(transaction);
+                Answer::empty()
+            }
+            Err((error, position)) => {
+                self.transaction = None;
+                Answer::failed(error, position)
+            }
+        }
     }
 
     /// Sends a notification through the master (§7.1.10), which knows the targets.
@@ -372,13 +474,13 @@ impl Subagent {
                 self.give_up(now, Report::Closed(reason), actions);
                 None
             }
-            Ok(pdu) => self.answer(now, snapshot, &pdu.body),
+            Ok(pdu) => match self.on_set(now, snapshot, pdu.ids, &pdu.body, actions) {
+                Some(()) => None,
+                None => self.answer(now, snapshot, &pdu.body),
+            },
         };
-        if let Some(Answer { error, index, variables }) = answer {
-            let body = Body::Response { sys_up_time: 0, error, index, variables };
-            let mut octets = Vec::new();
-            Pdu { ids: header.ids, body }.emit(&mut octets);
-            actions.push(SubagentAction::Send(octets));
+        if let Some(answer) = answer {
+            actions.push(respond(header.ids, answer));
         }
     }
 
@@ -463,12 +565,11 @@ impl Subagent {
             Body::GetBulk { non_repeaters, max_repetitions, ranges, .. } => {
                 reading.get_bulk((*non_repeaters).into(), (*max_repetitions).into(), ranges)
             }
-            Body::TestSet { variables, .. } if variables.is_empty() => Answer::empty(),
-            Body::TestSet { .. } => Answer::failed(ErrorCode::NOT_WRITABLE, 0),
-            Body::CommitSet => Answer::failed(ErrorCode::COMMIT_FAILED, 0),
-            // Nothing was done, so nothing is to be undone.
-            Body::UndoSet | Body::Ping { .. } => Answer::empty(),
-            Body::CleanupSet => return None,
+            Body::Ping { .. } => Answer::empty(),
+            // What a SET consists of is answered before.
+            Body::TestSet { .. } | Body::CommitSet | Body::UndoSet | Body::CleanupSet => {
+                return None;
+            }
             Body::Open { .. }
             | Body::Close { .. }
             | Body::Register { .. }
@@ -483,6 +584,15 @@ impl Subagent {
             }
         })
     }
+}
+
+/// A response to the request with these IDs, in its byte order.
+fn respond(ids: Ids, answer: Answer) -> SubagentAction {
+    let Answer { error, index, variables } = answer;
+    let body = Body::Response { sys_up_time: 0, error, index, variables };
+    let mut octets = Vec::new();
+    Pdu { ids, body }.emit(&mut octets);
+    SubagentAction::Send(octets)
 }
 
 /// A request of ours; all of them are in network byte order.

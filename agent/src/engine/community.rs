@@ -26,16 +26,18 @@ impl Engine {
         let message = CommunityMessage::parse(datagram)?;
         // Every community is compared, so that the time does not tell which one is near.
         let mut matching = None;
-        for community in &self.communities {
+        for community in &self.local.engine.admin.communities {
             if community.is(message.community) {
                 matching = Some(community);
             }
         }
+        let is_response = PduType::peek(message.pdu) == Ok(PduType::Response);
+        let matching = matching.filter(|it| is_response || !it.is_for_notifications);
         let Some(community) = matching.cloned() else {
             count(&mut self.local.engine.counters.in_bad_community_names);
             return Ok(None);
         };
-        if PduType::peek(message.pdu) == Ok(PduType::Response) {
+        if is_response {
             self.on_response(peer, message.pdu)?;
         }
         if self.is_for_nobody(PduType::peek(message.pdu)?, version)? {
@@ -57,6 +59,27 @@ impl Engine {
         let request =
             Request { peer, octets: message.pdu, pdu: &pdu, asker, version, envelope, size_max };
         Ok(self.respond(now, snapshot, &request))
+    }
+
+    /// Takes a response to an inform, if it is one.
+    pub(super) fn handle_community_answer(
+        &mut self,
+        peer: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Malformed> {
+        let message = CommunityMessage::parse(datagram)?;
+        let communities = &self.local.engine.admin.communities;
+        // Every community is compared, as with requests.
+        let known = communities.iter().filter(|it| it.is(message.community)).count();
+        match PduType::peek(message.pdu)? {
+            _ if known == 0 => count(&mut self.local.engine.counters.in_bad_community_names),
+            PduType::Response => {
+                count(&mut self.local.engine.counters.in_get_responses);
+                self.on_response(peer, message.pdu)?;
+            }
+            _ => count(&mut self.local.engine.counters.unknown_pdu_handlers),
+        }
+        Ok(())
     }
 
     /// Whether no application here takes this type of PDU: responses, reports

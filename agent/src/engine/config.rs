@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub targets: Targets,
     /// Users in whose name informs are sent to other engines.
     pub remote_users: Vec<RemoteUser>,
+    /// Whether notifications go to a master agent, too.
+    pub has_master: bool,
 }
 
 impl Default for EngineConfig {
@@ -56,6 +58,7 @@ impl Default for EngineConfig {
             authentication_traps: false,
             targets: Targets::default(),
             remote_users: Vec::new(),
+            has_master: false,
         }
     }
 }
@@ -65,7 +68,12 @@ impl EngineConfig {
     pub(super) fn locks(&self) -> SpinLocks {
         let [a, b, c, d, e, f, g, h] = self.salt.to_be_bytes();
         let start = |octets| i32::from_be_bytes(octets) & i32::MAX;
-        SpinLocks { set: start([a, b, c, d]), view: start([e, f, g, h]) }
+        SpinLocks {
+            set: start([a, b, c, d]),
+            view: start([e, f, g, h]),
+            target: start([d, c, f, e]),
+            user: start([h, a, g, b]),
+        }
     }
 
     /// Lets who knows `community` read what is below `subtree`, by SNMPv1 and SNMPv2c.
@@ -85,6 +93,17 @@ impl EngineConfig {
     /// Adds a user who may read, and perhaps write, what is below the subtrees;
     /// at the highest security level that the user has keys for and no lower.
     pub fn allow_user(&mut self, user: User, read: &[u32], write: Option<&[u32]>) -> &mut Self {
+        self.allow_user_in(user, read, write, None)
+    }
+
+    /// The same, in one context alone if one is given.
+    pub fn allow_user_in(
+        &mut self,
+        user: User,
+        read: &[u32],
+        write: Option<&[u32]>,
+        context: Option<&str>,
+    ) -> &mut Self {
         let number = self.users.len();
         let group = Name::from(format!("user-{number}").as_str());
         let (read_view, write_view) =
@@ -96,7 +115,12 @@ impl EngineConfig {
             self.vacm.add_family(write_view.clone(), write, true);
             views.write_view = write_view;
         }
-        self.vacm.add_access(group, user.level_max(), views);
+        match context {
+            None => self.vacm.add_access(group, user.level_max(), views),
+            Some(context) => {
+                self.vacm.add_access_in(group, context.into(), user.level_max(), views);
+            }
+        }
         self.users.push(user);
         self
     }
@@ -117,6 +141,19 @@ impl Vacm {
         self.access.insert(key, Access { prefix_match: true, storage, ..views });
     }
 
+    /// Gives a group its views in one context, by configuration.
+    pub fn add_access_in(
+        &mut self,
+        group: Name,
+        context: Name,
+        level: SecurityLevel,
+        views: Access,
+    ) {
+        let key = AccessKey { group, context_prefix: context, model: SecurityModel::ANY, level };
+        let storage = StorageType::ReadOnly;
+        self.access.insert(key, Access { prefix_match: false, storage, ..views });
+    }
+
     /// Adds a subtree to a view, or takes it out, by configuration.
     pub fn add_family(&mut self, view: Name, subtree: &[u32], included: bool) {
         let storage = StorageType::ReadOnly;
@@ -131,12 +168,19 @@ pub struct Community {
     name: Zeroizing<Vec<u8>>,
     pub security_name: Name,
     pub context: Name,
+    /// Whether it is for notifications that are sent, and no request may use it.
+    pub is_for_notifications: bool,
 }
 
 impl Community {
     pub fn new(name: &str, security_name: Name) -> Self {
         let name = Zeroizing::new(name.as_bytes().to_vec());
-        Self { name, security_name, context: Name::default() }
+        Self { name, security_name, context: Name::default(), is_for_notifications: false }
+    }
+
+    /// Whether it is called that; for configurations, which are no secret to themselves.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.is(name.as_bytes())
     }
 
     pub(super) fn octets(&self) -> &[u8] {

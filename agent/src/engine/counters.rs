@@ -74,11 +74,15 @@ counters! {
     usm_wrong_digests = [6, 3, 15, 1, 1, 5];
     usm_decryption_errors = [6, 3, 15, 1, 1, 6];
     ---
+    /// Requests that the system dropped because a receive buffer was full.
+    datagrams_dropped;
     /// Notifications that were too many of their kind.
     notifications_limited;
     /// Informs that were not sent because too many wait for their acknowledgement.
     notifications_dropped;
     informs_acknowledged;
+    /// Answers of other engines that were too old.
+    answers_not_in_time;
     /// Informs that nobody acknowledged in time.
     informs_failed;
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use store::{Now, Time};
 
 use crate::ber::Malformed;
-use crate::message::{Pdu, PduType, ScopedPdu, V3Message, Version};
+use crate::message::{Pdu, PduType, ScopedPdu, UsmParameters, V3Message, Version};
 use crate::notify::TargetParameters;
 use crate::security::{Name, SecurityLevel, SecurityModel};
-use crate::usm::User;
+use crate::usm::{ENGINE_BOOTS_MAX, TIME_WINDOW, User};
 
 use super::counters::count;
 use super::respond::Envelope;
@@ -51,6 +51,22 @@ pub(super) struct RemoteEngine {
     learned_at: Time,
     /// Our users, with the keys of that engine.
     users: Vec<Arc<User>>,
+}
+
+impl RemoteEngine {
+    /// The time there, by what was learned last.
+    fn time_at(&self, now: Now) -> i32 {
+        let elapsed = now.uptime.since(self.learned_at).as_secs();
+        self.time.saturating_add(i32::try_from(elapsed).unwrap_or(i32::MAX))
+    }
+
+    /// Whether a message is from before the time window (RFC 3414 §3.2 step 7 b) 2)).
+    fn is_old(&self, now: Now, parameters: &UsmParameters<'_>) -> bool {
+        let behind = i64::from(self.time_at(now)) - i64::from(parameters.engine_time);
+        self.boots == ENGINE_BOOTS_MAX
+            || parameters.engine_boots < self.boots
+            || (parameters.engine_boots == self.boots && behind > TIME_WINDOW)
+    }
 }
 
 impl Engine {
@@ -123,8 +139,7 @@ impl Engine {
             return None;
         }
         let (engine_id, boots) = (remote.engine_id.clone(), remote.boots);
-        let elapsed = now.uptime.since(remote.learned_at).as_secs();
-        let time = remote.time.saturating_add(i32::try_from(elapsed).unwrap_or(i32::MAX));
+        let time = remote.time_at(now);
         let level = inform.parameters.level;
         let mut secured = self.secured(now, inform.request_id, Some(&user), level);
         secured.engine_id = Some(&engine_id);
@@ -187,7 +202,12 @@ impl Engine {
         if !authentic || parameters.engine_id != remote.engine_id {
             return None;
         }
-        // RFC 3414 §3.2 step 7 b): an authentic message from later tells the time.
+        // RFC 3414 §3.2 step 7 b): one from too long ago is a replay,
+        if remote.is_old(now, &parameters) {
+            count(&mut self.local.engine.counters.answers_not_in_time);
+            return None;
+        }
+        // and an authentic message from later tells the time.
         let newer = (parameters.engine_boots, parameters.engine_time) > (remote.boots, remote.time);
         if newer {
             remote.boots = parameters.engine_boots;

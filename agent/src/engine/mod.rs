@@ -12,8 +12,8 @@ use store::{Batch, Now, Snapshot};
 
 use crate::ber::{Malformed, Writer};
 use crate::message::Version;
-use crate::mib::{LocalFacts, Registry};
-use crate::notify::RateLimit;
+use crate::mib::{Interface, LocalFacts, Registry};
+use crate::notify::{Notification, RateLimit};
 use crate::security::Name;
 use crate::usm::RemoteUser;
 
@@ -40,7 +40,8 @@ pub use facts::EngineFacts;
 pub use set::{CommitId, CommitOutcome};
 pub use staging::Staging;
 
-pub use admin::Admin;
+pub(crate) use admin::Requester;
+pub use admin::{Admin, Saved, SavedRow, SystemNames};
 use counters::count;
 use informs::{Inform, RemoteEngine};
 use set::Pending;
@@ -52,17 +53,20 @@ pub enum Action {
     Reply(Vec<u8>),
     /// Commit this, and say how it ended with [`Engine::on_commit`]. What that
     /// returns is for the same peer, at the same address of ours.
-    Commit { id: CommitId, batch: Batch },
+    ///
+    /// When the batch is committed, or empty, what is `saved` must be on the disk before that.
+    Commit { id: CommitId, batch: Batch, saved: Option<Box<Saved>> },
     /// Send this to a receiver of notifications, from any socket whose
     /// datagrams come here; a driver that cannot keep up may drop it.
     Notify { to: SocketAddr, octets: Vec<u8> },
+    /// Hand this to a master agent, which has targets of its own; it may be dropped, too.
+    Publish(Notification),
 }
 
 /// The SNMP engine of one process.
 pub struct Engine {
     registry: Registry,
     local: LocalFacts,
-    communities: Vec<Arc<Community>>,
     message_size_max: usize,
     /// Counts up with each message that is encrypted.
     salt: u64,
@@ -77,6 +81,8 @@ pub struct Engine {
     last_request: i32,
     /// What traps of SNMPv1 name as their origin.
     agent_address: [u8; 4],
+    /// Whether there is a master agent to hand notifications to.
+    has_master: bool,
 }
 
 impl Engine {
@@ -97,16 +103,17 @@ impl Engine {
         let users = config.users.into_iter();
         facts.admin = Admin {
             engine_id: Name(config.engine_id),
+            communities: config.communities.into_iter().map(Arc::new).collect(),
             vacm: config.vacm,
             users: users.map(|user| (user.name.clone(), Arc::new(user))).collect(),
             authentication_traps: config.authentication_traps,
             targets: config.targets,
             locks,
+            ..Admin::default()
         };
         Self {
             registry,
             local,
-            communities: config.communities.into_iter().map(Arc::new).collect(),
             message_size_max: config.message_size_max,
             salt: config.salt,
             writer: Writer::default(),
@@ -118,7 +125,45 @@ impl Engine {
             remote_engines: BTreeMap::new(),
             last_request: locks_seed,
             agent_address: [0; 4],
+            has_master: config.has_master,
         }
+    }
+
+    /// Takes one datagram that arrived where nobody may ask: an answer to an inform, or nothing.
+    pub fn handle_answer(&mut self, now: Now, peer: SocketAddr, datagram: &[u8]) -> Vec<Action> {
+        count(&mut self.local.engine.counters.in_pkts);
+        let handled = match Version::peek(datagram) {
+            Ok(Version::V2c) => self.handle_community_answer(peer, datagram).map(|()| None),
+            Ok(Version::V3) => self.handle_v3_answer(now, peer, datagram),
+            Ok(Version::V1 | Version::Other) => {
+                count(&mut self.local.engine.counters.in_bad_versions);
+                Ok(None)
+            }
+            Err(malformed) => Err(malformed),
+        };
+        match handled {
+            Ok(action) => action.into_iter().collect(),
+            Err(Malformed) => {
+                count(&mut self.local.engine.counters.in_asn_parse_errs);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Tells the interfaces of this host, by index.
+    pub fn set_interfaces(&mut self, interfaces: BTreeMap<u32, Interface>) {
+        self.local.interfaces = interfaces;
+    }
+
+    /// Counts requests that were lost before anybody saw them.
+    pub fn count_dropped(&mut self, datagrams: u32) {
+        let counter = &mut self.local.engine.counters.datagrams_dropped;
+        *counter = counter.wrapping_add(datagrams);
+    }
+
+    /// Puts back what was kept before the last restart; returns what of it could not be.
+    pub fn restore(&mut self, saved: Saved) -> Vec<String> {
+        saved.restore(&mut self.local.engine.admin)
     }
 
     /// What the engine has counted.

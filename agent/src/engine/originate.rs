@@ -65,16 +65,20 @@ impl Engine {
         let targets = &self.local.engine.admin.targets;
         let addressees: Vec<Addressee> = targets
             .selected()
-            .filter(|(to, parameters, _)| self.may_notify(to, parameters, notification))
-            .map(|(to, parameters, inform)| Addressee {
-                to: to.address,
-                parameters: parameters.clone(),
+            .filter(|(to, _, parameters, _)| self.may_notify(to, parameters, notification))
+            .map(|(row, to, parameters, inform)| Addressee {
+                to,
+                parameters,
                 inform,
-                timeout: to.timeout,
-                retry_count: to.retry_count,
+                timeout: row.timeout,
+                retry_count: row.retry_count,
             })
             .collect();
         let mut actions = Vec::new();
+        // A start of ours is none of the master, and who asks it badly is its own business.
+        if self.has_master && !notification.kind.starts_with(SNMP_TRAPS) {
+            actions.push(Action::Publish(notification.clone()));
+        }
         for addressee in addressees {
             actions.extend(self.send_notification(now, notification, addressee));
         }
@@ -217,7 +221,8 @@ impl Engine {
 
     /// Which community to use for a security name (`snmpCommunityTable`).
     pub(super) fn community_of(&self, security_name: &Name) -> Option<Vec<u8>> {
-        let found = self.communities.iter().find(|it| it.security_name == *security_name);
+        let communities = &self.local.engine.admin.communities;
+        let found = communities.iter().find(|it| it.security_name == *security_name);
         found.map(|community| community.octets().to_vec())
     }
 

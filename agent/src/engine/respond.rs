@@ -72,9 +72,9 @@ impl Envelope<'_> {
 
 /// What a request failed with: the status and the number of the variable, or 0.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Failure {
-    pub(super) status: ErrorStatus,
-    pub(super) index: usize,
+pub(crate) struct Failure {
+    pub(crate) status: ErrorStatus,
+    pub(crate) index: usize,
 }
 
 impl Engine {

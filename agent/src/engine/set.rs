@@ -23,7 +23,7 @@ use crate::vacm::{Asker, ViewType};
 use crate::value::Value;
 use crate::{Oid, Registry};
 
-use super::admin::Admin;
+use super::admin::{Admin, Requester, Saved, USER_CLONE_FROM};
 use super::counters::add;
 use super::respond::{Envelope, Failure, Refusal, Request};
 use super::secure::Secured;
@@ -41,8 +41,10 @@ pub enum CommitOutcome {
     Done,
     /// A row was changed by somebody else.
     Refused,
-    /// The store could not do it.
+    /// The store, or the disk, could not do it.
     Failed,
+    /// The store has done it, and then what the engine keeps could not be saved.
+    Half,
 }
 
 /// How many SETs may wait for the store.
@@ -138,7 +140,8 @@ impl Engine {
             Ok(staged) => staged,
             Err(refusal) => return self.refuse(request, &refusal).map(Action::Reply),
         };
-        if staged.batch.changes.is_empty() {
+        let saved = staged.admin.as_deref().and_then(|admin| self.to_save(admin));
+        if staged.batch.changes.is_empty() && saved.is_none() {
             return self.finish_set(request, staged.admin).map(Action::Reply);
         }
         // A change of the engine itself must not be overtaken by another one.
@@ -151,7 +154,13 @@ impl Engine {
         let id = CommitId(self.last_commit);
         let (admin, request) = (staged.admin, HeldRequest::new(request));
         self.pending.push(Pending { id, request, admin, retried: false });
-        Some(Action::Commit { id, batch: staged.batch })
+        Some(Action::Commit { id, batch: staged.batch, saved })
+    }
+
+    /// What the driver has to keep once `admin` is in force, if that is other than before.
+    fn to_save(&self, admin: &Admin) -> Option<Box<Saved>> {
+        let saved = Saved::of(admin);
+        (saved != Saved::of(&self.local.engine.admin)).then(|| Box::new(saved))
     }
 
     /// Takes the end of a commit; the reply is for the peer of that request.
@@ -181,9 +190,10 @@ impl Engine {
             CommitOutcome::Refused if !pending.retried => {
                 match self.stage(now, snapshot, &request) {
                     Ok(Staged { batch, admin }) => {
+                        let saved = admin.as_deref().and_then(|admin| self.to_save(admin));
                         let request = pending.request;
                         self.pending.push(Pending { id, request, admin, retried: true });
-                        return vec![Action::Commit { id, batch }];
+                        return vec![Action::Commit { id, batch, saved }];
                     }
                     Err(refusal) => self.refuse(&request, &refusal),
                 }
@@ -191,6 +201,7 @@ impl Engine {
             CommitOutcome::Refused | CommitOutcome::Failed => {
                 self.refuse(&request, &failed(ErrorStatus::CommitFailed))
             }
+            CommitOutcome::Half => self.refuse(&request, &failed(ErrorStatus::UndoFailed)),
         };
         reply.map(Action::Reply).into_iter().collect()
     }
@@ -203,9 +214,22 @@ impl Engine {
         request: &Request<'_>,
     ) -> Result<Staged, Refusal> {
         let view = self.view(request, ViewType::Write)?;
-        let mut staging = Staging::new(Context { now, snapshot, local: &self.local });
-        for (position, variable) in request.pdu.variables.iter().enumerate() {
+        let asker = request.asker;
+        let requester = Requester {
+            model: asker.model,
+            security_name: Name::new(asker.security_name),
+            level: asker.level,
+        };
+        let context = Context { now, snapshot, local: &self.local };
+        let mut staging = Staging::new(context, requester);
+        // All are set at the same time; that a user is cloned is what its other columns start from.
+        let is_clone = |variable: &VarBind| variable.name.starts_with(USER_CLONE_FROM);
+        let variables = || request.pdu.variables.iter().enumerate();
+        let first = variables().filter(|(_, variable)| is_clone(variable));
+        let others = variables().filter(|(_, variable)| !is_clone(variable));
+        for (position, variable) in first.chain(others) {
             let name: &[u32] = &variable.name;
+            staging.turn_to(position);
             let checked = if view.contains(name) {
                 stage_variable(&self.registry, &mut staging, name, variable)
             } else {
@@ -235,7 +259,6 @@ fn stage_variable(
     variable: &VarBind,
 ) -> Result<(), ErrorStatus> {
     let value = value_of(&variable.value)?;
-    staging.next();
     registry.set(staging, name, &value)?;
     staging.record(name, &value)
 }

@@ -10,7 +10,7 @@ use crate::row_status::{RowAction, RowStatus};
 use crate::value::Value;
 
 use super::ErrorStatus;
-use super::admin::{Admin, AdminTable};
+use super::admin::{Admin, AdminTable, Requester};
 use super::respond::Failure;
 
 /// The changes of one request, on top of the snapshot that it is checked on.
@@ -20,6 +20,7 @@ use super::respond::Failure;
 /// the changes are committed.
 pub struct Staging<'a> {
     pub context: Context<'a>,
+    pub(crate) requester: Requester,
     tables: Tables,
     batch: Batch,
     admin: Option<Box<Admin>>,
@@ -36,18 +37,21 @@ struct TouchedRow {
     action: Option<RowAction>,
     /// The first variable that is in it.
     variable: usize,
+    /// The first one that may not be written while the row is active.
+    fixed: Option<usize>,
 }
 
 /// What a request that passed every check is going to do.
-pub(super) struct Staged {
-    pub(super) batch: Batch,
-    pub(super) admin: Option<Box<Admin>>,
+pub(crate) struct Staged {
+    pub(crate) batch: Batch,
+    pub(crate) admin: Option<Box<Admin>>,
 }
 
 impl<'a> Staging<'a> {
-    pub(crate) fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>, requester: Requester) -> Self {
         Self {
             context,
+            requester,
             tables: context.snapshot.tables.clone(),
             batch: Batch::new(Class::Durable),
             admin: None,
@@ -57,14 +61,14 @@ impl<'a> Staging<'a> {
         }
     }
 
-    /// Turns to the next variable.
-    pub(super) fn next(&mut self) {
-        self.variable += 1;
+    /// Turns to the variable at `position` of the request, from 0.
+    pub(crate) fn turn_to(&mut self, position: usize) {
+        self.variable = position + 1;
     }
 
     /// Remembers a variable that passed its checks. The same one twice with
     /// another value is refused: as they are set at the same time, neither could win.
-    pub(super) fn record(&mut self, name: &[u32], value: &Value) -> Result<(), ErrorStatus> {
+    pub(crate) fn record(&mut self, name: &[u32], value: &Value) -> Result<(), ErrorStatus> {
         match self.values.insert(name.to_vec(), value.clone()) {
             Some(before) if before != *value => Err(ErrorStatus::InconsistentValue),
             _ => Ok(()),
@@ -126,17 +130,26 @@ impl<'a> Staging<'a> {
         table: &'static dyn AdminTable,
         index: &[u32],
         action: Option<RowAction>,
+        is_fixed: bool,
     ) {
         let before = table.status(&self.context.local.engine.admin, index);
         let variable = self.variable;
         let key = (table.root(), index.to_vec());
-        let row = self.rows.entry(key).or_insert(TouchedRow { table, before, action, variable });
+        let touched = TouchedRow { table, before, action, variable, fixed: None };
+        let row = self.rows.entry(key).or_insert(touched);
         row.action = row.action.or(action);
+        row.fixed = row.fixed.or(is_fixed.then_some(variable));
     }
 
     /// The last checks, those between variables; then what there is to do.
-    pub(super) fn finish(mut self) -> Result<Staged, Failure> {
+    pub(crate) fn finish(mut self) -> Result<Staged, Failure> {
         for ((_, index), row) in std::mem::take(&mut self.rows) {
+            let stays_active = matches!(row.action, None | Some(RowAction::Active));
+            if let (Some(RowStatus::Active), Some(index), true) =
+                (row.before, row.fixed, stays_active)
+            {
+                return Err(Failure { status: ErrorStatus::InconsistentValue, index });
+            }
             let failed = |status| Failure { status, index: row.variable };
             self.finish_row(&index, &row).map_err(failed)?;
         }

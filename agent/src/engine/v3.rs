@@ -114,6 +114,24 @@ impl Engine {
         }
     }
 
+    /// Takes what an engine says to an inform: a response, or a report.
+    pub(super) fn handle_v3_answer(
+        &mut self,
+        now: Now,
+        peer: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<Option<Action>, Malformed> {
+        let message = V3Message::parse(datagram)?;
+        match self.inform_answered(peer, message.id) {
+            Some(place) => Ok(self.on_answer_v3(now, place, &message)),
+            None => {
+                // RFC 3412 §7.2 step 12: nothing outstanding.
+                count(&mut self.local.engine.counters.unknown_pdu_handlers);
+                Ok(None)
+            }
+        }
+    }
+
     /// Authenticates and decrypts: RFC 3414 §3.2 from step 3, in its order.
     fn unwrap_message<'a>(
         &self,

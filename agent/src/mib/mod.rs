@@ -14,6 +14,7 @@ mod ha_mobility_binding;
 mod ha_reg_counter;
 pub(crate) mod identity;
 mod index;
+mod interfaces;
 mod mip_security_assoc;
 mod mip_security_violation;
 mod mobile_node;
@@ -26,6 +27,8 @@ mod system;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeMap;
+
 use mibs::mip_mib;
 use store::{Health, Now, Snapshot, Time};
 
@@ -34,15 +37,19 @@ use crate::alarms::Alarms;
 use crate::engine::EngineFacts;
 
 pub(crate) use ext::{admin_string, date_and_time, is_stale, push_implied};
+pub use interfaces::{Interface, Traffic};
 pub(crate) use object::scalar_cursor;
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub use registry::{Registry, Walk};
 pub use system::PRODUCT;
+#[cfg(test)]
+pub(crate) use system::register as register_system;
 
 /// Every object of the modules, but those that the engine has of itself.
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     system::register(&mut registry);
+    interfaces::register(&mut registry);
     scalars::register(&mut registry);
     register_security(&mut registry);
     register_mobile_node(&mut registry);
@@ -112,6 +119,8 @@ pub struct LocalFacts {
     pub contact: String,
     pub name: String,
     pub location: String,
+    /// The interfaces of this host, by index.
+    pub interfaces: BTreeMap<u32, Interface>,
     pub engine: EngineFacts,
     /// How the store is, as the driver saw it last.
     pub store: Health,

@@ -13,7 +13,8 @@ fn notification(variables: &[&[u32]]) -> Notification {
 
 fn filtered(filters: &[(&[u32], &[u8], bool)]) -> Targets {
     let mut targets = Targets::default();
-    targets.profiles.insert(b"params".to_vec(), "profile".into());
+    let profile = Profile { name: "profile".into(), ..Profile::default() };
+    targets.profiles.insert(b"params".to_vec(), profile);
     for (subtree, mask, included) in filters {
         let filter = Family { mask: mask.to_vec(), included: *included, ..Family::default() };
         targets.filters.insert(("profile".into(), Subtree(subtree.to_vec())), filter);
@@ -56,9 +57,9 @@ fn targets_are_selected_by_tag_and_only_active_ones() {
     };
     targets.add("one", receiver.clone());
     targets.add("two", Receiver { inform: true, ..receiver });
-    let informs = |targets: &Targets| targets.selected().map(|it| it.2).collect::<Vec<_>>();
+    let informs = |targets: &Targets| targets.selected().map(|it| it.3).collect::<Vec<_>>();
     assert_eq!(informs(&targets), [false, true]);
-    targets.addresses.get_mut(&b"one"[..]).unwrap().tags.push(b"two".to_vec());
+    targets.addresses.get_mut(&b"one"[..]).unwrap().tag_list = b"one two".to_vec();
     assert_eq!(informs(&targets), [false, true, true]);
     targets.notify.get_mut(&b"two"[..]).unwrap().status = RowStatus::NotInService;
     assert_eq!(informs(&targets), [false]);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::AuthenticationProtocol;
@@ -34,6 +35,13 @@ impl Key {
         }
         self.0.truncate(len);
         self
+    }
+}
+
+impl PartialEq for Key {
+    /// In a time that tells nothing but whether the lengths differ.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
 }
 

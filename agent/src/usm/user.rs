@@ -14,11 +14,15 @@ const PASSWORD_LEN_MIN: usize = 8;
 ///
 /// The security name is the user name: a transformation is the identity in
 /// this model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct User {
     pub name: Name,
     pub(crate) authentication: Option<(AuthenticationProtocol, Key)>,
     pub(crate) privacy: Option<(PrivacyProtocol, Key)>,
+    /// `usmUserPublic`.
+    pub public: Vec<u8>,
+    /// Whether its keys are there: the configuration gave them, or it was cloned.
+    pub is_cloned: bool,
     pub storage: StorageType,
     pub status: RowStatus,
 }
@@ -61,12 +65,24 @@ impl User {
             return Err(UserError::Name);
         }
         Ok(Self {
-            name: Name::from(name),
-            authentication: None,
-            privacy: None,
+            is_cloned: true,
             storage: StorageType::ReadOnly,
             status: RowStatus::Active,
+            ..Self::not_ready(Name::from(name))
         })
+    }
+
+    /// A user as SET makes it, which waits to be cloned from another one.
+    pub(crate) fn not_ready(name: Name) -> Self {
+        Self {
+            name,
+            authentication: None,
+            privacy: None,
+            public: Vec::new(),
+            is_cloned: false,
+            storage: StorageType::NonVolatile,
+            status: RowStatus::NotReady,
+        }
     }
 
     /// Gives the user a key to authenticate with at the engine `engine_id`.
@@ -147,13 +163,17 @@ impl RemoteUser {
         Ok(Self { name, authentication: Some((hash, key(hash, password)?)), privacy })
     }
 
+    /// Whether it is the user of that name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.octets() == name.as_bytes()
+    }
+
     /// The user at one engine.
     pub(crate) fn at(&self, engine_id: &[u8]) -> User {
         let hash = self.authentication.as_ref().map(|(hash, _)| *hash);
         let local =
             |key: &Key, len| hash.map(|hash| hash.localize(key, engine_id).fitted(hash, len));
         User {
-            name: self.name.clone(),
             authentication: self
                 .authentication
                 .as_ref()
@@ -162,8 +182,10 @@ impl RemoteUser {
                 .privacy
                 .as_ref()
                 .and_then(|(cipher, key)| Some((*cipher, local(key, cipher.key_len())?))),
+            is_cloned: true,
             storage: StorageType::ReadOnly,
             status: RowStatus::Active,
+            ..User::not_ready(self.name.clone())
         }
     }
 }

@@ -9,6 +9,7 @@ mod problem;
 mod secret;
 mod section;
 mod snmp;
+mod snmp_target;
 mod snmp_user;
 mod store;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) use home_agent::HomeAgentSection;
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::Password;
 pub(crate) use snmp::{CommunityConfig, Listen, SnmpConfig};
+pub(crate) use snmp_target::{TargetConfig, TargetSecurity};
 pub(crate) use snmp_user::{AUTHENTICATION, PRIVACY, UserAccess, UserConfig};
 pub(crate) use store::StoreConfig;
 
@@ -121,7 +123,9 @@ impl Config {
         // Only what is given in this very file makes it one to hide.
         let holds_secrets = associations.iter().any(|association| association.is_inline)
             || snmp.as_ref().is_some_and(|snmp| {
-                !snmp.communities.is_empty() || snmp.users.iter().any(|user| user.is_inline)
+                !snmp.communities.is_empty()
+                    || snmp.users.iter().any(|user| user.is_inline)
+                    || snmp.targets.iter().any(TargetConfig::holds_secrets)
             });
         Parsed {
             config: Self {

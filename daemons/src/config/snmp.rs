@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::agentx::MasterAddress;
 use super::section::Section;
+use super::snmp_target::{self, TargetConfig};
 use super::snmp_user::{self, UserConfig};
 
 /// `[snmp]`
@@ -21,6 +22,10 @@ pub(crate) struct SnmpConfig {
     pub(crate) agentx: Option<MasterAddress>,
     pub(crate) communities: Vec<CommunityConfig>,
     pub(crate) users: Vec<UserConfig>,
+    /// Whether `authenticationFailure` is sent (`snmpEnableAuthenTraps` at the start).
+    pub(crate) authentication_traps: bool,
+    /// Who gets notifications.
+    pub(crate) targets: Vec<TargetConfig>,
     /// Where the engine keeps what belongs to it alone; beside the store by default.
     pub(crate) state_file: Option<PathBuf>,
 }
@@ -47,18 +52,22 @@ impl fmt::Debug for CommunityConfig {
     }
 }
 
-/// A transport address: `udp:127.0.0.1:161` or `udp:[::1]:161`.
+/// A transport address: `udp:127.0.0.1:161`, `udp:[::1]:161`, or `tcp:…` (RFC 3430).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Listen(pub(crate) SocketAddr);
+pub(crate) enum Listen {
+    Udp(SocketAddr),
+    Tcp(SocketAddr),
+}
 
 impl FromStr for Listen {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let (transport, address) = text.split_once(':').ok_or("it names no transport")?;
+        let address = address.parse().map_err(|_| "it is no address and port");
         match transport {
-            "udp" => address.parse().map(Self).map_err(|_| "it is no address and port"),
-            "tcp" => Err("TCP is not supported yet"),
+            "udp" => address.map(Self::Udp),
+            "tcp" => address.map(Self::Tcp),
             _ => Err("its transport is unknown"),
         }
     }
@@ -66,7 +75,10 @@ impl FromStr for Listen {
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "udp:{}", self.0)
+        match self {
+            Self::Udp(address) => write!(f, "udp:{address}"),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+        }
     }
 }
 
@@ -76,7 +88,7 @@ pub(super) const INTERNET: &[u32] = &[1, 3, 6, 1];
 const DISPLAY_STRING: &str = "a string of at most 255 octets";
 
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
-    let listen = section.texts("listen", "`udp:ADDRESS:PORT`");
+    let listen = section.texts("listen", "`udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`");
     let mut display_string = |key| {
         section.parsed(key, DISPLAY_STRING, |value| {
             value.as_str().filter(|text| text.len() <= 255).map(str::to_owned)
@@ -90,6 +102,8 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
     });
     let communities = section.sections("community").into_iter().filter_map(community).collect();
     let users = snmp_user::read(section.sections("user"), folder, section.problems);
+    let authentication_traps = section.boolean("authentication-traps").unwrap_or_default();
+    let targets = snmp_target::read(section.sections("target"), &users, section.problems);
     let state_file = section.string("state-file", "a path").map(|path| folder.join(path));
     section.finish();
     SnmpConfig {
@@ -100,6 +114,8 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> SnmpConfig {
         agentx,
         communities,
         users,
+        authentication_traps,
+        targets,
         state_file,
     }
 }
@@ -125,7 +141,12 @@ fn community(mut section: Section<'_, '_>) -> Option<CommunityConfig> {
 
 /// Takes `view`: the subtrees that may be seen.
 pub(super) fn view(section: &mut Section<'_, '_>) -> Option<Vec<Vec<u32>>> {
-    let subtrees: Vec<Subtree> = section.texts("view", "an object identifier in digits")?;
+    subtrees(section, "view")
+}
+
+/// Takes an array of object identifiers.
+pub(super) fn subtrees(section: &mut Section<'_, '_>, key: &'static str) -> Option<Vec<Vec<u32>>> {
+    let subtrees: Vec<Subtree> = section.texts(key, "an object identifier in digits")?;
     Some(subtrees.into_iter().map(|subtree| subtree.0).collect())
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct UserConfig {
     pub(crate) authentication: Option<(AuthenticationProtocol, Password)>,
     pub(crate) privacy: Option<(PrivacyProtocol, Password)>,
     pub(crate) access: UserAccess,
+    /// The one context that the user may see; any of them if there is none.
+    pub(crate) context: Option<String>,
     /// What the user may see: everything below these.
     pub(crate) subtrees: Vec<Vec<u32>>,
     /// Whether a password is in the file itself.
@@ -96,16 +98,16 @@ fn read_one(mut section: Section<'_, '_>, folder: &Path) -> Option<UserConfig> {
     let access =
         section.word("access", &[("read", UserAccess::Read), ("write", UserAccess::Write)]);
     let view = view(&mut section);
-    if let Some(context) = section.take("context") {
-        let message = format!("`{}` is not supported yet", context.key);
-        section.problems.add(&context.span, message);
-    }
+    let context = section.parsed("context", NAME, |value| {
+        value.as_str().filter(|text| (1..=32).contains(&text.len())).map(str::to_owned)
+    });
     section.finish();
     Some(UserConfig {
         name: name?,
         authentication: auth.zip(auth_password),
         privacy: privacy.zip(priv_password),
         access: access.unwrap_or_default(),
+        context,
         subtrees: view.unwrap_or_else(|| vec![INTERNET.to_vec()]),
         is_inline: auth_password_at.is_some() || priv_password_at.is_some(),
     })

@@ -6,10 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
-use agent::agentx::{Report, Subagent, SubagentAction};
-use store::Store;
+use agent::agentx::{Report, Subagent, SubagentAction, VarBind, VarData};
+use agent::notify::Notification;
+use store::{Batch, Store};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::Shutdown;
@@ -35,6 +37,28 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 type Connected = io::Result<Box<dyn Stream>>;
+
+/// The commit of a SET; there is one at a time.
+type Commit = Option<Pin<Box<dyn Future<Output = bool>>>>;
+
+/// Waits for the end of a commit; for ever, where there is none. It may be dropped at any time.
+async fn ended(commit: &mut Commit) -> bool {
+    let Some(running) = commit else { return std::future::pending().await };
+    let done = running.await;
+    *commit = None;
+    done
+}
+
+/// Whether it is done.
+async fn commit(store: Store, batch: Batch) -> bool {
+    match store.commit(batch).await {
+        Ok(_) => true,
+        Err(error) => {
+            debug!(%error, "a SET of the AgentX master is not committed");
+            false
+        }
+    }
+}
 
 /// The connection.
 enum Link {
@@ -80,11 +104,16 @@ async fn connect(master: MasterAddress) -> Connected {
 
 impl SubagentDriver {
     /// Serves until it is told to stop, then takes leave of the master.
-    pub(crate) async fn run(mut self, mut shutdown: Shutdown) {
+    pub(crate) async fn run(
+        mut self,
+        mut notifications: mpsc::Receiver<Notification>,
+        mut shutdown: Shutdown,
+    ) {
         info!(master = %self.master, "AgentX subagent starts");
         let mut link = Link::Down;
         let mut buffer = vec![0; READ_MAX];
         let mut stopping = false;
+        let mut commit: Commit = None;
         // An outage is said once, not with each attempt.
         let mut is_known_down = false;
         while !self.subagent.is_stopped() {
@@ -96,11 +125,13 @@ impl SubagentDriver {
                     self.subagent.shut_down(self.clock.now())
                 }
                 () = self.clock.reach(deadline) => self.subagent.on_deadline(self.clock.now()),
+                done = ended(&mut commit) => self.subagent.on_committed(done),
+                Some(notification) = notifications.recv() => self.notify(notification),
                 event = link.event(&mut buffer) => {
                     self.on_event(event, &mut link, &buffer, &mut is_known_down)
                 }
             };
-            self.perform(actions, &mut link).await;
+            self.perform(actions, &mut link, &mut commit).await;
             // Others on this thread get their turn, however much the master asks.
             tokio::task::yield_now().await;
         }
@@ -142,7 +173,19 @@ impl SubagentDriver {
         }
     }
 
-    async fn perform(&mut self, actions: Vec<SubagentAction>, link: &mut Link) {
+    fn notify(&mut self, notification: Notification) -> Vec<SubagentAction> {
+        let variables = notification.variables.into_iter();
+        let variables =
+            variables.map(|(name, value)| VarBind { name, data: VarData::Value(value) });
+        self.subagent.notify(&notification.kind, variables.collect())
+    }
+
+    async fn perform(
+        &mut self,
+        actions: Vec<SubagentAction>,
+        link: &mut Link,
+        running: &mut Commit,
+    ) {
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             match action {
@@ -151,6 +194,9 @@ impl SubagentDriver {
                 }
                 SubagentAction::Disconnect => *link = Link::Down,
                 SubagentAction::Report(report) => self.report(&report),
+                SubagentAction::Commit(batch) => {
+                    *running = Some(Box::pin(commit(self.store.clone(), batch)));
+                }
                 SubagentAction::Send(octets) => {
                     if let Err(error) = link.send(&octets).await {
                         debug!(master = %self.master, %error, "failed to send to the AgentX master");

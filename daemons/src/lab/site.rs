@@ -169,7 +169,7 @@ fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> Config {
         log: LogConfig::default(),
         store: StoreConfig::owned(directory.join("store"), directory.join("store.sock")),
         snmp: Some(SnmpConfig {
-            listen: vec![Listen(args.snmp)],
+            listen: vec![Listen::Udp(args.snmp)],
             name,
             location: "the loopback interface".to_owned(),
             communities: vec![community],

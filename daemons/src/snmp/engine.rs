@@ -1,15 +1,16 @@
 //! The configuration of the engine, from the file and from what the engine keeps.
 
 use agent::usm::{AuthenticationProtocol, PrivacyProtocol, Secret, User};
-use agent::{EngineConfig, LocalFacts};
+use agent::{EngineConfig, LocalFacts, Name, StorageType};
 use anyhow::{Context as _, anyhow};
 use tracing::warn;
 
 use super::state::{EngineState, StoredKey, StoredUser};
+use super::targets::add_targets;
 use crate::clock::Clock;
 use crate::config::{AUTHENTICATION, PRIVACY, SnmpConfig, UserAccess, UserConfig};
 
-const INTERNET: &[u32] = &[1, 3, 6, 1];
+pub(super) const INTERNET: &[u32] = &[1, 3, 6, 1];
 
 /// Who may do what, and how traps find their way: writable only if a view names it.
 /// Below SNMP-FRAMEWORK-MIB's arc `snmpModules`: targets, notifications, users, views, communities.
@@ -21,10 +22,11 @@ const GUARDED: [&[u32]; 5] = [
     &[1, 3, 6, 1, 6, 3, 18],
 ];
 
-/// Makes the configuration of the engine.
+/// Makes the configuration of the engine; its contexts are the default one and `instance`.
 pub(crate) fn engine_config(
     config: &SnmpConfig,
     state: &EngineState,
+    instance: &str,
     clock: &Clock,
 ) -> anyhow::Result<EngineConfig> {
     let [a, b, c, d, e, f, g, h, ..] = crate::system::seed()?;
@@ -33,8 +35,11 @@ pub(crate) fn engine_config(
         engine_id: state.engine_id.0.clone(),
         engine_boots: state.engine_boots,
         salt: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        authentication_traps: config.authentication_traps,
+        has_master: config.agentx.is_some(),
         ..EngineConfig::default()
     };
+    engine.vacm.contexts.insert(Name::from(instance));
     for community in &config.communities {
         let [first, more @ ..] = community.subtrees.as_slice() else { continue };
         engine.allow_read(&community.name, first);
@@ -46,7 +51,7 @@ pub(crate) fn engine_config(
     for user in &config.users {
         let made = configured_user(user, &state.engine_id.0)
             .with_context(|| format!("the user `{}` cannot be", user.name))?;
-        add_user(&mut engine, made, user.access, &user.subtrees);
+        add_user(&mut engine, made, user.access, &user.subtrees, user.context.as_deref());
     }
     for user in &state.users {
         if config.users.iter().any(|configured| configured.name == user.name) {
@@ -55,9 +60,14 @@ pub(crate) fn engine_config(
         }
         let made = stored_user(user, &state.engine_id.0)
             .with_context(|| format!("the user `{}` cannot be", user.name))?;
+        if user.is_managed {
+            engine.users.push(made);
+            continue;
+        }
         let access = if user.write { UserAccess::Write } else { UserAccess::Read };
-        add_user(&mut engine, made, access, &[INTERNET.to_vec()]);
+        add_user(&mut engine, made, access, &[INTERNET.to_vec()], None);
     }
+    add_targets(&mut engine, config)?;
     Ok(engine)
 }
 
@@ -76,11 +86,17 @@ fn facts(config: &SnmpConfig, clock: &Clock) -> LocalFacts {
 }
 
 /// Lets `user` see what is below `subtrees`, and write there if it may.
-fn add_user(engine: &mut EngineConfig, user: User, access: UserAccess, subtrees: &[Vec<u32>]) {
+fn add_user(
+    engine: &mut EngineConfig,
+    user: User,
+    access: UserAccess,
+    subtrees: &[Vec<u32>],
+    context: Option<&str>,
+) {
     let [first, more @ ..] = subtrees else { return };
     let number = engine.users.len();
     let write = (access == UserAccess::Write).then_some(first.as_slice());
-    engine.allow_user(user, first, write);
+    engine.allow_user_in(user, first, write, context);
     let (read_view, write_view) = (format!("user-{number}"), format!("write-{number}"));
     for subtree in more {
         engine.vacm.add_family(read_view.as_str().into(), subtree, true);
@@ -110,7 +126,13 @@ fn stored_user(user: &StoredUser, engine_id: &[u8]) -> anyhow::Result<User> {
     let authentication =
         user.auth.as_ref().map(|key| protocol_and_key(key, AUTHENTICATION)).transpose()?;
     let privacy = user.privacy.as_ref().map(|key| protocol_and_key(key, PRIVACY)).transpose()?;
-    make_user(&user.name, engine_id, authentication, privacy)
+    let mut made = make_user(&user.name, engine_id, authentication, privacy)?;
+    // Managers may change what was not written into the file of the configuration.
+    made.storage = StorageType::NonVolatile;
+    made.public.clone_from(&user.public.0);
+    made.is_cloned = user.is_cloned;
+    made.status = user.status.into();
+    Ok(made)
 }
 
 fn protocol_and_key<T: Copy>(key: &StoredKey, words: &[(&str, T)]) -> anyhow::Result<(T, Secret)> {

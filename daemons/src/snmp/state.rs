@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing::warn;
 
+use super::stored::{StoredRow, StoredStatus, StoredSystem};
 use crate::config::{Config, SnmpConfig, StoreConfig};
 
 /// The octets that `snmpEngineID` starts with: its form, with the number of Net-SNMP, below whose
@@ -29,6 +30,17 @@ pub(crate) struct EngineState {
     pub(crate) engine_boots: i32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) users: Vec<StoredUser>,
+    /// What was made by SET and is nonVolatile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rows: Vec<StoredRow>,
+    /// `snmpEnableAuthenTraps`, once it was SET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authentication_traps: Option<bool>,
+    #[serde(default, skip_serializing_if = "StoredSystem::is_empty")]
+    pub(crate) system: StoredSystem,
+    /// What the configuration of the last start was like, to tell a warm start from a cold one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration: Option<String>,
 }
 
 /// A user with keys that are good for this engine alone.
@@ -41,6 +53,20 @@ pub(crate) struct StoredUser {
     pub(crate) privacy: Option<StoredKey>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) write: bool,
+    /// It was made by SET: what it may do is said by rows of the access tables alone.
+    #[serde(default, rename = "managed", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_managed: bool,
+    /// `usmUserPublic`.
+    #[serde(default, skip_serializing_if = "Hex::is_empty")]
+    pub(crate) public: Hex,
+    #[serde(default = "yes", rename = "cloned", skip_serializing_if = "Clone::clone")]
+    pub(crate) is_cloned: bool,
+    #[serde(default)]
+    pub(crate) status: StoredStatus,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,15 +88,26 @@ pub(crate) fn state_path(config: &Config) -> anyhow::Result<PathBuf> {
 
 impl EngineState {
     /// Counts a start, durably, and returns what there is then.
+    #[cfg(test)]
     pub(crate) fn start(path: &Path) -> anyhow::Result<Self> {
-        Self::change(path, |state| {
+        Self::start_with(path, "").map(|(state, _)| state)
+    }
+
+    /// Counts a start with that configuration, durably; returns what there is then, and whether
+    /// the last start had the same one.
+    pub(crate) fn start_with(path: &Path, configuration: &str) -> anyhow::Result<(Self, bool)> {
+        let digest = digest(configuration);
+        let mut is_same = false;
+        let state = Self::change(path, |state| {
+            is_same = state.configuration.replace(digest.clone()) == Some(digest);
             if state.engine_boots == ENGINE_BOOTS_MAX {
                 warn!("snmpEngineBoots is at its end: SNMPv3 needs a new `{}`", path.display());
             } else {
                 state.engine_boots += 1;
             }
             Ok(())
-        })
+        })?;
+        Ok((state, is_same))
     }
 
     /// Reads the file; one that was never started has no boots.
@@ -114,7 +151,15 @@ impl EngineState {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| anyhow!("no randomness: {error}"))?;
         let engine_id = Hex([ENGINE_ID_START.as_slice(), &random].concat());
-        Ok(Self { engine_id, engine_boots: 0, users: Vec::new() })
+        Ok(Self {
+            engine_id,
+            engine_boots: 0,
+            users: Vec::new(),
+            rows: Vec::new(),
+            authentication_traps: None,
+            system: StoredSystem::default(),
+            configuration: None,
+        })
     }
 
     /// Writes beside the file and takes its place, each with a sync: old or new, never half.
@@ -130,6 +175,13 @@ impl EngineState {
     }
 }
 
+/// Tells one configuration from another: FNV-1a, 64 bits. Nobody gains from a collision.
+fn digest(text: &str) -> String {
+    let start: u64 = 0xcbf2_9ce4_8422_2325;
+    let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", text.bytes().fold(start, step))
+}
+
 /// For files that nobody else may read.
 fn private(_path: &Path) -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -138,8 +190,14 @@ fn private(_path: &Path) -> OpenOptions {
 }
 
 /// Octets as hexadecimal digits.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Hex(pub(crate) Vec<u8>);
+
+impl Hex {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl fmt::Display for Hex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,8 @@ use rustix::termios::{self, LocalModes, OptionalActions};
 use zeroize::Zeroizing;
 
 use super::engine::make_user;
-use super::state::{EngineState, HexKey, StoredKey, StoredUser, state_path};
+use super::state::{EngineState, Hex, HexKey, StoredKey, StoredUser, state_path};
+use super::stored::StoredStatus;
 use crate::cli::ConfigArgs;
 use crate::config::{AUTHENTICATION, Config, PRIVACY, Password, UserAccess};
 use crate::exit::{ExitStatus, Failure};
@@ -118,6 +119,10 @@ fn stored(
         auth: user.authentication().map(|(_, made)| key(&args.auth, made)),
         privacy: user.privacy().map(|(_, made)| key(&args.privacy, made)),
         write: args.access == UserAccess::Write,
+        is_managed: false,
+        public: Hex::default(),
+        is_cloned: true,
+        status: StoredStatus::default(),
     })
 }
 
@@ -161,8 +166,8 @@ fn list(args: &ConfigArgs) -> Result<(), Failure> {
             &user.name,
             &protocol(&user.auth),
             &protocol(&user.privacy),
-            access(user.write),
-            "added",
+            if user.is_managed { "-" } else { access(user.write) },
+            if user.is_managed { "SNMP" } else { "added" },
         );
     }
     Ok(())

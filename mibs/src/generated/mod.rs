@@ -9,7 +9,19 @@ pub mod mip4_capabilities_mib;
 #[rustfmt::skip]
 pub mod mip4_ext_mib;
 #[rustfmt::skip]
+pub mod snmp_community_mib;
+#[rustfmt::skip]
 pub mod snmp_framework_mib;
+#[rustfmt::skip]
+pub mod snmp_mpd_mib;
+#[rustfmt::skip]
+pub mod snmp_notification_mib;
+#[rustfmt::skip]
+pub mod snmp_target_mib;
+#[rustfmt::skip]
+pub mod snmp_user_based_sm_mib;
+#[rustfmt::skip]
+pub mod snmp_view_based_acm_mib;
 #[rustfmt::skip]
 pub mod snmpv2_mib;
 
@@ -20,6 +32,12 @@ pub static MODULES: &[&crate::Module] = &[
     &mip_mib::MODULE,
     &mip4_capabilities_mib::MODULE,
     &mip4_ext_mib::MODULE,
+    &snmp_community_mib::MODULE,
     &snmp_framework_mib::MODULE,
+    &snmp_mpd_mib::MODULE,
+    &snmp_notification_mib::MODULE,
+    &snmp_target_mib::MODULE,
+    &snmp_user_based_sm_mib::MODULE,
+    &snmp_view_based_acm_mib::MODULE,
     &snmpv2_mib::MODULE,
 ];

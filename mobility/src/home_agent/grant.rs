@@ -191,13 +191,10 @@ impl HomeAgent {
     ) -> Arc<Node> {
         let nonces = answer.signer.replay == ReplayProtection::Nonces;
         let nonce = nonces.then(|| self.next_nonce(request));
-        // The identity is that of the row before: a name is kept once, not once a request.
-        let before = self.state.row(&answer.identity);
-        let identity = before.map_or(&answer.identity, |row| &row.identity).clone();
-        let unknown = before.map(|row| row.unknown.clone());
+        let unknown = self.state.row(&answer.identity).map(|row| row.unknown.clone());
         Arc::new(Node {
             home_agent: self.config.address,
-            identity,
+            identity: answer.identity.clone(),
             home_address,
             last_identification: request.fixed.identification,
             nonce,
@@ -235,9 +232,8 @@ impl HomeAgent {
             home_agent: self.config.address,
             home_address,
             care_of_address: request.fixed.care_of_address,
-            // As with the identity of the node.
-            nai: renewed.map_or(&request.extensions.nai, |binding| &binding.nai).clone(),
-            instance: Arc::clone(&self.instance),
+            nai: request.extensions.nai.clone(),
+            instance: self.config.instance.clone(),
             source: request.received.source,
             local: request.received.local,
             foreign_agent: request.foreign_agent(),

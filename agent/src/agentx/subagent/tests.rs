@@ -58,8 +58,15 @@ impl Cursor for StuckCursor {
     }
 }
 
+impl PartialEq for SubagentAction {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 struct World {
     subagent: Subagent,
+    snapshot: Snapshot,
     now: Now,
 }
 
@@ -76,9 +83,11 @@ impl World {
         );
         registry.add(&[1, 3, 6, 1, 2, 1, 44, 2], Numbers(10_000));
         registry.add(&[1, 3, 6, 1, 2, 1, 44, 3], Stuck);
+        registry.add(&[1, 3, 6, 1, 2, 1, 44, 4], sets::Stored);
         let now = Now { uptime: Time::from_uptime(Duration::from_secs(1000)), ..Now::default() };
         let config = SubagentConfig::default();
-        Self { subagent: Subagent::with_registry(config, registry, now), now }
+        let subagent = Subagent::with_registry(config, registry, now);
+        Self { subagent, snapshot: Snapshot::default(), now }
     }
 
     /// With a session that is open, and all registered.
@@ -117,7 +126,7 @@ impl World {
     fn give(&mut self, pdu: &Pdu) -> Vec<SubagentAction> {
         let mut octets = Vec::new();
         pdu.emit(&mut octets);
-        self.subagent.on_octets(self.now, &Snapshot::default(), &octets)
+        self.subagent.on_octets(self.now, &self.snapshot, &octets)
     }
 
     fn respond(&mut self, packet: u32, error: ErrorCode) -> Vec<SubagentAction> {
@@ -479,3 +488,5 @@ fn it_takes_leave_of_the_master() {
     assert_eq!(world.subagent.shut_down(world.now), []);
     assert!(world.subagent.is_stopped());
 }
+
+mod sets;

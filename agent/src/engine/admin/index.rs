@@ -4,7 +4,7 @@ use crate::security::Name;
 
 /// Reads the parts of an index from its front.
 #[derive(Clone, Copy)]
-pub(super) struct IndexReader<'a>(pub(super) &'a [u32]);
+pub(crate) struct IndexReader<'a>(pub(super) &'a [u32]);
 
 impl<'a> IndexReader<'a> {
     /// One sub-identifier.
@@ -24,12 +24,17 @@ impl<'a> IndexReader<'a> {
 
     /// A string, octet by octet, that is no longer than 32.
     pub(super) fn name(&mut self) -> Option<Name> {
-        let part = self.sub_identifiers()?;
-        if part.len() > 32 {
-            return None;
-        }
-        let octets = part.iter().map(|sub_id| u8::try_from(*sub_id));
-        octets.collect::<Result<Vec<u8>, _>>().ok().map(Name)
+        name_of(self.sub_identifiers()?)
+    }
+
+    /// All that is left, as an IMPLIED string of 1 to 32 octets.
+    pub(super) fn implied_name(&mut self) -> Option<Name> {
+        name_of(self.rest()).filter(|name| !name.octets().is_empty())
+    }
+
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u32] {
+        std::mem::take(&mut self.0)
     }
 
     /// Says that nothing may follow.
@@ -38,8 +43,21 @@ impl<'a> IndexReader<'a> {
     }
 }
 
+fn name_of(part: &[u32]) -> Option<Name> {
+    if part.len() > 32 {
+        return None;
+    }
+    let octets = part.iter().map(|sub_id| u8::try_from(*sub_id));
+    octets.collect::<Result<Vec<u8>, _>>().ok().map(Name)
+}
+
 /// Appends a name with its length.
 pub(super) fn push_name(index: &mut Vec<u32>, name: &Name) {
     index.extend(u32::try_from(name.octets().len()));
-    index.extend(name.octets().iter().map(|octet| u32::from(*octet)));
+    index.extend(implied(name.octets()));
+}
+
+/// The sub-identifiers of an IMPLIED string.
+pub(super) fn implied(octets: &[u8]) -> impl Iterator<Item = u32> {
+    octets.iter().map(|octet| u32::from(*octet))
 }

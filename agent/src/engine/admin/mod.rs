@@ -7,30 +7,44 @@ use crate::Oid;
 use crate::mib::{Context, Cursor, GetResult, Object, Registry};
 use crate::notify::Targets;
 use crate::row_status::{RowAction, RowStatus, StorageType};
-use crate::security::Name;
+use crate::security::{Name, SecurityLevel, SecurityModel};
 use crate::usm::User;
 use crate::vacm::Vacm;
 use crate::value::Value;
 
-use super::{ErrorStatus, Staging};
+use super::{Community, ErrorStatus, Staging};
 
+mod community;
 mod index;
+mod map;
+mod notify;
+mod saved;
 mod scalars;
+mod target;
 mod usm;
 mod vacm;
+
+pub(crate) use map::AdminRow;
+pub use saved::{Saved, SavedRow, SystemNames};
+pub(crate) use usm::USER_CLONE_FROM;
 
 /// What of the engine is configuration, and may be changed by SET.
 #[derive(Clone, Debug, Default)]
 pub struct Admin {
     /// `snmpEngineID`; it is here because users belong to an engine.
     pub(crate) engine_id: Name,
+    pub(crate) communities: Vec<Arc<Community>>,
     pub vacm: Vacm,
     /// The users of this engine.
     pub users: BTreeMap<Name, Arc<User>>,
     /// `snmpEnableAuthenTraps`.
     pub authentication_traps: bool,
+    /// Whether that is so because somebody SET it.
+    pub(crate) is_authentication_traps_set: bool,
     /// Where notifications go.
     pub targets: Targets,
+    /// What was SET of the system group.
+    pub system: SystemNames,
     pub(crate) locks: SpinLocks,
 }
 
@@ -40,17 +54,36 @@ pub(crate) struct SpinLocks {
     /// `snmpSetSerialNo`.
     pub(crate) set: i32,
     pub(crate) view: i32,
+    pub(crate) target: i32,
+    pub(crate) user: i32,
+}
+
+/// Who asks for a change, as far as tables want to know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requester {
+    pub(crate) model: SecurityModel,
+    pub(crate) security_name: Name,
+    pub(crate) level: SecurityLevel,
 }
 
 /// A conceptual table of the administration. Such tables are small: a walk may
 /// list the rows.
 pub(crate) trait AdminTable: Send + Sync {
+    /// Its descriptor.
+    fn name(&self) -> &'static str;
     /// The OID of the table.
     fn root(&self) -> &'static [u32];
     /// The readable columns in order, and which of them hold storage and status.
     fn columns(&self) -> &'static [u32];
     fn storage_column(&self) -> u32;
     fn status_column(&self) -> u32;
+    fn is_read_only(&self, _column: u32) -> bool {
+        false
+    }
+    /// Columns that stay as they are while the row is active.
+    fn fixed_while_active(&self) -> &'static [u32] {
+        &[]
+    }
 
     /// The indexes of all rows, in order.
     fn indexes(&self, admin: &Admin) -> Vec<Vec<u32>>;
@@ -63,7 +96,14 @@ pub(crate) trait AdminTable: Send + Sync {
         Err(ErrorStatus::NotWritable)
     }
     /// Writes a column that is neither storage nor status.
-    fn write(&self, _: &mut Admin, _: &[u32], _: u32, _: &Value) -> Result<(), ErrorStatus> {
+    fn write(
+        &self,
+        _: &mut Admin,
+        _: &Requester,
+        _index: &[u32],
+        _column: u32,
+        _: &Value,
+    ) -> Result<(), ErrorStatus> {
         Err(ErrorStatus::NotWritable)
     }
     fn is_complete(&self, _: &Admin, _index: &[u32]) -> bool {
@@ -77,24 +117,33 @@ pub(crate) trait AdminTable: Send + Sync {
 /// Adds the tables and scalars of the administration.
 pub(super) fn add_objects(registry: &mut Registry) {
     scalars::add_objects(registry);
-    let tables: [&'static dyn AdminTable; 5] = [
-        &vacm::ContextTable,
-        &vacm::SecurityToGroupTable,
-        &vacm::AccessTable,
-        &vacm::ViewTreeFamilyTable,
-        &usm::UserTable,
-    ];
-    for table in tables {
-        registry.add(table.root(), TableObject(table));
+    for table in TABLES {
+        registry.add(table.root(), TableObject(*table));
     }
 }
+
+/// Every table of the administration.
+const TABLES: &[&dyn AdminTable] = &[
+    &target::AddressTable,
+    &target::ParametersTable,
+    &notify::NotifyTable,
+    &notify::ProfileTable,
+    &notify::FilterTable,
+    &usm::UserTable,
+    &vacm::ContextTable,
+    &vacm::SecurityToGroupTable,
+    &vacm::AccessTable,
+    &vacm::ViewTreeFamilyTable,
+    &community::CommunityTable,
+    &community::TargetExtensionTable,
+];
 
 /// An [`AdminTable`] as an object.
 struct TableObject(&'static dyn AdminTable);
 
-/// The storage types that a row made by SET can have: what is made by SET
-/// lasts until the process ends.
-const SUPPORTED_STORAGE: &[StorageType] = &[StorageType::Volatile];
+/// The storage types that a row made by SET can have. What is nonVolatile is kept by the driver
+/// with [`Saved`]; the rest lasts until the process ends.
+const SUPPORTED_STORAGE: &[StorageType] = &[StorageType::Volatile, StorageType::NonVolatile];
 
 impl Object for TableObject {
     fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
@@ -125,7 +174,7 @@ impl Object for TableObject {
     ) -> Result<(), ErrorStatus> {
         let [1, column, index @ ..] = suffix else { return Err(ErrorStatus::NotWritable) };
         let table = self.0;
-        if !table.columns().contains(column) {
+        if !table.columns().contains(column) || table.is_read_only(*column) {
             return Err(ErrorStatus::NotWritable);
         }
         let is_status = *column == table.status_column();
@@ -142,13 +191,15 @@ impl Object for TableObject {
             (Some(_), _) => {}
         }
         if *column == table.storage_column() {
-            let present = storage.unwrap_or(StorageType::Volatile);
+            let present = storage.unwrap_or(StorageType::NonVolatile);
             let storage = present.change(value, SUPPORTED_STORAGE)?;
             table.set_storage(staging.admin_mut(), index, storage);
         } else if action.is_none() {
-            table.write(staging.admin_mut(), index, *column, value)?;
+            let requester = staging.requester.clone();
+            table.write(staging.admin_mut(), &requester, index, *column, value)?;
         }
-        staging.touch_row(table, index, action);
+        let is_fixed = table.fixed_while_active().contains(column);
+        staging.touch_row(table, index, action, is_fixed);
         Ok(())
     }
 }
@@ -179,6 +230,15 @@ fn octets(value: &Value, lengths: std::ops::RangeInclusive<usize>) -> Result<&[u
     match value {
         Value::OctetString(octets) if lengths.contains(&octets.len()) => Ok(octets),
         Value::OctetString(_) => Err(ErrorStatus::WrongLength),
+        _ => Err(ErrorStatus::WrongType),
+    }
+}
+
+/// A number that must be in a range.
+fn integer(value: &Value, range: std::ops::RangeInclusive<i32>) -> Result<i32, ErrorStatus> {
+    match value {
+        Value::Integer32(number) if range.contains(number) => Ok(*number),
+        Value::Integer32(_) => Err(ErrorStatus::WrongValue),
         _ => Err(ErrorStatus::WrongType),
     }
 }

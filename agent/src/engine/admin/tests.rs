@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::EngineConfig;
+use crate::notify::Receiver;
 use crate::security::{SecurityLevel, SecurityModel};
 use crate::usm::{AuthenticationProtocol, PrivacyProtocol, Secret};
 use crate::vacm::Access;
@@ -21,23 +22,39 @@ fn admin() -> Admin {
     vacm.add_group(SecurityModel::SNMPV2C, "a".into(), "readers".into());
     vacm.add_family("readers".into(), &[1, 3, 6, 1, 2, 1], true);
     vacm.add_access("readers".into(), SecurityLevel::NoAuthNoPriv, Access::default());
+    for (name, filtered) in [("zz", false), ("a-target", true), ("another", true)] {
+        let receiver = Receiver {
+            address: "192.0.2.7:162".parse().unwrap(),
+            model: SecurityModel::SNMPV2C,
+            security_name: "readers".into(),
+            level: SecurityLevel::NoAuthNoPriv,
+            inform: filtered,
+            timeout: 100,
+            retry_count: 2,
+        };
+        config.targets.add(name, receiver);
+        if filtered {
+            // The first of these is longer, and comes first all the same: it is IMPLIED.
+            config.targets.add_filter(name, &[(vec![1, 3, 6, 1], true), (vec![1, 9], false)]);
+        }
+    }
+    config.communities.push(Community::new("secret", "zz".into()));
+    config.communities.push(Community::new("another", "aaaa".into()));
+    let communities = config.communities.into_iter().map(Arc::new).collect();
     let users = config.users.into_iter().map(|user| (user.name.clone(), Arc::new(user)));
     Admin {
         engine_id: Name::new(ENGINE_ID),
         vacm: config.vacm,
+        targets: config.targets,
+        communities,
         users: users.collect(),
         ..Admin::default()
     }
 }
 
-fn tables() -> [&'static dyn AdminTable; 5] {
-    [
-        &vacm::ContextTable,
-        &vacm::SecurityToGroupTable,
-        &vacm::AccessTable,
-        &vacm::ViewTreeFamilyTable,
-        &usm::UserTable,
-    ]
+/// Every table, and at least two rows in each.
+fn tables() -> impl Iterator<Item = &'static dyn AdminTable> {
+    TABLES.iter().copied()
 }
 
 #[test]
@@ -98,3 +115,5 @@ fn protocols_have_their_registered_names() {
     assert_eq!(usm::UserTable.cell(&admin, index, 5), Some(sha512));
     assert_eq!(usm::UserTable.cell(&admin, index, 8), Some(des));
 }
+
+mod writes;

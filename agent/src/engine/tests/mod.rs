@@ -1,6 +1,7 @@
 //! The engine, asked as managers ask it.
 
 mod fuzz;
+mod informs;
 mod notify;
 mod read;
 mod set;

@@ -37,6 +37,9 @@ impl Object for ProcessId {
 
 struct Setting {
     engine: Engine,
+    /// What was saved last.
+    disk: Option<Box<Saved>>,
+    is_disk_full: bool,
     snapshot: Snapshot,
 }
 
@@ -78,8 +81,13 @@ impl Setting {
         vacm.add_access("writer".into(), SecurityLevel::NoAuthNoPriv, views);
         let mut registry = Registry::new();
         registry.add(ROOT, objects()).add(PROCESS_ID, ProcessId);
-        let mut setting =
-            Self { engine: Engine::with_registry(config, registry), snapshot: Snapshot::default() };
+        crate::mib::register_system(&mut registry);
+        let mut setting = Self {
+            engine: Engine::with_registry(config, registry),
+            disk: None,
+            is_disk_full: false,
+            snapshot: Snapshot::default(),
+        };
         setting.store(instance(1));
         setting
     }
@@ -116,7 +124,24 @@ impl Setting {
         writer.prepend_integer(version);
         writer.wrap(tag::SEQUENCE, 0);
         let octets = writer.octets().to_vec();
-        self.engine.handle(Now::default(), &self.snapshot, PEER.parse().unwrap(), &octets)
+        let peer = PEER.parse().unwrap();
+        let actions = self.engine.handle(Now::default(), &self.snapshot, peer, &octets);
+        self.saved(actions)
+    }
+
+    /// What comes of the actions once all that is to be saved is saved.
+    fn saved(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+        match actions.first_mut() {
+            Some(Action::Commit { id, batch, saved }) if batch.changes.is_empty() => {
+                let id = *id;
+                if self.is_disk_full {
+                    return self.end(id, CommitOutcome::Failed);
+                }
+                self.disk = saved.take();
+                self.end(id, CommitOutcome::Done)
+            }
+            _ => actions,
+        }
     }
 
     fn set(&mut self, variables: &[(Vec<u32>, Value)]) -> Answer {
@@ -143,7 +168,7 @@ fn answer(actions: Vec<Action>) -> Answer {
 
 fn commit(actions: Vec<Action>) -> (CommitId, Batch) {
     match actions.into_iter().next() {
-        Some(Action::Commit { id, batch }) => (id, batch),
+        Some(Action::Commit { id, batch, .. }) => (id, batch),
         other => panic!("no commit: {other:?}"),
     }
 }
@@ -264,7 +289,7 @@ fn a_row_is_created_used_and_destroyed() {
     let key = (SecurityModel::USM, "noc".into());
     let row = &setting.engine.local.engine.admin.vacm.groups[&key];
     assert_eq!((row.name.octets(), row.status), (&b"staff"[..], RowStatus::Active));
-    assert_eq!(row.storage, StorageType::Volatile);
+    assert_eq!(row.storage, StorageType::NonVolatile);
     assert_eq!(setting.outcome(&create), (12, 1), "createAndGo of what there is");
     assert_eq!(setting.outcome(&[(group(5), int(6))]), (0, 0));
     assert!(!setting.engine.local.engine.admin.vacm.groups.contains_key(&key));
@@ -374,4 +399,36 @@ fn a_row_that_vanished_is_validated_away() {
     setting.apply(&batch);
     let reply = answer(setting.end(id, CommitOutcome::Refused));
     assert_eq!((reply.status, reply.index), (18, 1));
+}
+
+const SYS_NAME: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 5, 0];
+
+#[test]
+fn a_display_string_of_other_octets_is_wrongly_encoded() {
+    let mut setting = Setting::new();
+    assert_eq!(setting.outcome(&[(SYS_NAME.to_vec(), Value::octets([0x66, 0xff]))]), (9, 1));
+    assert_eq!(setting.outcome(&[(SYS_NAME.to_vec(), Value::octets([0x66; 256]))]), (8, 1));
+    assert_eq!(setting.outcome(&[(SYS_NAME.to_vec(), Value::octets("ha1"))]), (0, 0));
+    assert_eq!(setting.disk.unwrap().system.name.as_deref(), Some("ha1"));
+}
+
+#[test]
+fn what_is_committed_and_not_saved_is_undo_failed() {
+    let mut setting = Setting::new();
+    let name = [PROCESS_ID, &[0]].concat();
+    let request = [(AUTHEN_TRAPS.to_vec(), int(1)), (name, Value::Gauge32(7))];
+    let (id, _) = commit(setting.send(1, "private", &request));
+    let reply = answer(setting.end(id, CommitOutcome::Half));
+    assert_eq!((reply.status, reply.index), (15, 0));
+    assert!(!setting.engine.local.engine.admin.authentication_traps);
+}
+
+#[test]
+fn a_change_that_cannot_be_saved_is_not_made() {
+    let mut setting = Setting::new();
+    setting.is_disk_full = true;
+    assert_eq!(setting.outcome(&[(AUTHEN_TRAPS.to_vec(), int(1))]), (14, 0), "commitFailed");
+    assert!(!setting.engine.local.engine.admin.authentication_traps);
+    setting.is_disk_full = false;
+    assert_eq!(setting.outcome(&[(AUTHEN_TRAPS.to_vec(), int(1))]), (0, 0));
 }

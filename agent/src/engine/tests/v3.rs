@@ -285,6 +285,32 @@ fn a_replayed_message_is_refused_after_the_window() {
     assert_eq!(world.counters().in_get_requests, 1);
 }
 
+/// Messages that were recorded at any time and arrive in any order: those of the window are
+/// answered, and all others are refused and counted, whatever came before them.
+#[test]
+fn replayed_delayed_and_reordered_messages_are_refused_and_counted() {
+    let mut world = world();
+    let user = user("noc", "maplesyrup");
+    let mut recorded = Vec::new();
+    for (boots, time) in (0..40).map(|number| (BOOTS - i32::from(number % 5 == 0), 13 * number)) {
+        let manager = Manager { boots, time, ..Manager::new(user.clone(), PRIV) };
+        recorded.push((boots, time, manager.message()));
+    }
+    let (mut fresh, mut stale) = (0, 0);
+    // From the newest to the oldest, twice, as the clock goes on.
+    for now in [400, 300, 520, 900] {
+        world.now.uptime = Time::from_uptime(Duration::from_secs(now));
+        for (boots, time, message) in recorded.iter().rev().chain(&recorded) {
+            world.send(message);
+            let apart = (i64::try_from(now).unwrap() - i64::from(*time)).abs();
+            if *boots == BOOTS && apart <= 150 { fresh += 1 } else { stale += 1 }
+        }
+    }
+    assert!(fresh > 20 && stale > 20, "{fresh} {stale}");
+    assert_eq!(world.counters().in_get_requests, fresh);
+    assert_eq!(world.counters().usm_not_in_time_windows, stale);
+}
+
 #[test]
 fn every_flipped_octet_of_an_authentic_message_is_noticed() {
     let mut world = world();

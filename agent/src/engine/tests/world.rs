@@ -148,7 +148,9 @@ impl World {
         assert!(actions.len() <= 1);
         actions.into_iter().next().map(|action| match action {
             Action::Reply(octets) => octets,
-            Action::Commit { .. } | Action::Notify { .. } => panic!("not in this world"),
+            Action::Commit { .. } | Action::Notify { .. } | Action::Publish(_) => {
+                panic!("not in this world")
+            }
         })
     }
 
