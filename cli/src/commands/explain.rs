@@ -238,18 +238,60 @@ fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
 
 /// The latest event, if it is a refusal: what the clock and the SPI of the request were.
 fn refusal(trail: &[TrailRow]) -> Option<Finding> {
-    let event = &trail.last()?.event;
-    let code = event.code.filter(|code| !code.is_accepted())?;
+    let last = &trail.last()?.event;
+    let code = last.code.filter(|code| !code.is_accepted())?;
+    // What a foreign agent saw of a denial, the home agent knows better, if it is here.
+    let events = trail.iter().rev().map(|row| &row.event);
+    let mut at_home_agent =
+        events.filter(|event| event.event != RELAYED && event.code == last.code);
+    let event = if last.event == RELAYED { at_home_agent.next().unwrap_or(last) } else { last };
     let from = event.peer.map_or_else(String::new, |peer| format!(", from {peer}"));
     let spi = event.spi.map_or_else(String::new, |spi| format!(", SPI {spi}"));
-    let words = format!("refused with {code}, {} times in a row{from}{spi}", event.times);
+    let meaning = words::code(code);
+    let times = event.times;
+    let words = format!("refused with {code} ({meaning}), {times} times in a row{from}{spi}");
     let finding = Finding::new("last event", words);
+    if let Some(hint) = foreign_agent_advice(code) {
+        return Some(finding.hint(hint));
+    }
     Some(match event.clock_offset {
         None => finding,
         Some(milliseconds) => {
             let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
             finding.hint(format!("its clock was off by {} s", tenths(milliseconds.into())))
         }
+    })
+}
+
+/// The event of a foreign agent that relayed a denial.
+const RELAYED: &str = "denied-by-home-agent";
+
+/// What to look at after a denial of a foreign agent.
+fn foreign_agent_advice(code: Code) -> Option<&'static str> {
+    Some(match code.0 {
+        64 => "the foreign agent is closed: see `admission` in its configuration",
+        65 => "the foreign agent is being drained and takes no new visitors",
+        66 => "the foreign agent has no room: see `max-visitors` and `max-pending`",
+        67 => "compare the association of mobile node and foreign agent",
+        68 => "compare the association of foreign agent and home agent",
+        69 => {
+            "it asks for more than `max-lifetime` of the foreign agent, and is told how much that is"
+        }
+        70 => {
+            "its request has a reserved bit, nothing that authenticates it, or an extension out of order"
+        }
+        71 => "what the home agent answered is not well-formed, or not authenticated for the node",
+        72 => "it asks for an encapsulation that the foreign agent does not offer",
+        74 | 75 => "see `reverse-tunnel` in the configuration of the foreign agent",
+        76 => "it wants a reverse tunnel from beyond the foreign agent's link: its TTL was not 255",
+        77 => "it asks for a care-of address that is not offered; see `show care-of-addresses`",
+        78 => "its home agent did not answer in time: is it there, and does it know the node?",
+        79 => "see `encapsulating-delivery` in the configuration of the foreign agent",
+        80..=95 => "ICMP says so: look at the way to its home agent, and whether that serves",
+        96 => "it has neither a home address nor an NAI",
+        97..=99 => "the home agent's answer lacks what RFC 2794 asks for",
+        116 => "it names the foreign agent itself, or nobody, as its home agent",
+        _ => return None,
     })
 }
 
