@@ -78,6 +78,8 @@ def deny_and_recover(served, trouble, words, cause, mend):
     assert_serves(served, nodes)
     status = served.ctl("-o", "json", "show", "status")
     assert cause in status and '"healthy":false' in status, status
+    wait_until(lambda: served.snmp_value("MIP4-EXT-MIB::mip4ExtStoreState.0") == "degraded", what="SNMP saying so")
+    assert cause in served.snmp_value("MIP4-EXT-MIB::mip4ExtStoreDetail.0")
     mend()
     try:
         wait_until(lambda: set(nodes.register()) == {0}, what="every registration accepted again")

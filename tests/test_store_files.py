@@ -61,9 +61,9 @@ def test_a_backup_made_while_nodes_register_restores_every_row_acknowledged_befo
     """The drill: back up under load, bring it back elsewhere, start, and compare."""
     home_agent.start()
     loop = subprocess.Popen(
-        [sys.executable, LOOP, str(home_agent.mip_port), str(len(homes())), "6"], stdout=subprocess.PIPE, text=True
+        [sys.executable, LOOP, str(home_agent.mip_port), str(len(homes())), "4"], stdout=subprocess.PIPE, text=True
     )
-    time.sleep(2)
+    time.sleep(1.5)
     begun = time.time()
     answer = document("backup", tmp_path / "backup", "--config", home_agent.config)
     ended = time.time()

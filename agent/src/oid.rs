@@ -10,10 +10,8 @@ const INLINE: usize = 30;
 /// An object identifier, or a part of one.
 ///
 /// It derefs to its sub-identifiers, whose order is that of a walk.
-#[derive(Clone)]
 pub struct Oid(Repr);
 
-#[derive(Clone)]
 enum Repr {
     Inline { len: u8, sub_ids: [u32; INLINE] },
     Heap(Vec<u32>),
@@ -57,7 +55,12 @@ impl Oid {
 
     /// Appends octets, one sub-identifier each.
     pub fn extend_from_octets(&mut self, octets: &[u8]) {
-        for &octet in octets {
+        // Four at a time: addresses are most of what indexes are made of.
+        let (quads, rest) = octets.as_chunks::<4>();
+        for quad in quads {
+            self.extend_from_slice(&quad.map(u32::from));
+        }
+        for &octet in rest {
             self.push(octet.into());
         }
     }
@@ -75,6 +78,21 @@ impl Oid {
             Repr::Inline { len, sub_ids } => sub_ids.get(..usize::from(*len)).unwrap_or(sub_ids),
             Repr::Heap(sub_ids) => sub_ids,
         }
+    }
+}
+
+impl Clone for Oid {
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Repr::Heap(sub_ids) => Self(Repr::Heap(sub_ids.clone())),
+            Repr::Inline { .. } => Self::from(self.as_slice()),
+        }
+    }
+
+    /// Copies what there is, not the room around it: walks do this for every variable.
+    fn clone_from(&mut self, source: &Self) {
+        self.truncate(0);
+        self.extend_from_slice(source);
     }
 }
 

@@ -59,6 +59,12 @@ impl Name {
     pub fn octets(&self) -> &[u8] {
         &self.0
     }
+
+    /// Whether these are its octets. Most names that every request compares, of contexts, are empty:
+    /// then nothing is compared, for the reason that `store::Identity` gives.
+    pub(crate) fn is(&self, octets: &[u8]) -> bool {
+        self.0.len() == octets.len() && (octets.is_empty() || self.0 == octets)
+    }
 }
 
 impl Ord for Name {

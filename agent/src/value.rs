@@ -81,6 +81,23 @@ impl From<&[u8]> for Octets {
     }
 }
 
+impl FromIterator<u8> for Octets {
+    fn from_iter<T: IntoIterator<Item = u8>>(source: T) -> Self {
+        let mut octets = [0; INLINE];
+        let mut len = 0_u8;
+        let mut source = source.into_iter();
+        while let Some(octet) = source.next() {
+            let Some(place) = octets.get_mut(usize::from(len)) else {
+                let held = octets.into_iter().chain([octet]);
+                return Self(Repr::Heap(held.chain(source).collect()));
+            };
+            *place = octet;
+            len += 1;
+        }
+        Self(Repr::Inline { len, octets })
+    }
+}
+
 impl Deref for Octets {
     type Target = [u8];
 
@@ -115,6 +132,7 @@ mod tests {
         for len in 0..=300_usize {
             let source: Vec<u8> = (0..len).map(|n| u8::try_from(n % 251).unwrap()).collect();
             assert_eq!(*Octets::from(&source[..]), source[..]);
+            assert_eq!(*source.iter().copied().collect::<Octets>(), source[..]);
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn binding() -> Binding {
         home_address: [10, 99, 0, 7].into(),
         care_of_address: [198, 51, 100, 20].into(),
         nai: None,
-        instance: "ha@gate".to_owned(),
+        instance: "ha@gate".into(),
         source: "198.51.100.20:50434".parse().unwrap(),
         local: "192.0.2.1:434".parse().unwrap(),
         foreign_agent: None,

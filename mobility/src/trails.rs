@@ -15,12 +15,44 @@ const ROWS_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Trails {
     agent: Ipv4Addr,
-    nodes: BTreeMap<Identity, (u64, Trail)>,
-    /// Invariant: one entry for each node, by when its last event was.
-    by_age: BTreeSet<(u64, Identity)>,
+    nodes: BTreeMap<Identity, Kept>,
+    /// Invariant: one entry for each node, by the number of its last event.
+    by_age: BTreeMap<u64, Identity>,
     events: u64,
+    /// Invariant: the nodes that say `changed`.
     changed: BTreeSet<Identity>,
     gone: BTreeSet<Identity>,
+}
+
+/// What is kept of one node. Every registration changes one, so what that does not need to look
+/// up it finds here.
+#[derive(Debug)]
+struct Kept {
+    /// The number of the last event.
+    age: u64,
+    /// Whether the store lacks something of it.
+    changed: bool,
+    /// Whether the store has some of it.
+    stored: bool,
+    trail: Trail,
+}
+
+impl Kept {
+    /// Adds an event; the same one again only counts.
+    fn add(&mut self, event: TrailEvent) {
+        let events = &mut self.trail.events;
+        match events.last_mut() {
+            Some(last) if is_same(last, &event) => {
+                *last = TrailEvent { times: last.times + event.times, ..event };
+            }
+            _ => {
+                if events.len() >= Trail::EVENTS_MAX {
+                    events.remove(0);
+                }
+                events.push(event);
+            }
+        }
+    }
 }
 
 impl Trails {
@@ -29,45 +61,51 @@ impl Trails {
         let mut trails = Self {
             agent,
             nodes: BTreeMap::new(),
-            by_age: BTreeSet::new(),
+            by_age: BTreeMap::new(),
             events: 0,
             changed: BTreeSet::new(),
             gone: BTreeSet::new(),
         };
         for row in snapshot.rows::<Trail>().iter().filter(|row| row.agent == agent) {
-            trails.by_age.insert((0, row.identity.clone()));
-            trails.nodes.insert(row.identity.clone(), (0, Trail::clone(row)));
+            trails.events += 1;
+            let (age, trail) = (trails.events, Trail::clone(row));
+            trails.by_age.insert(age, row.identity.clone());
+            let kept = Kept { age, changed: false, stored: true, trail };
+            trails.nodes.insert(row.identity.clone(), kept);
         }
         trails
     }
 
-    /// Adds an event; the same one again only counts.
+    /// Adds an event of a node.
     pub(crate) fn record(&mut self, identity: &Identity, event: TrailEvent) {
         self.events += 1;
-        if !self.nodes.contains_key(identity) && self.nodes.len() >= NODES_MAX {
+        let age = self.events;
+        let Some(kept) = self.nodes.get_mut(identity) else { return self.start(identity, event) };
+        let name = self.by_age.remove(&kept.age).unwrap_or_else(|| identity.clone());
+        self.by_age.insert(age, name);
+        kept.age = age;
+        kept.add(event);
+        if !std::mem::replace(&mut kept.changed, true) {
+            self.changed.insert(identity.clone());
+        }
+    }
+
+    /// Starts the trail of a node.
+    fn start(&mut self, identity: &Identity, event: TrailEvent) {
+        if self.nodes.len() >= NODES_MAX {
             self.forget_oldest();
         }
-        self.gone.remove(identity);
-        let agent = self.agent;
-        let (age, trail) = self.nodes.entry(identity.clone()).or_insert_with(|| {
-            let unknown = Unknown::default();
-            (0, Trail { agent, identity: identity.clone(), events: Vec::new(), unknown })
-        });
-        self.by_age.remove(&(*age, identity.clone()));
-        *age = self.events;
-        self.by_age.insert((self.events, identity.clone()));
+        let stored = self.gone.remove(identity);
+        let trail = Trail {
+            agent: self.agent,
+            identity: identity.clone(),
+            events: vec![event],
+            unknown: Unknown::default(),
+        };
+        let kept = Kept { age: self.events, changed: true, stored, trail };
+        self.by_age.insert(self.events, identity.clone());
         self.changed.insert(identity.clone());
-        match trail.events.last_mut() {
-            Some(last) if is_same(last, &event) => {
-                *last = TrailEvent { times: last.times + event.times, ..event };
-            }
-            _ => {
-                if trail.events.len() >= Trail::EVENTS_MAX {
-                    trail.events.remove(0);
-                }
-                trail.events.push(event);
-            }
-        }
+        self.nodes.insert(identity.clone(), kept);
     }
 
     /// Puts what has changed.
@@ -77,16 +115,20 @@ impl Trails {
         }
         for _ in 0..ROWS_AT_ONCE {
             let Some(identity) = self.changed.pop_first() else { return };
-            if let Some((_, trail)) = self.nodes.get(&identity) {
-                batch.put(trail.clone());
+            if let Some(kept) = self.nodes.get_mut(&identity) {
+                (kept.changed, kept.stored) = (false, true);
+                batch.put(kept.trail.clone());
             }
         }
     }
 
     fn forget_oldest(&mut self) {
         let Some((_, identity)) = self.by_age.pop_first() else { return };
-        self.nodes.remove(&identity);
-        if !self.changed.remove(&identity) {
+        let Some(kept) = self.nodes.remove(&identity) else { return };
+        if kept.changed {
+            self.changed.remove(&identity);
+        }
+        if kept.stored {
             self.gone.insert(identity);
         }
     }

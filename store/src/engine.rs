@@ -24,6 +24,21 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Starts a commit at once, before the future is polled; see [`Store::commit`](crate::Store::commit).
     fn commit(&self, batch: Batch) -> Boxed<'static, Result<Revision, CommitError>>;
 
+    /// Starts commits at once, in order; see [`Store::commit_all`](crate::Store::commit_all).
+    fn commit_all(
+        &self,
+        batches: Vec<Batch>,
+    ) -> Boxed<'static, Vec<Result<Revision, CommitError>>> {
+        let started: Vec<_> = batches.into_iter().map(|batch| self.commit(batch)).collect();
+        Box::pin(async move {
+            let mut results = Vec::with_capacity(started.len());
+            for commit in started {
+                results.push(commit.await);
+            }
+            results
+        })
+    }
+
     /// Opens a sealed secret.
     fn secret(&self, path: &str) -> Boxed<'_, Result<Option<Zeroizing<Vec<u8>>>, CommitError>>;
 

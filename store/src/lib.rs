@@ -51,7 +51,7 @@ pub use served::{Policy, serve};
 pub use store::{
     CommitError, Disk, EtcdOptions, Health, OpenError, OpenOptions, Store, StoreUrl, StoreUrlError,
 };
-pub use tables::{AnyKey, AnyRow, Entry, Revision, Row, Rows, Snapshot, Table, Tables};
+pub use tables::{AnyKey, AnyRow, Entry, Range, Revision, Row, Rows, Snapshot, Table, Tables};
 pub use time::{Now, Time, UtcTime};
 pub use watch::{Event, Stamp, WatchEvent, WatchStream};
 /// What rows are made of, for those who only use the store.

@@ -72,6 +72,18 @@ impl Store {
         self.engine.commit(batch)
     }
 
+    /// Makes several commits, queued together when this is called, in their order.
+    ///
+    /// Each is a commit of its own and has a result of its own, in the same
+    /// order; only waiting for them is shared. Who has many at a time, as a home
+    /// agent whose socket was full, saves a queue entry and a wake-up for each.
+    pub fn commit_all(
+        &self,
+        batches: Vec<Batch>,
+    ) -> impl Future<Output = Vec<Result<Revision, CommitError>>> + Send + use<> {
+        self.engine.commit_all(batches)
+    }
+
     /// Queues `batch` as relaxed and forgets about it; it may be lost.
     pub fn commit_soon(&self, mut batch: Batch) {
         batch.class = Class::Relaxed;

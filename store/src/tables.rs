@@ -5,6 +5,8 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use imbl::ordmap::RangedIter;
+use imbl::shared_ptr::DefaultSharedPtr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -102,21 +104,23 @@ impl<R: Row> Rows<R> {
         self.map.values().map(|entry| &entry.row)
     }
 
-    pub fn range(
-        &self,
-        keys: impl RangeBounds<R::Key>,
-    ) -> impl DoubleEndedIterator<Item = (&R::Key, &Entry<R>)> {
-        self.map.range(keys)
+    pub fn range(&self, keys: impl RangeBounds<R::Key>) -> Range<'_, R> {
+        Range(self.map.range(keys))
     }
 
     fn put(&mut self, row: &Arc<R>, at: Revision) -> Stamp {
         let key = row.key();
-        let (created, version) = match self.map.get(&key) {
-            Some(old) => (old.created, old.version + 1),
-            None => (at, 1),
+        // Nearly all puts replace a row: that takes one search, and the key stays.
+        let Some(entry) = self.map.get_mut(&key) else {
+            let stamp = Stamp { created: at, modified: at, version: 1 };
+            self.restore(key, row, stamp);
+            return stamp;
         };
-        let stamp = Stamp { created, modified: at, version };
-        self.restore(key, row, stamp);
+        let old = std::mem::replace(&mut entry.row, Arc::clone(row));
+        entry.modified = at;
+        entry.version += 1;
+        let stamp = entry.stamp();
+        self.orders.replace(&self.map, Some(&old), Some(row));
         stamp
     }
 
@@ -143,11 +147,9 @@ impl<R: Row> Rows<R> {
         });
         let mut entries: Vec<_> = entries.collect();
         // Checkpoints are in this order already, which costs one comparison a row.
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut map = OrdMap::new();
-        for (key, entry) in packed(entries) {
-            map.insert(key, entry);
-        }
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let map = packed(&entries).cloned().collect();
+        drop(entries);
         let orders = R::Orders::build(&map);
         Self { map, orders }
     }
@@ -161,25 +163,31 @@ impl<R: Row> Rows<R> {
     }
 }
 
+/// Rows of one table between two keys, in order; see [`Rows::range`].
+///
+/// It has a name so that a walk can hold it without a box around it.
+pub struct Range<'a, R: Row>(RangedIter<'a, R::Key, Entry<R>, DefaultSharedPtr>);
+
+impl<'a, R: Row> Iterator for Range<'a, R> {
+    type Item = (&'a R::Key, &'a Entry<R>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl<R: Row> DoubleEndedIterator for Range<'_, R> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back()
+    }
+}
+
 /// Orders what is sorted so that a B-tree filled with it has full nodes.
 ///
 /// Ascending insertion leaves every node half full, having split it at its
 /// middle; every second item first, and the others fit into the gaps.
-pub(crate) fn packed<T>(sorted: Vec<T>) -> impl Iterator<Item = T> {
-    let mut others = Vec::with_capacity(sorted.len() / 2);
-    let mut sorted = sorted.into_iter();
-    let mut first = true;
-    std::iter::from_fn(move || {
-        if first {
-            if let Some(item) = sorted.next() {
-                others.extend(sorted.next());
-                return Some(item);
-            }
-            first = false;
-            others.reverse();
-        }
-        others.pop()
-    })
+pub(crate) fn packed<T>(sorted: &[T]) -> impl Iterator<Item = &T> {
+    sorted.iter().step_by(2).chain(sorted.iter().skip(1).step_by(2))
 }
 
 mod sealed {
@@ -230,7 +238,14 @@ macro_rules! tables {
 
             /// Its stored form: JSON, which describes itself.
             pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-                match self { $(Self::$row(row) => serde_json::to_vec(row),)* }
+                let mut octets = Vec::new();
+                self.encode_into(&mut octets)?;
+                Ok(octets)
+            }
+
+            /// Appends its stored form.
+            pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+                match self { $(Self::$row(row) => serde_json::to_writer(out, row),)* }
             }
 
             /// Reads the stored form of a row of `table`.
@@ -252,8 +267,17 @@ macro_rules! tables {
 
             /// The whole key as text: `/mip4/<table>/<key>`.
             pub fn path(&self) -> String {
-                let key = match self { $(Self::$row(key) => key.path(),)* };
-                format!("/mip4/{}/{key}", self.table().name())
+                let mut path = String::new();
+                self.push_path(&mut path);
+                path
+            }
+
+            /// Appends [`Self::path`].
+            pub(crate) fn push_path(&self, path: &mut String) {
+                path.push_str("/mip4/");
+                path.push_str(self.table().name());
+                path.push('/');
+                match self { $(Self::$row(key) => key.push_path(path),)* }
             }
 
             /// Undoes [`Self::path`].
@@ -406,7 +430,7 @@ impl Snapshot {
     /// Whether what the instance wrote may be out of date at `now`: it is
     /// gone, unknown, or missed [`crate::HEARTBEATS_MISSED_MAX`] heartbeats.
     pub fn is_stale(&self, instance: &str, now: UtcTime) -> bool {
-        let Some(row) = self.rows::<Instance>().get(&instance.to_owned()) else { return true };
+        let Some(row) = self.rows::<Instance>().named(instance) else { return true };
         row.state == InstanceState::Gone || row.is_silent(now)
     }
 

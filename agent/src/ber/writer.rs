@@ -191,18 +191,40 @@ fn push_object_identifier(buffer: &mut Vec<u8>, name: &[u32]) {
         [one, two, rest @ ..] => (u64::from(*one) * 40 + u64::from(*two), rest),
     };
     push_sub_identifier(buffer, first);
-    for &sub_identifier in rest {
-        push_sub_identifier(buffer, sub_identifier.into());
+    // Most are one octet, and go together.
+    let mut rest = rest;
+    while !rest.is_empty() {
+        let run = rest.iter().take_while(|sub_id| **sub_id < 0x80).count();
+        let (short, others) = rest.split_at(run);
+        buffer.extend(short.iter().map(|sub_id| {
+            let [low, ..] = sub_id.to_le_bytes();
+            low
+        }));
+        rest = match others.split_first() {
+            Some((long, later)) => {
+                push_sub_identifier(buffer, (*long).into());
+                later
+            }
+            None => &[],
+        };
     }
 }
 
 fn push_sub_identifier(buffer: &mut Vec<u8>, value: u64) {
-    let mut shift = 35;
-    while shift > 0 {
-        if value >> shift != 0 {
-            buffer.extend(u8::try_from((value >> shift) & 0x7f).map(|digit| digit | 0x80));
+    let digit = |shift: u32| {
+        let [low, ..] = (value >> shift).to_le_bytes();
+        low & 0x7f
+    };
+    match value {
+        // What most names are made of goes without a loop.
+        0..0x80 => buffer.push(digit(0)),
+        0x80..0x4000 => buffer.extend_from_slice(&[digit(7) | 0x80, digit(0)]),
+        _ => {
+            let digits = (value.ilog2() / 7) + 1;
+            for place in (1..digits).rev() {
+                buffer.push(digit(place * 7) | 0x80);
+            }
+            buffer.push(digit(0));
         }
-        shift -= 7;
     }
-    buffer.extend(u8::try_from(value & 0x7f));
 }

@@ -6,18 +6,43 @@
 
 use std::iter::Peekable;
 use std::net::Ipv4Addr;
-use std::ops::Bound;
 
-use store::{Binding, BindingKey, Identity, NodeCounters, NodeKey, Row, Rows, Visitor, VisitorKey};
+use store::{
+    Binding, BindingKey, Identity, NodeCounters, NodeKey, Range, Row, Rows, Visitor, VisitorKey,
+};
 
 /// Rows of one agent from some place on.
-type Sequence<'a, R> = Peekable<Box<dyn Iterator<Item = &'a R> + 'a>>;
+pub(crate) struct Sequence<'a, R: PerAgent> {
+    agent: Ipv4Addr,
+    rows: Range<'a, R>,
+}
+
+impl<'a, R: PerAgent> Iterator for Sequence<'a, R> {
+    type Item = &'a R;
+
+    fn next(&mut self) -> Option<&'a R> {
+        let (_, entry) = self.rows.next()?;
+        // Looking at each row costs less than searching for the end.
+        (entry.row.agent() == self.agent).then_some(&*entry.row)
+    }
+}
 
 /// A row whose key starts with the address of an agent.
 pub(crate) trait PerAgent: Row {
     /// The smallest key of `agent`.
     fn first_key(agent: Ipv4Addr) -> Self::Key;
     fn agent(&self) -> Ipv4Addr;
+
+    /// The agents that have rows.
+    fn agents(rows: &Rows<Self>) -> impl Iterator<Item = Ipv4Addr> {
+        let mut from = Some(Ipv4Addr::UNSPECIFIED);
+        std::iter::from_fn(move || {
+            let (_, entry) = rows.range(Self::first_key(from?)..).next()?;
+            let found = entry.row.agent();
+            from = following(found);
+            Some(found)
+        })
+    }
 }
 
 impl PerAgent for Binding {
@@ -28,6 +53,11 @@ impl PerAgent for Binding {
 
     fn agent(&self) -> Ipv4Addr {
         self.home_agent
+    }
+
+    /// Known without a search.
+    fn agents(rows: &Rows<Self>) -> impl Iterator<Item = Ipv4Addr> {
+        rows.home_agents()
     }
 }
 
@@ -53,29 +83,13 @@ impl PerAgent for Visitor {
     }
 }
 
-/// The agents that have rows of type `R`.
-pub(crate) fn agents<R: PerAgent>(rows: &Rows<R>) -> impl Iterator<Item = Ipv4Addr> {
-    let mut from = Some(Ipv4Addr::UNSPECIFIED);
-    std::iter::from_fn(move || {
-        let (_, entry) = rows.range(R::first_key(from?)..).next()?;
-        let found = entry.row.agent();
-        from = following(found);
-        Some(found)
-    })
-}
-
 /// The rows of `agent` from `start` on.
-pub(crate) fn rows_of<'a, R: PerAgent>(
-    rows: &'a Rows<R>,
+pub(crate) fn rows_of<R: PerAgent>(
+    rows: &Rows<R>,
     agent: Ipv4Addr,
     start: R::Key,
-) -> Sequence<'a, R> {
-    let end = following(agent).map(R::first_key);
-    let end = end.map_or(Bound::Unbounded, Bound::Excluded);
-    let range = rows.range((Bound::Included(start), end));
-    let rows: Box<dyn Iterator<Item = &'a R> + 'a> =
-        Box::new(range.map(|(_, entry)| entry.row.as_ref()));
-    rows.peekable()
+) -> Sequence<'_, R> {
+    Sequence { agent, rows: rows.range(start..) }
 }
 
 fn following(address: Ipv4Addr) -> Option<Ipv4Addr> {
@@ -83,8 +97,8 @@ fn following(address: Ipv4Addr) -> Option<Ipv4Addr> {
 }
 
 /// The sequences of all agents, merged by what `rank` says of a row.
-pub(crate) struct Merged<'a, R, K> {
-    sequences: Vec<Sequence<'a, R>>,
+pub(crate) struct Merged<'a, R: PerAgent, K> {
+    sequences: Vec<Peekable<Sequence<'a, R>>>,
     rank: fn(&'a R) -> K,
 }
 
@@ -95,8 +109,8 @@ impl<'a, R: PerAgent, K: Ord> Merged<'a, R, K> {
         rank: fn(&'a R) -> K,
         start: impl Fn(Ipv4Addr) -> R::Key,
     ) -> Self {
-        let sequences = agents(rows).map(|agent| rows_of(rows, agent, start(agent))).collect();
-        Self { sequences, rank }
+        let sequences = R::agents(rows).map(|agent| rows_of(rows, agent, start(agent)).peekable());
+        Self { sequences: sequences.collect(), rank }
     }
 
     /// The next row in the order of the ranks.

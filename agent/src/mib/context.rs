@@ -42,9 +42,8 @@ impl<'a> Context<'a> {
     ///
     /// Rows are stamped by the clock that their owner started with, which its
     /// steps do not move; the instance row tells how far it was stepped.
-    pub(crate) fn owner_now(self, name: &String) -> UtcTime {
-        let instances = self.snapshot.rows::<Instance>();
-        let owner = instances.get(name);
+    pub(crate) fn owner_now(self, name: &str) -> UtcTime {
+        let owner = self.snapshot.rows::<Instance>().named(name);
         self.now.utc.shifted(owner.map_or(0, |owner| owner.clock_step.saturating_neg()))
     }
 

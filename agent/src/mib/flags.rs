@@ -6,13 +6,13 @@ use crate::Value;
 
 /// `BITS` (RFC 2578 §7.1.4): bit 0 is the highest of the first octet.
 pub(crate) fn bits(present: &[bool]) -> Value {
-    let mut octets = vec![0_u8; present.len().div_ceil(8)];
-    for (octet, bits) in octets.iter_mut().zip(present.chunks(8)) {
-        for (position, _) in bits.iter().enumerate().filter(|(_, is_set)| **is_set) {
-            *octet |= 0x80 >> position;
-        }
-    }
-    Value::octets(octets)
+    Value::OctetString(present.chunks(8).map(octet).collect())
+}
+
+/// Up to eight bits as one octet.
+fn octet(bits: &[bool]) -> u8 {
+    let set = bits.iter().enumerate().filter(|(_, is_set)| **is_set);
+    set.fold(0, |octet, (position, _)| octet | 0x80 >> position)
 }
 
 /// `RegistrationFlags`, which keep the order of RFC 2006.

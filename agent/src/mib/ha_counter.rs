@@ -7,7 +7,7 @@ use std::ops::Bound;
 use mibs::mip_mib::ha_counter_table::Column;
 use store::{Identity, NodeCounters, NodeKey, Role};
 
-use super::agents::{agents, rows_of};
+use super::agents::{PerAgent as _, rows_of};
 use super::ha_mobility_binding::Bindings;
 use super::ha_reg_counter::Statistics;
 use super::{Context, TableSource, index};
@@ -34,10 +34,13 @@ pub(crate) struct HaCounterTable<'a> {
 impl<'a> HaCounterTable<'a> {
     /// The smallest home address from `start` on that may have statistics.
     fn home_address_from(self, start: Ipv4Addr) -> Option<Ipv4Addr> {
+        let rows = self.context.snapshot.rows::<NodeCounters>();
+        if rows.is_empty() {
+            return None; // Else every binding would be looked at, for nothing.
+        }
         let bound = Bindings::from(self.context, (start, Ipv4Addr::UNSPECIFIED)).next();
         let bound = bound.map(|binding| binding.home_address);
-        let rows = self.context.snapshot.rows::<NodeCounters>();
-        let counted = agents(rows).filter_map(|home_agent| {
+        let counted = NodeCounters::agents(rows).filter_map(|home_agent| {
             let key = NodeKey { home_agent, identity: Identity::Address(start) };
             match rows_of(rows, home_agent, key).next()?.identity {
                 Identity::Address(address) => Some(address),
@@ -57,7 +60,7 @@ impl<'a> HaCounterTable<'a> {
             .map(store::Binding::identity)
             .filter(|identity| *identity != named);
         let mut statistics: Option<Statistics<'a>> = None;
-        for home_agent in agents(rows) {
+        for home_agent in NodeCounters::agents(rows) {
             for identity in iter::once(&named).chain(&bound) {
                 let key = NodeKey { home_agent, identity: identity.clone() };
                 if let Some(row) = rows.get(&key) {

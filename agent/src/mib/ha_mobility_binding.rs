@@ -110,8 +110,8 @@ impl<'a> Table for HaMobilityBindingTable<'a> {
             Column::RegIdHigh => Value::Gauge32(binding.identification.high()),
             Column::TimeGranted => Value::Gauge32(binding.lifetime_granted.0.into()),
             Column::TimeRemaining => self.time_remaining(binding),
-            Column::MnIdType => identity::kind(&binding.identity()),
-            Column::MnId => identity::identifier(&binding.identity()),
+            Column::MnIdType => identity::kind_of(binding.nai.as_ref()),
+            Column::MnId => identity::identifier_of(binding.nai.as_ref(), binding.home_address),
             Column::Ha => binding.home_agent.into(),
             Column::Nai => identity::full_nai(binding.nai.as_ref()),
             // Nothing forwards yet, so nothing is counted.

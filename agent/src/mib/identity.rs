@@ -38,6 +38,21 @@ pub(crate) fn identifier(identity: &Identity) -> Value {
     }
 }
 
+/// Like [`kind`], of a node that is named by its NAI if it has one.
+pub(crate) fn kind_of(nai: Option<&Nai>) -> Value {
+    Value::Integer32(if nai.is_some() { 3 } else { 2 })
+}
+
+/// Like [`identifier`], of a node that is named by its NAI if it has one.
+///
+/// A walk asks for every row: making an [`Identity`] of each would cost more than the answer.
+pub(crate) fn identifier_of(nai: Option<&Nai>, address: Ipv4Addr) -> Value {
+    match nai {
+        None => Value::octets(address.octets()),
+        Some(nai) => Value::octets(index_octets(nai)),
+    }
+}
+
 /// The `MipEntityIdentifierNAI` of `nai`, empty if there is none.
 pub(crate) fn full_nai(nai: Option<&Nai>) -> Value {
     Value::octets(nai.map_or("", Nai::as_str))

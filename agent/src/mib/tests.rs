@@ -167,7 +167,7 @@ pub(crate) fn binding(home_address: [u8; 4], care_of_address: [u8; 4]) -> Bindin
         home_address: home_address.into(),
         care_of_address: care_of_address.into(),
         nai: None,
-        instance: INSTANCE.to_owned(),
+        instance: INSTANCE.into(),
         source: SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 9), 434),
         local: SocketAddrV4::new(HOME_AGENT, 434),
         foreign_agent: None,

@@ -116,7 +116,7 @@ impl Vacm {
 
     /// Whether the context exists.
     pub fn has_context(&self, context: &[u8]) -> bool {
-        self.contexts.iter().any(|name| name.octets() == context)
+        self.contexts.iter().any(|name| name.is(context))
     }
 
     /// The view of this name, if it has a family.
@@ -142,8 +142,9 @@ impl Vacm {
             .iter()
             .filter(|(key, access)| key.group == *group && applies(key, access, asker))
             .max_by_key(|(key, _)| {
-                let prefix = key.context_prefix.octets();
-                (key.model == asker.model, prefix == asker.context, prefix.len(), key.level)
+                let exact = key.context_prefix.is(asker.context);
+                let prefix_len = key.context_prefix.octets().len();
+                (key.model == asker.model, exact, prefix_len, key.level)
             })
             .map(|(_, access)| access)
             .ok_or(AccessDenied::NoAccessEntry)
@@ -151,12 +152,9 @@ impl Vacm {
 }
 
 fn applies(key: &AccessKey, access: &Access, asker: Asker<'_>) -> bool {
-    let prefix = key.context_prefix.octets();
-    let context = if access.prefix_match {
-        asker.context.starts_with(prefix)
-    } else {
-        asker.context == prefix
-    };
+    let prefix = &key.context_prefix;
+    let context = prefix.is(asker.context)
+        || access.prefix_match && asker.context.starts_with(prefix.octets());
     let model = key.model == SecurityModel::ANY || key.model == asker.model;
     context && model && key.level <= asker.level && access.status == RowStatus::Active
 }

@@ -28,6 +28,11 @@ use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 /// How often changed counters are written; they are relaxed, and many at once cost little.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 
+/// When so many rows of counters have changed at a time, the next [`RESTS`] times are left out:
+/// the rows are those of nodes, which go on changing, and one write a second does for all of it.
+const ROWS_MANY: usize = 256;
+const RESTS: u32 = 4;
+
 /// How many rows go in one commit: a cluster takes 128 operations in a transaction.
 const CHANGES_AT_ONCE: usize = 100;
 
@@ -170,6 +175,8 @@ pub(crate) struct AgentDriver<M> {
     settings: Settings,
     /// Whether the last commit failed, so that trouble is logged once.
     is_troubled: bool,
+    /// How many times counters are not written yet.
+    rests: u32,
 }
 
 impl<M: MobilityAgent> AgentDriver<M> {
@@ -190,6 +197,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             commits: Commits::default(),
             settings: Settings::default(),
             is_troubled: false,
+            rests: 0,
         }
     }
 
@@ -211,6 +219,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.commits.queue(&self.store);
             let deadlines = [self.machine.next_deadline(), self.advertisers.next_deadline()];
             let deadline = deadlines.into_iter().flatten().min();
             self.links_first = !self.links_first;
@@ -231,6 +240,10 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     let output = self.machine.on_deadline(now);
                     self.carry_out(output).await;
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
+                    // More may be due at once, as when 100,000 bindings end: requests go in between.
+                    for socket in 0..self.sockets.len() {
+                        self.receive(socket, &mut buffer).await;
+                    }
                 }
                 _ = counters.tick() => {
                     if M::WANTS_MORE {
@@ -300,16 +313,22 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
     }
 
-    /// Does at once what waits for nothing, and queues the rest.
+    /// Does at once what waits for nothing, and gathers the rest.
     async fn carry_out(&mut self, output: Output) {
         if output.batch.is_empty() {
             self.act(output.actions).await;
         } else {
-            self.commits.start(&self.store, output);
+            self.commits.gather(output);
         }
     }
 
-    async fn finish(&mut self, finished: Finished) {
+    async fn finish(&mut self, finished: Vec<Finished>) {
+        for one in finished {
+            self.finish_one(one).await;
+        }
+    }
+
+    async fn finish_one(&mut self, finished: Finished) {
         match finished.result {
             Ok(_) => {
                 if std::mem::take(&mut self.is_troubled) {
@@ -404,7 +423,14 @@ impl<M: MobilityAgent> AgentDriver<M> {
     }
 
     fn write_counters(&mut self) {
+        if self.rests > 0 {
+            self.rests -= 1;
+            return;
+        }
         let batch = self.take_rows();
+        if batch.changes.len() >= ROWS_MANY {
+            self.rests = RESTS;
+        }
         if !batch.is_empty() {
             self.store.commit_soon(batch);
         }
@@ -412,6 +438,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
 
     /// Answers what was accepted already, and leaves counters that are right.
     async fn end(mut self) {
+        self.commits.queue(&self.store);
         while !self.commits.is_empty() {
             let finished = self.commits.next().await;
             self.finish(finished).await;

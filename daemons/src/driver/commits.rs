@@ -1,4 +1,7 @@
 //! Batches on their way to the store, and the actions that wait for them.
+//!
+//! What the datagrams of one turn want is queued together, and its results come
+//! together: one task and two wake-ups a turn instead of a commit.
 
 use mobility::{Action, CommitId, Output};
 use store::{CommitError, Revision, Store};
@@ -12,22 +15,40 @@ pub(crate) struct Finished {
     pub(crate) result: Result<Revision, CommitError>,
 }
 
-/// Commits that were queued and have not ended.
+/// Commits that have not ended.
 #[derive(Default)]
 pub(crate) struct Commits {
-    tasks: JoinSet<Finished>,
+    /// Those that [`Self::queue`] will hand to the store, in order.
+    gathered: Vec<Output>,
+    tasks: JoinSet<Vec<Finished>>,
 }
 
 impl Commits {
-    /// Queues the batch of `output`, in the order of the calls.
-    pub(crate) fn start(&mut self, store: &Store, output: Output) {
-        let Output { id, batch, actions } = output;
-        let commit = store.commit(batch);
-        self.tasks.spawn(async move { Finished { id, actions, result: commit.await } });
+    /// Adds the batch of `output` to those that are to be queued.
+    pub(crate) fn gather(&mut self, output: Output) {
+        self.gathered.push(output);
     }
 
-    /// The next one that has ended; never returns while there is none.
-    pub(crate) async fn next(&mut self) -> Finished {
+    /// Queues what was gathered, in the order in which it was.
+    pub(crate) fn queue(&mut self, store: &Store) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let mut batches = Vec::with_capacity(self.gathered.len());
+        let mut waiting = Vec::with_capacity(self.gathered.len());
+        for Output { id, batch, actions } in self.gathered.drain(..) {
+            batches.push(batch);
+            waiting.push((id, actions));
+        }
+        let commits = store.commit_all(batches);
+        self.tasks.spawn(async move {
+            let ended = waiting.into_iter().zip(commits.await);
+            ended.map(|((id, actions), result)| Finished { id, actions, result }).collect()
+        });
+    }
+
+    /// The next ones that have ended; never returns while there are none.
+    pub(crate) async fn next(&mut self) -> Vec<Finished> {
         loop {
             match self.tasks.join_next().await {
                 Some(Ok(finished)) => return finished,
@@ -38,12 +59,12 @@ impl Commits {
         }
     }
 
-    /// One that has ended already.
-    pub(crate) fn try_next(&mut self) -> Option<Finished> {
+    /// Some that have ended already.
+    pub(crate) fn try_next(&mut self) -> Option<Vec<Finished>> {
         self.tasks.try_join_next()?.ok()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.gathered.is_empty() && self.tasks.is_empty()
     }
 }

@@ -13,7 +13,7 @@ use tracing::{debug, trace, warn};
 use super::chance::Chance;
 use crate::clock::Clock;
 use crate::driver::Shutdown;
-use crate::driver::commits::Commits;
+use crate::driver::commits::{Commits, Finished};
 use crate::link::Message;
 use crate::link::simulated::NodesEnd;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
@@ -121,16 +121,13 @@ impl MobileNodes {
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.start_more().await;
+            self.commits.queue(&self.store);
             let deadlines = [self.deadlines.first(), self.moves.first()];
             let deadline = deadlines.into_iter().flatten().map(|(at, _)| *at).min();
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
-                finished = self.commits.next() => match finished.result {
-                    // Rows of nodes are for show; what they do waits for them all the same.
-                    Ok(_) => self.act(None, finished.actions).await,
-                    Err(error) => warn!(%error, "the store does not take a mobile node's rows"),
-                },
+                finished = self.commits.next() => self.finish(finished).await,
                 () = self.clock.reach(deadline) => {
                     self.on_deadline().await;
                     self.move_some().await;
@@ -143,6 +140,16 @@ impl MobileNodes {
             }
         }
         self.write_counters();
+    }
+
+    async fn finish(&mut self, finished: Vec<Finished>) {
+        for Finished { actions, result, .. } in finished {
+            match result {
+                // Rows of nodes are for show; what they do waits for them all the same.
+                Ok(_) => self.act(None, actions).await,
+                Err(error) => warn!(%error, "the store does not take a mobile node's rows"),
+            }
+        }
     }
 
     fn write_counters(&mut self) {
@@ -278,7 +285,7 @@ impl MobileNodes {
         if output.batch.is_empty() {
             self.act(Some(index), output.actions).await;
         } else {
-            self.commits.start(&self.store, output);
+            self.commits.gather(output);
         }
         self.look_at(index);
     }

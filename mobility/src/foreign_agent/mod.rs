@@ -15,6 +15,8 @@ mod denial;
 mod pending;
 mod reply;
 mod request;
+#[cfg(test)]
+mod tests;
 mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -191,10 +191,13 @@ impl HomeAgent {
     ) -> Arc<Node> {
         let nonces = answer.signer.replay == ReplayProtection::Nonces;
         let nonce = nonces.then(|| self.next_nonce(request));
-        let unknown = self.state.row(&answer.identity).map(|row| row.unknown.clone());
+        // The identity is that of the row before: a name is kept once, not once a request.
+        let before = self.state.row(&answer.identity);
+        let identity = before.map_or(&answer.identity, |row| &row.identity).clone();
+        let unknown = before.map(|row| row.unknown.clone());
         Arc::new(Node {
             home_agent: self.config.address,
-            identity: answer.identity.clone(),
+            identity,
             home_address,
             last_identification: request.fixed.identification,
             nonce,
@@ -232,8 +235,9 @@ impl HomeAgent {
             home_agent: self.config.address,
             home_address,
             care_of_address: request.fixed.care_of_address,
-            nai: request.extensions.nai.clone(),
-            instance: self.config.instance.clone(),
+            // As with the identity of the node.
+            nai: renewed.map_or(&request.extensions.nai, |binding| &binding.nai).clone(),
+            instance: Arc::clone(&self.instance),
             source: request.received.source,
             local: request.received.local,
             foreign_agent: request.foreign_agent(),

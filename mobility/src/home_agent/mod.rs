@@ -66,6 +66,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct HomeAgent {
     config: HomeAgentConfig,
+    /// The name in `config`, as all of its bindings share it.
+    instance: Arc<str>,
     associations: Associations,
     state: State,
     pools: Pools,
@@ -109,6 +111,7 @@ impl HomeAgent {
             address: config.address,
         };
         let mut home_agent = Self {
+            instance: config.instance.as_str().into(),
             associations: Associations::default(),
             state: State::load(config.address, snapshot, now),
             pools: Pools::new(config.pools.clone()),

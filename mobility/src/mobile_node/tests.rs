@@ -129,3 +129,39 @@ fn a_node_whose_clock_is_wrong_mends_it() {
         assert!(registered(&told), "{told:?}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    /// No octets make it panic, and none that nobody signed make it believe that it is registered.
+    #[test]
+    fn octets_of_a_stranger_do_nothing(
+        mut octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        kind in proptest::prelude::prop_oneof![
+            proptest::prelude::Just(3_u8), proptest::prelude::Just(9_u8), 0_u8..=255
+        ],
+        answers in proptest::bool::ANY,
+    ) {
+        if let Some(first) = octets.first_mut() {
+            *first = kind;
+        }
+        let mut world = World::new(ReplayProtection::Timestamps, 0);
+        let output = world.node.register(at(0));
+        let Some(Action::Send { octets: sent, .. }) = output.actions.first() else {
+            panic!("a request is sent");
+        };
+        if answers && octets.len() >= 20 && kind == 3 {
+            // Addresses and Identification of a reply to it.
+            octets[1] = 0;
+            octets[4..12].copy_from_slice(&sent[4..12]);
+            octets[12..20].copy_from_slice(&sent[16..24]);
+        }
+        let received = Received::new(&octets, HOME_AGENT, LOCAL);
+        let _ = world.node.on_datagram(&received, at(1));
+        let _ = world.node.on_icmp(&octets, *HOME_AGENT.ip(), 1, at(1));
+        proptest::prop_assert_ne!(world.node.state(), MobileNodeState::Registered);
+    }
+}

@@ -16,6 +16,9 @@ use crate::{Revision, Stamp};
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
 
+/// How long a stamp is.
+const STAMP: usize = 24;
+
 /// The longest path: keys hold at most one NAI, of 255 octets, escaped.
 pub(crate) const PATH_MAX: usize = 4096;
 /// The longest value, so that a page of the checkpoint stays small.
@@ -43,17 +46,36 @@ pub(crate) struct Malformed;
 
 impl<'a> Item<'a> {
     pub(crate) fn emit(&self, out: &mut Vec<u8>) {
-        out.push(if self.put.is_some() { PUT } else { DELETE });
-        let length = u16::try_from(self.path.len()).unwrap_or(u16::MAX);
-        out.extend(length.to_be_bytes());
-        out.extend(self.path.as_bytes());
+        emit_path(if self.put.is_some() { PUT } else { DELETE }, self.path, out);
         if let Some((stamp, value)) = self.put {
-            out.extend(stamp.created.0.to_be_bytes());
-            out.extend(stamp.modified.0.to_be_bytes());
-            out.extend(stamp.version.to_be_bytes());
+            out.extend(stamp_octets(stamp));
             out.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
             out.extend(value);
         }
+    }
+
+    /// Appends the item of a row that is deleted.
+    pub(crate) fn emit_delete(path: &str, out: &mut Vec<u8>) {
+        emit_path(DELETE, path, out);
+    }
+
+    /// Appends the item of a row whose value `write` appends and whose stamp is not known yet.
+    pub(crate) fn emit_put<E>(
+        path: &str,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Unstamped, E> {
+        emit_path(PUT, path, out);
+        let at = out.len();
+        out.extend([0; STAMP + 4]);
+        let start = out.len();
+        write(out)?;
+        let value = out.len() - start;
+        let length = u32::try_from(value).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(place) = out.get_mut(at + STAMP..start) {
+            place.copy_from_slice(&length);
+        }
+        Ok(Unstamped { at, value })
     }
 
     /// Takes one item from the front of `octets`.
@@ -91,6 +113,38 @@ impl<'a> Item<'a> {
             Some(item)
         })
     }
+}
+
+/// An item that [`Item::emit_put`] appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unstamped {
+    /// Where in the octets its stamp belongs.
+    pub(crate) at: usize,
+    /// How long its value is.
+    pub(crate) value: usize,
+}
+
+/// Writes a stamp where it belongs.
+pub(crate) fn set_stamp(octets: &mut [u8], at: usize, stamp: Stamp) {
+    if let Some(place) = octets.get_mut(at..at + STAMP) {
+        place.copy_from_slice(&stamp_octets(stamp));
+    }
+}
+
+fn emit_path(kind: u8, path: &str, out: &mut Vec<u8>) {
+    out.push(kind);
+    let length = u16::try_from(path.len()).unwrap_or(u16::MAX);
+    out.extend(length.to_be_bytes());
+    out.extend(path.as_bytes());
+}
+
+fn stamp_octets(stamp: Stamp) -> [u8; STAMP] {
+    let mut octets = [0; STAMP];
+    let fields = [stamp.created.0, stamp.modified.0, stamp.version];
+    for (place, field) in octets.as_chunks_mut::<8>().0.iter_mut().zip(fields) {
+        *place = field.to_be_bytes();
+    }
+    octets
 }
 
 fn take<const N: usize>(octets: &mut &[u8]) -> Result<[u8; N], Malformed> {

@@ -3,6 +3,16 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
+
+#[test]
+fn addresses_are_written_as_everybody_writes_them() {
+    for octet in 0..=255 {
+        let address = Ipv4Addr::new(octet, 7, 255 - octet, octet / 3);
+        let mut text = String::new();
+        push_address(&mut text, address);
+        assert_eq!(text, address.to_string());
+    }
+}
 use crate::{AnyKey, AssociationKey, BindingKey, NodeKey};
 use wire::Spi;
 

@@ -30,7 +30,7 @@ use self::folder::Folder;
 use self::keeper::Keeper;
 use self::load::{Loaded, Paths};
 use self::lock::Lock;
-use self::queue::{Commit, Encoded, Work};
+use self::queue::{Commit, Encoded, Queued, Results, Work};
 use self::shared::Shared;
 pub(crate) use self::shared::used;
 use self::state::State;
@@ -143,15 +143,26 @@ impl Local {
         commit: Result<Commit, CommitError>,
     ) -> Boxed<'static, Result<Revision, CommitError>> {
         let queued = commit.and_then(|commit| {
-            let (reply, result) = oneshot::channel();
-            if self.shared.queued() >= QUEUE_MAX && commit.class() == Class::Relaxed {
-                self.shared.dequeued();
+            if self.shared.is_full(QUEUE_MAX) && commit.class() == Class::Relaxed {
                 return Err(CommitError::Broken("too many commits wait".to_owned()));
             }
-            let sent = self.queue.send(Work::Commit(commit, reply));
-            sent.map(|()| result).map_err(|_| CommitError::Closed)
+            Ok(self.enqueue_all(vec![Ok(commit)]))
         });
-        Box::pin(async move { queued?.await.map_err(|_| CommitError::Closed)? })
+        Box::pin(async move { queued?.await?.pop().unwrap_or(Err(CommitError::Closed)) })
+    }
+
+    /// Queues commits together; gives their results once all of them have one.
+    fn enqueue_all(
+        &self,
+        commits: Vec<Result<Commit, CommitError>>,
+    ) -> impl Future<Output = Result<Results, CommitError>> + Send + use<> {
+        let (reply, results) = oneshot::channel();
+        self.shared.queued(commits.len());
+        let sent = self.queue.send(Work::Commits(Queued { commits, reply }));
+        async move {
+            sent.map_err(|_| CommitError::Closed)?;
+            results.await.map_err(|_| CommitError::Closed)
+        }
     }
 
     /// Asks the writer to stop; what it then waits for.
@@ -183,6 +194,13 @@ impl Engine for Local {
 
     fn commit(&self, batch: Batch) -> Boxed<'static, Result<Revision, CommitError>> {
         self.enqueue(Encoded::new(batch).map(Commit::Batch))
+    }
+
+    fn commit_all(&self, batches: Vec<Batch>) -> Boxed<'static, Results> {
+        let count = batches.len();
+        let encoded = batches.into_iter().map(|batch| Encoded::new(batch).map(Commit::Batch));
+        let queued = self.enqueue_all(encoded.collect());
+        Box::pin(async move { queued.await.unwrap_or_else(|error| vec![Err(error); count]) })
     }
 
     fn secret(&self, path: &str) -> Boxed<'_, Result<Option<Zeroizing<Vec<u8>>>, CommitError>> {

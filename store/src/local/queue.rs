@@ -3,16 +3,43 @@
 use tokio::sync::oneshot;
 
 use super::checkpoint::Manifest;
-use crate::journal::item::{Item, PATH_MAX, VALUE_MAX};
+use crate::journal::item::{Item, PATH_MAX, VALUE_MAX, set_stamp};
 use crate::journal::record::PAYLOAD_MAX;
 use crate::{Batch, Change, Class, CommitError, Revision, Stamp};
 
-/// Where the result of a commit goes.
-pub(crate) type Reply = oneshot::Sender<Result<Revision, CommitError>>;
+/// What became of commits that were queued together, in their order.
+pub(crate) type Results = Vec<Result<Revision, CommitError>>;
+
+/// Commits that were queued together.
+pub(crate) struct Queued {
+    /// One that cannot be stored is here as well, so that results keep their places.
+    pub(crate) commits: Vec<Result<Commit, CommitError>>,
+    pub(crate) reply: oneshot::Sender<Results>,
+}
+
+impl Queued {
+    /// Whether any of them must be synced before it is answered.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.commits.iter().flatten().any(|commit| commit.class() == Class::Durable)
+    }
+
+    /// The octets of their keys and values.
+    pub(crate) fn octets(&self) -> usize {
+        self.commits.iter().flatten().map(Commit::octets).sum()
+    }
+
+    /// Answers all of them with `error`, but those that had one of their own.
+    pub(crate) fn fail(self, error: &CommitError) {
+        let failed = |commit: Result<Commit, CommitError>| {
+            Err(commit.err().unwrap_or_else(|| error.clone()))
+        };
+        let _ = self.reply.send(self.commits.into_iter().map(failed).collect());
+    }
+}
 
 /// One thing for the writer thread to do.
 pub(crate) enum Work {
-    Commit(Commit, Reply),
+    Commits(Queued),
     /// The checkpoint thread is done.
     Checkpointed(Result<Manifest, String>),
     /// Make a checkpoint of what is there, and say when it is done.
@@ -30,10 +57,13 @@ pub(crate) enum Commit {
     },
 }
 
-/// A batch with the stored form of each of its changes.
+/// A batch with the stored form of its changes, which lacks only their stamps.
 pub(crate) struct Encoded {
     pub(crate) batch: Batch,
-    changes: Vec<(String, Option<Vec<u8>>)>,
+    /// The payload of its record.
+    items: Vec<u8>,
+    /// Where the stamp of each put belongs, in order.
+    stamps_at: Vec<usize>,
 }
 
 impl Commit {
@@ -43,66 +73,79 @@ impl Commit {
             Self::Secret { .. } => Class::Durable,
         }
     }
+
+    fn octets(&self) -> usize {
+        match self {
+            Self::Batch(encoded) => encoded.octets(),
+            Self::Secret { sealed, .. } => sealed.as_ref().map_or(0, Vec::len),
+        }
+    }
 }
+
+/// Room for the two rows that a registration writes, which is most of what is written.
+const ITEMS_ROOM: usize = 1024;
 
 impl Encoded {
     /// The octets of its keys and values.
-    pub(crate) fn octets(&self) -> usize {
-        let length = |(path, value): &(String, Option<Vec<u8>>)| {
-            path.len() + value.as_ref().map_or(0, Vec::len)
-        };
-        self.changes.iter().map(length).sum()
+    fn octets(&self) -> usize {
+        self.items.len()
     }
 
     /// Encodes the changes of `batch`, or says why it cannot be stored.
     pub(crate) fn new(batch: Batch) -> Result<Self, CommitError> {
-        let mut changes = Vec::with_capacity(batch.changes.len());
-        let mut sum = 0;
+        let mut items = Vec::with_capacity(ITEMS_ROOM);
+        let mut stamps_at = Vec::with_capacity(batch.changes.len());
+        let mut path = String::new();
         for change in &batch.changes {
-            let (path, value) = match change {
+            path.clear();
+            match change {
                 Change::Put(row) => {
-                    let path = row.key().path();
-                    let value =
-                        row.encode().map_err(|error| CommitError::Invalid(error.to_string()))?;
-                    (path, Some(value))
+                    row.key().push_path(&mut path);
+                    let put = Item::emit_put(&path, &mut items, |out| row.encode_into(out));
+                    let put = put.map_err(|error| CommitError::Invalid(error.to_string()))?;
+                    check(&path, put.value)?;
+                    stamps_at.push(put.at);
                 }
-                Change::Delete(key) => (key.path(), None),
-            };
-            sum += check(&path, value.as_deref())?;
-            changes.push((path, value));
+                Change::Delete(key) => {
+                    key.push_path(&mut path);
+                    check(&path, 0)?;
+                    Item::emit_delete(&path, &mut items);
+                }
+            }
         }
-        if sum > PAYLOAD_MAX {
-            let words = format!("a commit of {sum} octets; at most {PAYLOAD_MAX} are possible");
+        if items.len() > PAYLOAD_MAX {
+            let octets = items.len();
+            let words = format!("a commit of {octets} octets; at most {PAYLOAD_MAX} are possible");
             return Err(CommitError::Invalid(words));
         }
-        Ok(Self { batch, changes })
+        Ok(Self { batch, items, stamps_at })
     }
 
     /// Appends the items; `stamps` are those of the puts, in order.
-    pub(crate) fn emit(&self, mut stamps: impl Iterator<Item = Stamp>, out: &mut Vec<u8>) {
-        for (path, value) in &self.changes {
-            let put = value.as_deref().zip(value.as_ref().and_then(|_| stamps.next()));
-            Item { path, put: put.map(|(value, stamp)| (stamp, value)) }.emit(out);
+    pub(crate) fn emit(&self, stamps: impl Iterator<Item = Stamp>, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.items);
+        for (at, stamp) in self.stamps_at.iter().zip(stamps) {
+            set_stamp(out, start + at, stamp);
         }
     }
 }
 
 /// Seals nothing itself; only checks what is about to be queued.
 pub(crate) fn secret(path: String, sealed: Option<Vec<u8>>) -> Result<Commit, CommitError> {
-    check(&path, sealed.as_deref())?;
+    check(&path, sealed.as_ref().map_or(0, Vec::len))?;
     Ok(Commit::Secret { path, sealed })
 }
 
-/// The room an item takes, if it is small enough to be stored.
-fn check(path: &str, value: Option<&[u8]>) -> Result<usize, CommitError> {
-    let length = value.map_or(0, <[u8]>::len);
+/// Refuses a key or a value that is too long to be stored.
+fn check(path: &str, value: usize) -> Result<(), CommitError> {
     if path.len() > PATH_MAX {
         let words = format!("a key of {} octets; at most {PATH_MAX} are possible", path.len());
         return Err(CommitError::Invalid(words));
     }
-    if length > VALUE_MAX {
-        let words = format!("{path}: {length} octets; a row has at most {VALUE_MAX}");
+    if value > VALUE_MAX {
+        let words = format!("{path}: {value} octets; a row has at most {VALUE_MAX}");
         return Err(CommitError::Invalid(words));
     }
-    Ok(path.len() + length + 64)
+    Ok(())
 }

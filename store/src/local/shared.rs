@@ -34,13 +34,18 @@ impl Shared {
         }
     }
 
-    /// Counts a commit into the queue; returns how many wait there.
-    pub(crate) fn queued(&self) -> usize {
-        self.queued.fetch_add(1, Ordering::Relaxed)
+    /// Counts commits into the queue.
+    pub(crate) fn queued(&self, count: usize) {
+        self.queued.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub(crate) fn dequeued(&self) {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn dequeued(&self, count: usize) {
+        self.queued.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Whether `limit` commits wait in the queue.
+    pub(crate) fn is_full(&self, limit: usize) -> bool {
+        self.queued.load(Ordering::Relaxed) >= limit
     }
 
     pub(crate) fn synced(&self, latency: Duration) {

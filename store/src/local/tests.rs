@@ -172,7 +172,7 @@ async fn rows_that_are_too_large_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("store"), TINY);
     let mut row = crate::testing::node_counters(1, 1);
-    row.unknown.0.insert("note".to_owned(), "x".repeat(40_000).into());
+    row.unknown.insert("note", "x".repeat(40_000));
     let mut batch = Batch::new(Class::Durable);
     batch.put(row.clone());
     assert!(matches!(store.commit(batch).await, Err(CommitError::Invalid(_))));

@@ -23,7 +23,7 @@ use super::checkpoint::Manifest;
 use super::folder::Folder;
 use super::keeper::Keeper;
 use super::lock::Lock;
-use super::queue::{Commit, Encoded, Reply, Work};
+use super::queue::{Commit, Encoded, Queued, Results, Work};
 use super::shared::Shared;
 use super::state::State;
 use crate::files::Files;
@@ -79,7 +79,8 @@ pub(crate) struct Writer {
 /// Commits that share one sync.
 #[derive(Default)]
 struct Group {
-    commits: Vec<(Commit, Reply)>,
+    queued: Vec<Queued>,
+    commits: usize,
     durable: bool,
 }
 
@@ -88,7 +89,7 @@ struct Pending {
     state: State,
     records: Vec<u8>,
     events: Vec<Event>,
-    replies: Vec<(Reply, Result<Revision, CommitError>)>,
+    replies: Vec<(oneshot::Sender<Results>, Results)>,
 }
 
 impl Writer {
@@ -96,14 +97,14 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let closed = loop {
             let (group, other) = self.gather();
-            if !group.commits.is_empty() {
+            if !group.queued.is_empty() {
                 self.commit(group);
             }
             match other {
                 Some(Work::Close(done)) => break done,
                 Some(Work::Checkpointed(done)) => self.checkpointed(done),
                 Some(Work::Checkpoint(done)) => self.checkpoint_wanted(done),
-                Some(Work::Commit(..)) | None => {}
+                Some(Work::Commits(_)) | None => {}
             }
             self.probe();
         };
@@ -121,10 +122,10 @@ impl Writer {
         let mut until = self.degraded.as_ref().map(|(_, tried)| *tried + PROBE_INTERVAL);
         let mut octets = 0;
         loop {
-            let full = group.commits.len() >= GROUP_COMMITS_MAX || octets >= GROUP_OCTETS_MAX;
+            let full = group.commits >= GROUP_COMMITS_MAX || octets >= GROUP_OCTETS_MAX;
             let next = if full {
                 Err(RecvTimeoutError::Timeout)
-            } else if group.durable || (self.degraded.is_some() && !group.commits.is_empty()) {
+            } else if group.durable || (self.degraded.is_some() && !group.queued.is_empty()) {
                 self.queue.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             } else if let Some(until) = until {
                 self.queue.recv_timeout(until.saturating_duration_since(Instant::now()))
@@ -132,11 +133,12 @@ impl Writer {
                 self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             match next {
-                Ok(Work::Commit(commit, reply)) => {
-                    self.shared.dequeued();
-                    group.durable |= commit.class() == Class::Durable;
-                    octets += commit.octets();
-                    group.commits.push((commit, reply));
+                Ok(Work::Commits(queued)) => {
+                    self.shared.dequeued(queued.commits.len());
+                    group.durable |= queued.is_durable();
+                    group.commits += queued.commits.len();
+                    octets += queued.octets();
+                    group.queued.push(queued);
                     until = until.or_else(|| Some(Instant::now() + RELAXED_DELAY));
                 }
                 Ok(other) => return (group, Some(other)),
@@ -147,8 +149,8 @@ impl Writer {
 
     fn commit(&mut self, group: Group) {
         if let Some((error, _)) = &self.degraded {
-            for (_, reply) in group.commits {
-                let _ = reply.send(Err(error.clone()));
+            for queued in group.queued {
+                queued.fail(error);
             }
             return;
         }
@@ -170,15 +172,16 @@ impl Writer {
                     *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
                     self.shared.published.publish(self.state.snapshot.clone(), pending.events);
                 }
-                for (reply, result) in pending.replies {
-                    let _ = reply.send(result);
+                for (reply, results) in pending.replies {
+                    let _ = reply.send(results);
                 }
                 self.rotate_if_long();
             }
             Err(error) => {
                 let error = self.degrade("write the journal", &error);
-                for (reply, _) in pending.replies {
-                    let _ = reply.send(Err(error.clone()));
+                for (reply, results) in pending.replies {
+                    let failed = |result: Result<_, _>| Err(result.err().unwrap_or(error.clone()));
+                    let _ = reply.send(results.into_iter().map(failed).collect());
                 }
             }
         }
@@ -189,18 +192,21 @@ impl Writer {
         let state = self.state.clone();
         let mut pending =
             Pending { state, records: Vec::new(), events: Vec::new(), replies: Vec::new() };
-        for (commit, reply) in group.commits {
-            let class = commit.class();
-            let result = match commit {
+        for queued in group.queued {
+            let durable = queued.is_durable();
+            let Queued { commits, reply } = queued;
+            let evaluate = |commit: Result<Commit, CommitError>| match commit? {
                 Commit::Batch(encoded) => self.evaluate_batch(&encoded, &mut pending),
                 Commit::Secret { path, sealed } => {
                     Ok(self.evaluate_secret(&path, sealed.as_deref(), &mut pending))
                 }
             };
-            match result {
-                // Its place is known, and nobody was promised more.
-                Ok(revision) if class == Class::Relaxed => drop(reply.send(Ok(revision))),
-                result => pending.replies.push((reply, result)),
+            let results: Results = commits.into_iter().map(evaluate).collect();
+            if durable || results.iter().any(Result::is_err) {
+                pending.replies.push((reply, results));
+            } else {
+                // Their places are known, and nobody was promised more.
+                drop(reply.send(results));
             }
         }
         pending
@@ -345,16 +351,6 @@ impl Writer {
                 let words = format!("cannot write in {}: {again}", self.store.display());
                 *error = classify(&again, words);
             }
-        }
-    }
-}
-
-impl Commit {
-    /// Roughly what it adds to a group.
-    fn octets(&self) -> usize {
-        match self {
-            Self::Batch(encoded) => encoded.octets(),
-            Self::Secret { sealed, .. } => sealed.as_ref().map_or(0, Vec::len),
         }
     }
 }

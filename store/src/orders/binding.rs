@@ -32,38 +32,53 @@ struct ByNai;
 struct CareOf;
 
 impl By<Binding> for Expiry {
+    type Hint = UtcTime;
     type Sort = UtcTime;
 
-    fn sort(row: &Binding) -> Option<UtcTime> {
+    fn hint(row: &Binding) -> Option<UtcTime> {
         row.expires_at
     }
 
-    fn tie(one: &Binding, other: &Binding) -> Ordering {
+    fn compare(one: &Binding, other: &Binding) -> Ordering {
         by_key(one, other)
+    }
+
+    fn seek(sort: &UtcTime, hint: &UtcTime, _: &Binding) -> Ordering {
+        sort.cmp(hint)
     }
 }
 
 impl By<Binding> for ByNai {
+    type Hint = ();
     type Sort = Nai;
 
-    fn sort(row: &Binding) -> Option<Nai> {
-        row.nai.clone()
+    fn hint(row: &Binding) -> Option<()> {
+        row.nai.is_some().then_some(())
     }
 
-    fn tie(one: &Binding, other: &Binding) -> Ordering {
-        by_key(one, other)
+    fn compare(one: &Binding, other: &Binding) -> Ordering {
+        one.nai.cmp(&other.nai).then_with(|| by_key(one, other))
+    }
+
+    fn seek(sort: &Nai, (): &(), row: &Binding) -> Ordering {
+        Some(sort).cmp(&row.nai.as_ref())
     }
 }
 
 impl By<Binding> for CareOf {
+    type Hint = Ipv4Addr;
     type Sort = Ipv4Addr;
 
-    fn sort(row: &Binding) -> Option<Ipv4Addr> {
+    fn hint(row: &Binding) -> Option<Ipv4Addr> {
         Some(row.care_of_address)
     }
 
-    fn tie(one: &Binding, other: &Binding) -> Ordering {
+    fn compare(one: &Binding, other: &Binding) -> Ordering {
         by_key(one, other)
+    }
+
+    fn seek(sort: &Ipv4Addr, hint: &Ipv4Addr, _: &Binding) -> Ordering {
+        sort.cmp(hint)
     }
 }
 
@@ -187,12 +202,17 @@ impl Rows<Binding> {
     ) -> impl Iterator<Item = &'a Arc<Binding>> {
         // An empty or impossible prefix has no place to start at: filter all of them.
         let from: Box<dyn Iterator<Item = &Arc<Binding>>> = match Nai::new(prefix) {
-            Ok(start) => Box::new(self.orders().nai.from(start).map(|(_, row)| row)),
+            Ok(start) => Box::new(self.orders().nai.from(&start)),
             Err(_) => Box::new(self.by_nai()),
         };
         from.take_while(move |row| {
             row.nai.as_ref().is_some_and(|nai| nai.as_str().starts_with(prefix))
         })
+    }
+
+    /// The home agents that have bindings, in order.
+    pub fn home_agents(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.orders().home_agents.keys().copied()
     }
 
     /// The bindings of one care-of address.

@@ -11,8 +11,10 @@ mod visitor;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
+use equivalent::{Comparable, Equivalent};
 use imbl::{OrdMap, OrdSet};
 
 pub use binding::{BindingOrders, MibIndex};
@@ -56,12 +58,18 @@ impl<R: Row> Orders<R> for () {
 
 /// What rows are sorted by in one order.
 trait By<R>: 'static {
-    type Sort: Ord + Clone + fmt::Debug;
+    /// What is kept beside the reference, so that most comparisons need not look at the row.
+    /// `()` where they must look further anyway: a million rows have a million of these.
+    type Hint: Ord + Clone + fmt::Debug;
+    /// What a search names.
+    type Sort;
 
     /// `None` if the row is not in this order.
-    fn sort(row: &R) -> Option<Self::Sort>;
-    /// Decides between rows of the same sort.
-    fn tie(one: &R, other: &R) -> Ordering;
+    fn hint(row: &R) -> Option<Self::Hint>;
+    /// The order of rows with the same hint: by sort, then by key.
+    fn compare(one: &R, other: &R) -> Ordering;
+    /// How `sort` stands to that of a row that has this hint.
+    fn seek(sort: &Self::Sort, hint: &Self::Hint, row: &R) -> Ordering;
 }
 
 /// Rows in the order that `B` says.
@@ -70,11 +78,14 @@ struct Order<R, B: By<R>> {
     places: OrdSet<Place<R, B>>,
 }
 
-/// A row in an order; without a row, the place before all rows of that sort.
+/// A row in an order.
 struct Place<R, B: By<R>> {
-    sort: B::Sort,
-    row: Option<Arc<R>>,
+    hint: B::Hint,
+    row: Arc<R>,
 }
+
+/// The place before all rows of a sort.
+struct Before<'a, S>(&'a S);
 
 impl<R: 'static, B: By<R>> Order<R, B> {
     fn replace(&mut self, old: Option<&Arc<R>>, new: Option<&Arc<R>>) {
@@ -91,29 +102,33 @@ impl<R: 'static, B: By<R>> Order<R, B> {
 
     fn build<'a>(rows: impl Iterator<Item = &'a Arc<R>>) -> Self {
         let mut places: Vec<_> = rows.filter_map(Place::of).collect();
-        places.sort();
-        let mut order = Self::default();
-        for place in packed(places) {
-            order.places.insert(place);
-        }
-        order
+        // No two are equal, and what is sorted in place leaves no hole in the heap.
+        places.sort_unstable();
+        Self { places: packed(&places).cloned().collect() }
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<R>> {
-        self.places.iter().filter_map(|place| place.row.as_ref())
+        self.places.iter().map(|place| &place.row)
     }
 
     /// The rows from the first of `sort` on.
-    fn from(&self, sort: B::Sort) -> impl Iterator<Item = (&B::Sort, &Arc<R>)> {
-        self.places
-            .range(Place { sort, row: None }..)
-            .filter_map(|place| place.row.as_ref().map(|row| (&place.sort, row)))
+    fn from<'a>(&'a self, sort: &B::Sort) -> impl Iterator<Item = &'a Arc<R>> + use<'a, R, B> {
+        self.places_from(sort).map(|place| &place.row)
     }
 
     /// The rows of exactly `sort`.
     fn of(&self, sort: B::Sort) -> impl Iterator<Item = &Arc<R>> {
-        let wanted = sort.clone();
-        self.from(sort).take_while(move |(sort, _)| **sort == wanted).map(|(_, row)| row)
+        self.places_from(&sort)
+            .take_while(move |place| B::seek(&sort, &place.hint, &place.row).is_eq())
+            .map(|place| &place.row)
+    }
+
+    fn places_from<'a>(
+        &'a self,
+        sort: &B::Sort,
+    ) -> impl Iterator<Item = &'a Place<R, B>> + use<'a, R, B> {
+        let from = (Bound::Included(&Before(sort)), Bound::Unbounded);
+        self.places.range::<_, Before<'_, B::Sort>>(from)
     }
 }
 
@@ -131,19 +146,19 @@ impl<R, B: By<R>> Default for Order<R, B> {
 
 impl<R, B: By<R>> Place<R, B> {
     fn of(row: &Arc<R>) -> Option<Self> {
-        Some(Self { sort: B::sort(row)?, row: Some(Arc::clone(row)) })
+        Some(Self { hint: B::hint(row)?, row: Arc::clone(row) })
     }
 }
 
 impl<R, B: By<R>> Clone for Place<R, B> {
     fn clone(&self) -> Self {
-        Self { sort: self.sort.clone(), row: self.row.clone() }
+        Self { hint: self.hint.clone(), row: Arc::clone(&self.row) }
     }
 }
 
 impl<R, B: By<R>> fmt::Debug for Place<R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sort.fmt(f)
+        self.hint.fmt(f)
     }
 }
 
@@ -163,10 +178,24 @@ impl<R, B: By<R>> PartialOrd for Place<R, B> {
 
 impl<R, B: By<R>> Ord for Place<R, B> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.sort.cmp(&other.sort).then_with(|| match (&self.row, &other.row) {
-            (Some(one), Some(other)) if Arc::ptr_eq(one, other) => Ordering::Equal,
-            (Some(one), Some(other)) => B::tie(one, other),
-            (one, other) => one.is_some().cmp(&other.is_some()),
+        self.hint.cmp(&other.hint).then_with(|| {
+            if Arc::ptr_eq(&self.row, &other.row) {
+                Ordering::Equal
+            } else {
+                B::compare(&self.row, &other.row)
+            }
         })
+    }
+}
+
+impl<R, B: By<R>> Equivalent<Place<R, B>> for Before<'_, B::Sort> {
+    fn equivalent(&self, _: &Place<R, B>) -> bool {
+        false
+    }
+}
+
+impl<R, B: By<R>> Comparable<Place<R, B>> for Before<'_, B::Sort> {
+    fn compare(&self, place: &Place<R, B>) -> Ordering {
+        B::seek(self.0, &place.hint, &place.row).then(Ordering::Less)
     }
 }

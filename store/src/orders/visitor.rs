@@ -19,13 +19,18 @@ pub struct VisitorOrders {
 struct Source;
 
 impl By<Visitor> for Source {
+    type Hint = Ipv4Addr;
     type Sort = Ipv4Addr;
 
-    fn sort(row: &Visitor) -> Option<Ipv4Addr> {
+    fn hint(row: &Visitor) -> Option<Ipv4Addr> {
         Some(*row.source.ip())
     }
 
-    fn tie(one: &Visitor, other: &Visitor) -> Ordering {
+    fn seek(sort: &Ipv4Addr, hint: &Ipv4Addr, _: &Visitor) -> Ordering {
+        sort.cmp(hint)
+    }
+
+    fn compare(one: &Visitor, other: &Visitor) -> Ordering {
         let key = |row| -> (Ipv4Addr, Ipv4Addr) {
             let row: &Visitor = row;
             (row.foreign_agent, row.home_address)
@@ -48,6 +53,6 @@ impl Orders<Visitor> for VisitorOrders {
 impl Rows<Visitor> {
     /// The visitors whose last request came from `source` or a greater address, in that order.
     pub fn by_source_from(&self, source: Ipv4Addr) -> impl Iterator<Item = &Arc<Visitor>> {
-        self.orders().source.from(source).map(|(_, row)| row)
+        self.orders().source.from(&source)
     }
 }

@@ -1,12 +1,13 @@
 //! `bindings`: the mobility binding list of every home agent (RFC 5944 §3.8.1).
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
-use super::Unknown;
-use crate::key::{escape, unescape};
+use super::{Unknown, shared_name};
+use crate::key::{push_address, push_escaped, unescape};
 use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
 
 /// One mobility binding, with all that a restarted home agent needs to act on it.
@@ -17,8 +18,9 @@ pub struct Binding {
     pub care_of_address: Ipv4Addr,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nai: Option<Nai>,
-    /// The instance that owns it.
-    pub instance: String,
+    /// The instance that owns it; rows that are read share the name.
+    #[serde(deserialize_with = "shared_name")]
+    pub instance: Arc<str>,
     /// Where the last request came from (RFC 6098 §4 sends there).
     pub source: SocketAddrV4,
     /// Where it arrived.
@@ -57,7 +59,8 @@ struct Known {
     care_of_address: Ipv4Addr,
     #[serde(default)]
     nai: Option<Nai>,
-    instance: String,
+    #[serde(deserialize_with = "shared_name")]
+    instance: Arc<str>,
     source: SocketAddrV4,
     local: SocketAddrV4,
     #[serde(default)]
@@ -111,12 +114,21 @@ pub struct BindingKey {
 
 impl Key for BindingKey {
     fn path(&self) -> String {
-        let nai = match &self.nai {
-            None => "-".to_owned(),
-            Some(nai) if nai.as_str() == "-" => "%2D".to_owned(),
-            Some(nai) => escape(nai.as_str()),
-        };
-        format!("{}/{}/{}/{nai}", self.home_agent, self.home_address, self.care_of_address)
+        let mut path = String::new();
+        self.push_path(&mut path);
+        path
+    }
+
+    fn push_path(&self, path: &mut String) {
+        for address in [self.home_agent, self.home_address, self.care_of_address] {
+            push_address(path, address);
+            path.push('/');
+        }
+        match &self.nai {
+            None => path.push('-'),
+            Some(nai) if nai.as_str() == "-" => path.push_str("%2D"),
+            Some(nai) => push_escaped(path, nai.as_str()),
+        }
     }
 
     fn from_path(path: &str) -> Option<Self> {
@@ -176,7 +188,7 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<Binding>(&octets).unwrap(), row);
-        row.unknown.0.insert("mood".to_owned(), "good".into());
+        row.unknown.insert("mood", "good");
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
         assert!(Binding::decode(b"{}").is_err());

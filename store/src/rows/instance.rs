@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Unknown;
-use crate::{Row, Table, UtcTime};
+use crate::{Row, Rows, Table, UtcTime};
 
 /// A daemon, kept alive by its heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +100,13 @@ impl Instance {
     /// Whether it missed so many heartbeats that it may be dead.
     pub fn is_silent(&self, now: UtcTime) -> bool {
         self.heartbeat_age(now) > HEARTBEAT * HEARTBEATS_MISSED_MAX
+    }
+}
+
+impl Rows<Instance> {
+    /// The instance of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Instance>> {
+        self.map().get(name).map(|entry| &entry.row)
     }
 }
 

@@ -37,11 +37,81 @@ pub use trail::{Trail, TrailEvent};
 pub use violation::{Violation, ViolationKey, ViolationReason};
 pub use visitor::{Visitor, VisitorKey};
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor as SerdeVisitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Fields of a row that this version does not know; they survive a rewrite.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Unknown(pub BTreeMap<String, serde_json::Value>);
+///
+/// Nearly no row has any, and there may be a million rows: without fields it is a null pointer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unknown(Option<Box<Fields>>);
+
+type Fields = BTreeMap<String, serde_json::Value>;
+
+impl Unknown {
+    /// The field of this name.
+    pub fn get(&self, name: &str) -> Option<&serde_json::Value> {
+        self.0.as_ref()?.get(name)
+    }
+
+    /// Sets a field.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) {
+        self.0.get_or_insert_default().insert(name.into(), value.into());
+    }
+
+    /// All of them.
+    pub fn into_fields(self) -> BTreeMap<String, serde_json::Value> {
+        self.0.map(|fields| *fields).unwrap_or_default()
+    }
+}
+
+impl From<Fields> for Unknown {
+    fn from(fields: Fields) -> Self {
+        Self((!fields.is_empty()).then(|| Box::new(fields)))
+    }
+}
+
+impl Serialize for Unknown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().flat_map(|fields| fields.iter()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Unknown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Fields::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Reads a name that nearly all rows share, such as that of their instance, without keeping a
+/// copy of it for each.
+fn shared_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    struct SharedName;
+
+    impl SerdeVisitor<'_> for SharedName {
+        type Value = Arc<str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a name")
+        }
+
+        fn visit_str<E>(self, name: &str) -> Result<Arc<str>, E> {
+            thread_local! {
+                static LAST: RefCell<Arc<str>> = RefCell::new("".into());
+            }
+            Ok(LAST.with_borrow_mut(|last| {
+                if **last != *name {
+                    *last = name.into();
+                }
+                Arc::clone(last)
+            }))
+        }
+    }
+
+    deserializer.deserialize_str(SharedName)
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Identification, Spi};
 
 use super::Unknown;
+use crate::key::push_address;
 use crate::{Identity, Key, Row, Table, UtcTime};
 
 /// Replay state and identity of a mobile node.
@@ -37,7 +38,15 @@ pub struct NodeKey {
 
 impl Key for NodeKey {
     fn path(&self) -> String {
-        format!("{}/{}", self.home_agent, self.identity.segment())
+        let mut path = String::new();
+        self.push_path(&mut path);
+        path
+    }
+
+    fn push_path(&self, path: &mut String) {
+        push_address(path, self.home_agent);
+        path.push('/');
+        self.identity.push_segment(path);
     }
 
     fn from_path(path: &str) -> Option<Self> {

@@ -114,7 +114,7 @@ impl From<Stored> for Setting {
                 let known = value.fields();
                 let mut unknown = values;
                 unknown.retain(|name, _| !known.contains_key(name));
-                (value, Unknown(unknown))
+                (value, unknown.into())
             }
             Err(_) => (SettingValue::Other { kind, values }, Unknown::default()),
         };
@@ -125,7 +125,7 @@ impl From<Stored> for Setting {
 impl From<Setting> for Stored {
     fn from(setting: Setting) -> Self {
         let kind = setting.value.kind().to_owned();
-        let mut values = setting.unknown.0;
+        let mut values = setting.unknown.into_fields();
         values.extend(setting.value.fields());
         let Setting { scope, index, origin, storage, active, instance, changed, .. } = setting;
         Self { scope, index, kind, origin, storage, active, instance, changed, values }

@@ -54,7 +54,7 @@ fn a_setting_keeps_what_this_version_does_not_know() {
     let known = r#"{"scope":{"instance":"a"},"kind":"enabled","origin":"cli","storage":"volatile","active":true,"colour":"green","enabled":false}"#;
     let setting: Setting = serde_json::from_str(known).unwrap();
     assert_eq!(setting.value, SettingValue::Enabled { enabled: false });
-    assert_eq!(setting.unknown.0["colour"], "green");
+    assert_eq!(setting.unknown.get("colour").unwrap(), "green");
     assert_eq!(serde_json::to_string(&setting).unwrap(), known);
 
     for odd in [

@@ -65,8 +65,8 @@ fn encapsulation(flags: Flags) -> Value {
 }
 
 /// Whether rows of that instance may be out of date: it has ended, or is silent.
-pub(crate) fn is_stale(context: Context<'_>, name: &String) -> bool {
-    match context.snapshot.rows::<Instance>().get(name) {
+pub(crate) fn is_stale(context: Context<'_>, name: &str) -> bool {
+    match context.snapshot.rows::<Instance>().named(name) {
         Some(row) => row.state == InstanceState::Gone || row.is_silent(context.now.utc),
         None => true,
     }

@@ -215,7 +215,7 @@ fn an_instance_that_is_silent_or_gone_is_stale() {
     assert_eq!(world.value("mip4ExtInstanceHeartbeatAge", &index("silent")), Value::Gauge32(4000));
     assert_eq!(world.value("mip4ExtInstanceStaleCount", &[0]), Value::Gauge32(2));
     let mut row = binding([10, 0, 0, 1], [192, 0, 2, 1]);
-    row.instance = "silent".to_owned();
+    row.instance = "silent".into();
     world.put(row);
     let row = [127, 0, 0, 1, 10, 0, 0, 1, 192, 0, 2, 1, 0];
     assert_eq!(world.value("mip4ExtBindingStale", &row), Value::truth(true));

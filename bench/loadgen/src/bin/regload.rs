@@ -1,8 +1,15 @@
-//! `regload ADDR:PORT NODES OUTSTANDING SECONDS`: registers nodes in a closed loop.
+//! Registers nodes in a closed loop:
+//!
+//! ```text
+//! regload ADDR:PORT NODES OUTSTANDING SECONDS [deny] [rate=N] [home-agent=A]
+//! ```
 //!
 //! Each node has one request under way at a time; OUTSTANDING nodes take turns.
 //! Requests carry a Mobile-Home authentication (HMAC-MD5), and the one in each
-//! reply is verified. Loopback only; stops by itself. Prints one line of JSON.
+//! reply is verified. With `deny` it is wrong in each request, and every reply must be
+//! a denial; `rate` holds back to N a second; with `home-agent`, ADDR is a foreign agent
+//! and offers itself as care-of address. Loopback only; stops by itself. Prints one line
+//! of JSON.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -33,17 +40,36 @@ fn home_address(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 99, high, low)
 }
 
-fn request(node: usize, home_agent: Ipv4Addr, id: u64, message: &mut Vec<u8>) {
-    message.clear();
-    message.extend([1, 0x20, 0x03, 0xe8]);
-    message.extend(home_address(node).octets());
-    message.extend(home_agent.octets());
-    message.extend([127, 0, 0, 1]);
-    message.extend(id.to_be_bytes());
-    message.extend([32, 20]);
-    message.extend(SPI.to_be_bytes());
-    let authenticator = mac(message);
-    message.extend(authenticator);
+/// What all requests have in common.
+struct Requests {
+    /// The `D` bit, for nodes without a foreign agent.
+    flags: u8,
+    home_agent: Ipv4Addr,
+    care_of_address: Ipv4Addr,
+    deny: bool,
+}
+
+impl Requests {
+    fn write(&self, node: usize, id: u64, message: &mut Vec<u8>) {
+        message.clear();
+        message.extend([1, self.flags, 0x03, 0xe8]);
+        message.extend(home_address(node).octets());
+        message.extend(self.home_agent.octets());
+        message.extend(self.care_of_address.octets());
+        message.extend(id.to_be_bytes());
+        message.extend([32, 20]);
+        message.extend(SPI.to_be_bytes());
+        let mut authenticator = mac(message);
+        authenticator[0] ^= u8::from(self.deny);
+        message.extend(authenticator);
+    }
+}
+
+/// Sleeps until the next request of so many a second is due.
+fn pace(started: Instant, sent: u64, rate: Option<f64>) {
+    let Some(rate) = rate else { return };
+    let due = started + Duration::from_secs_f64(sent as f64 / rate);
+    std::thread::sleep(due.saturating_duration_since(Instant::now()));
 }
 
 fn main() {
@@ -52,7 +78,16 @@ fn main() {
     let target: SocketAddr = words[1].parse().expect("ADDR:PORT");
     assert!(target.ip().is_loopback(), "loopback only");
     let (nodes, outstanding, seconds) = (number(2), number(3), number(4));
-    let SocketAddr::V4(home_agent) = target else { panic!("IPv4 only") };
+    let SocketAddr::V4(agent) = target else { panic!("IPv4 only") };
+    let option = |name: &str| words[5..].iter().find_map(|word| word.strip_prefix(name));
+    let rate = option("rate=").map(|rate| rate.parse::<f64>().expect("a number"));
+    let behind = option("home-agent=").map(|address| address.parse().expect("an address"));
+    let requests = Requests {
+        flags: if behind.is_some() { 0 } else { 0x20 },
+        home_agent: behind.unwrap_or(*agent.ip()),
+        care_of_address: if behind.is_some() { *agent.ip() } else { Ipv4Addr::LOCALHOST },
+        deny: words[5..].iter().any(|word| word == "deny"),
+    };
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(target).expect("connected");
     socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
@@ -61,14 +96,15 @@ fn main() {
     let mut last = 0;
     let mut sent_at = vec![Instant::now(); nodes];
     let mut next = 0;
+    let started = Instant::now();
     let mut send = |next: &mut usize, sent_at: &mut Vec<Instant>| {
         let node = *next % nodes;
+        pace(started, *next as u64, rate);
         *next += 1;
-        request(node, *home_agent.ip(), identification(&mut last), &mut message);
+        requests.write(node, identification(&mut last), &mut message);
         sent_at[node] = Instant::now();
         socket.send(&message).expect("sent");
     };
-    let started = Instant::now();
     for _ in 0..outstanding {
         send(&mut next, &mut sent_at);
     }
@@ -85,7 +121,8 @@ fn main() {
         assert_eq!(mac(covered), authenticator, "the reply is not authentic");
         let node = u32::from_be_bytes([0, 0, reply[6], reply[7]]) as usize - 1;
         latencies.push(sent_at[node].elapsed());
-        if reply[1] == 0 {
+        assert_eq!(reply[1] > 1, requests.deny, "code {}", reply[1]);
+        if reply[1] <= 1 {
             accepted += 1
         } else {
             denied += 1

@@ -1,6 +1,7 @@
 // snmpload: closed-loop SNMPv1/v2c load generator, one process, one thread, loopback only.
 //   snmpload get  TARGET -o OID[,OID..] [-n OUTSTANDING] [-t SECS] [--count N] [-c community] [-v 1|2] [--pdu get|next|bulk] [-r REPS] [--raw]
 //   snmpload walk TARGET -o OID[,OID..] [-m next|bulk] [-r REPS] [-n WALKERS] [-c community] [-v 1|2] [--max-rows N] [--max-secs S]
+// walk --same: -o names one column twice; every pair must be equal, so each PDU is from one moment ("unequal" counts).
 // -o A,B,C in walk mode = row-wise walk of several columns in one PDU (like snmptable); row = one varbind set.
 // prints one JSON line. Bounded by -t/--count/--max-*.
 use std::net::{SocketAddr, UdpSocket};
@@ -309,6 +310,7 @@ struct Opt {
     reps: i64,
     raw: bool,
     bulk: bool,
+    same: bool,
     max_rows: u64,
     tmo: u64,
     nonrep: i64,
@@ -328,6 +330,7 @@ fn args() -> Opt {
         reps: 25,
         raw: false,
         bulk: true,
+        same: false,
         max_rows: u64::MAX,
         tmo: 2000,
         nonrep: 0,
@@ -355,6 +358,11 @@ fn args() -> Opt {
             }
             "-m" => o.bulk = v == "bulk",
             "--nonrep" => o.nonrep = v.parse().unwrap(),
+            "--same" => {
+                o.same = true;
+                i += 1;
+                continue;
+            }
             "--raw" => {
                 o.raw = true;
                 i += 1;
@@ -531,6 +539,7 @@ fn walk(o: &Opt) {
     let start = Instant::now();
     let stop = start + Duration::from_secs_f64(o.secs);
     let mut oid = vec![];
+    let (mut unequal, mut before) = (0u64, vec![]);
     for i in 0..n {
         let rid = (w[i].g << sb) | i as u32;
         let m = r.msg(o.ver, o.comm.as_bytes(), pdu, rid as i32, f1, f2, &w[i].cur).to_vec();
@@ -578,6 +587,11 @@ fn walk(o: &Opt) {
                     bad += 1;
                     break;
                 };
+                if o.same {
+                    unequal += u64::from(idx % k != 0 && before != vb);
+                    before.clear();
+                    before.extend_from_slice(vb);
+                }
                 let Some((_, ob)) = tlv(&mut vb) else { break };
                 let t = tlv(&mut vb).map_or(5, |x| x.0);
                 dec_oid(ob, &mut oid);
@@ -641,7 +655,7 @@ fn walk(o: &Opt) {
     let el = start.elapsed().as_secs_f64();
     let rows: u64 = w.iter().map(|x| x.rows).sum();
     println!(
-        "{{\"mode\":\"walk\",\"kind\":\"{}\",\"reps\":{},\"cols\":{},\"walkers\":{},\"status\":\"{}\",\"rows\":{},\"vbs\":{},\"reqs\":{},\"secs\":{:.4},\"rows_s\":{:.0},\"vbs_s\":{:.0},\"rps\":{:.0},\"retrans\":{},\"bad\":{},\"noninc\":{},\"p50us\":{:.1},\"p99us\":{:.1},\"in\":{}}}",
+        "{{\"mode\":\"walk\",\"kind\":\"{}\",\"reps\":{},\"cols\":{},\"walkers\":{},\"status\":\"{}\",\"rows\":{},\"vbs\":{},\"reqs\":{},\"secs\":{:.4},\"rows_s\":{:.0},\"vbs_s\":{:.0},\"rps\":{:.0},\"retrans\":{},\"bad\":{},\"noninc\":{},\"unequal\":{},\"p50us\":{:.1},\"p99us\":{:.1},\"in\":{}}}",
         if o.bulk { "bulk" } else { "next" },
         if o.bulk { o.reps } else { 1 },
         k,
@@ -657,6 +671,7 @@ fn walk(o: &Opt) {
         retr,
         bad,
         noninc,
+        unequal,
         pct(&mut lat, 0.5),
         pct(&mut lat, 0.99),
         bi

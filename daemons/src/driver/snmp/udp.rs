@@ -22,27 +22,31 @@ pub(super) async fn serve(
     info!(address = %socket.local(), "SNMP engine serves");
     let mut buffer = vec![0; DATAGRAM_MAX];
     let mut dropped = 0;
+    let stop = shutdown.requested();
+    tokio::pin!(stop);
     loop {
         tokio::select! {
             biased;
-            () = shutdown.requested() => return Ok(()),
+            () = &mut stop => return Ok(()),
             readable = socket.readable() => readable.context("failed to wait for datagrams")?,
         }
-        take(&service, &socket, &mut buffer, &mut dropped).await;
-        // Other sockets get their turn.
-        tokio::task::yield_now().await;
+        if take(&service, &socket, &mut buffer, &mut dropped).await {
+            // Other sockets get their turn. One that is empty waits anyway, and each look at
+            // the reactor is a system call.
+            tokio::task::yield_now().await;
+        }
     }
 }
 
-/// Answers what has arrived, up to a limit.
+/// Answers what has arrived, up to a limit; says whether there may be more.
 async fn take(
     service: &Service,
     socket: &Rc<DatagramSocket>,
     buffer: &mut [u8],
     dropped: &mut u32,
-) {
+) -> bool {
     for _ in 0..DATAGRAMS_A_TURN {
-        let Ok(arrival) = socket.try_receive(buffer) else { return };
+        let Ok(arrival) = socket.try_receive(buffer) else { return false };
         if arrival.dropped != *dropped {
             let lost = arrival.dropped.wrapping_sub(*dropped);
             *dropped = arrival.dropped;
@@ -54,6 +58,7 @@ async fn take(
         let actions = service.handle(arrival.peer, datagram);
         perform(service, socket, arrival, actions).await;
     }
+    true
 }
 
 /// Does what the engine says about a datagram. No datagram waits for a commit: that goes on in a

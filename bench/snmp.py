@@ -1,0 +1,184 @@
+"""The SNMP engine beside Net-SNMP's agent: GET, GETNEXT, GETBULK, SNMPv3."""
+
+import json
+import statistics
+import subprocess
+import time
+
+from common import (
+    AUTH_PASSWORD, BIG_TABLE, BINDINGS, PRIV_PASSWORD, RUNS, SYS_UP_TIME, USER, Echo, Snmpd, cpu_seconds, filled, home_agent,
+    loadgen, measure, met, middle, pin,
+)
+
+median = statistics.median
+
+
+def get(folder):
+    """GET sysUpTime.0, 32 outstanding, server and load generator on a core each."""
+    running = filled(folder / "get", 10)
+    pin(running.pid, 0)
+    reference = Snmpd(folder / "snmpd-get", 10)
+    ours, theirs, echoes = [], [], []
+    load = ("-o", SYS_UP_TIME, "-n", 32, "-t", 1.5)
+    for _ in range(RUNS):
+        ours.append(measure("snmpload", "get", f"127.0.0.1:{running.snmp_port}", *load, core=1)["rps"])
+        theirs.append(measure("snmpload", "get", f"127.0.0.1:{reference.port}", *load, core=1)["rps"])
+        echo = Echo(core=0)
+        echoes.append(measure("snmpload", "get", f"127.0.0.1:{echo.port}", *load, "--raw", core=1)["rps"])
+        echo.stop()
+    running.stop()
+    reference.stop()
+    times, share = median(ours) / median(theirs), median(ours) / median(echoes)
+    print("| GET, 32 outstanding | per second, min / median / max |\n|---|---|")
+    print(f"| ours | {middle(ours)} |\n| snmpd | {middle(theirs)} |\n| bare tokio echo | {middle(echoes)} |")
+    print(f"| **ours / snmpd** (budget 4) | {times:.1f}, {met(times >= 4)} |")
+    print(f"| **ours / echo** (budget 0.55) | {share:.2f}, {met(share >= 0.55)} |\n")
+
+
+def get_v3(folder):
+    """GET at authPriv (SHA-256, AES-128), 32 outstanding, a core each."""
+    running = filled(folder / "get3", 10, extra=USER)
+    pin(running.pid, 0)
+    reference = Snmpd(folder / "snmpd-get3", 10)
+    load = ("bench", AUTH_PASSWORD, PRIV_PASSWORD, "sha256", "aes", "get", SYS_UP_TIME, 32, 1.5)
+    figures = {"ours": (running.snmp_port, running.pid, [], []), "snmpd": (reference.port, reference.pid, [], [])}
+    for _ in range(RUNS):
+        for port, pid, rates, cpus in figures.values():
+            before = cpu_seconds(pid)
+            one = measure("snmpload3", f"127.0.0.1:{port}", *load, core=1)
+            assert one["ok"] and not one["reports"], one
+            rates.append(one["rps"])
+            cpus.append((cpu_seconds(pid) - before) / one["ok"] * 1e6)
+    running.stop()
+    reference.stop()
+    print("| GET, authPriv, 32 outstanding | per second | server CPU µs each |\n|---|---|---|")
+    for name, (_, _, rates, cpus) in figures.items():
+        print(f"| {name} | {middle(rates)} | {middle(cpus, 1)} |")
+    times = median(figures["ours"][2]) / median(figures["snmpd"][2])
+    less = median(figures["snmpd"][3]) / median(figures["ours"][3])
+    print(f"| **ours / snmpd** (budget 3) | {times:.1f}, {met(times >= 3)} | 1/{less:.1f} |\n")
+
+
+def walked(port, pid, columns, *words, seconds=30, core=None):
+    """One walk: variables a second, and the CPU µs of `pid` for each."""
+    before = cpu_seconds(pid)
+    one = measure("snmpload", "walk", f"127.0.0.1:{port}", "-o", columns, "--max-secs", seconds, *words, core=core)
+    assert one["status"] in ("complete", "time-limit") and not one["noninc"] and not one["bad"], one
+    return one["vbs"] / one["secs"], (cpu_seconds(pid) - before) / one["vbs"] * 1e6
+
+
+def pair(running, reference, *words, rows, limit=None):
+    """The same walk of both, in turns: rates and CPUs of ours and theirs."""
+    ours, theirs, our_cpu, their_cpu = [], [], [], []
+    # A short walk is over before it can be measured: it goes as often as makes 100,000 rows.
+    repeats = max(1, 100_000 // rows // 4)
+    for _ in range(RUNS):
+        for port, oid, pid, rates, cpus in (
+            (running.snmp_port, BINDINGS, running.pid, ours, our_cpu),
+            (reference.port, BIG_TABLE, reference.pid, theirs, their_cpu),
+        ):
+            each = [walked(port, pid, oid, *words, core=1) for _ in range(repeats)]
+            rates.append(median(rate for rate, _ in each))
+            cpus.append(sum(cpu for _, cpu in each) / repeats)
+    return ours, theirs, our_cpu, their_cpu
+
+
+def walk(folder):
+    """GETBULK walks, repetitions 50, of tables with as many rows."""
+    print("| walk, GETBULK 50 | ours vb/s | snmpd vb/s | ratio | ours µs CPU/vb | snmpd µs CPU/vb | ratio |\n|---|---|---|---|---|---|---|")
+    for rows in (1_000, 10_000, 100_000):
+        running = filled(folder / f"walk{rows}", rows)
+        pin(running.pid, 0)
+        reference = Snmpd(folder / f"snmpd{rows}", rows)
+        ours, theirs, our_cpu, their_cpu = pair(running, reference, "-m", "bulk", "-r", 50, rows=rows)
+        running.stop()
+        reference.stop()
+        ratio = median(ours) / median(theirs)
+        our, their = median(our_cpu), median(their_cpu)
+        budget = f" (budget 5: {met(ratio >= 5)})" if rows == 100_000 else ""
+        cpu_budget = f" (budget 1/7: {met(their >= 7 * our)})" if rows == 100_000 else ""
+        print(
+            f"| {rows:,} rows | {middle(ours)} | {middle(theirs)} | {ratio:.1f}{budget} | {our:.2f} | {their:.2f} "
+            f"| 1/{their / our:.1f}{cpu_budget} |", flush=True,
+        )
+    print()
+
+
+def walk_next(folder):
+    """GETNEXT walks of 1,000 rows, the server on one core."""
+    running = filled(folder / "next", 1_000)
+    pin(running.pid, 0)
+    reference = Snmpd(folder / "snmpd-next", 1_000)
+    print("| walk, GETNEXT | ours a second | snmpd a second | ratio | ours µs CPU | snmpd µs CPU | ratio |\n|---|---|---|---|---|---|---|")
+    for walkers in (1, 32):
+        ours, theirs, our_cpu, their_cpu = pair(running, reference, "-m", "next", "-n", walkers, rows=25_000)
+        ratio, our, their = median(ours) / median(theirs), median(our_cpu), median(their_cpu)
+        print(
+            f"| {walkers} walkers | {middle(ours)} | {middle(theirs)} | {ratio:.1f} (budget 2: {met(ratio >= 2)}) "
+            f"| {our:.1f} | {their:.1f} | 1/{their / our:.1f} |", flush=True,
+        )
+    running.stop()
+    reference.stop()
+    print()
+
+
+SELECTIONS = {
+    "whole table": BINDINGS,
+    "one column": f"{BINDINGS}.1.8",
+    "three columns, row by row": ",".join(f"{BINDINGS}.1.{column}" for column in (3, 8, 14)),
+}
+
+
+def walk_rows(folder):
+    """What a variable costs in tables of 1,000 to 1,000,000 rows: whole, and by column."""
+    print("| walk, GETBULK 50 | rows | vb/s | rows/s | µs CPU/vb |\n|---|---|---|---|---|")
+    cpu = {}
+    for rows in (1_000, 10_000, 100_000, 1_000_000):
+        running = filled(folder / f"rows{rows}", rows)
+        pin(running.pid, 0)
+        for name, columns in SELECTIONS.items():
+            repeats = max(3, 30_000 // rows)
+            each = [walked(running.snmp_port, running.pid, columns, "-m", "bulk", "-r", 50, core=1) for _ in range(repeats)]
+            rate, spent = median(rate for rate, _ in each), median(spent for _, spent in each)
+            per_row = {"whole table": 12}.get(name, columns.count(",") + 1)
+            print(f"| {name} | {rows:,} | {rate:,.0f} | {rate / per_row:,.0f} | {spent:.3f} |", flush=True)
+            cpu[name, rows] = spent
+        running.stop()
+    small, large = cpu["whole table", 1_000], cpu["whole table", 1_000_000]
+    holds = large <= 1.3 * small or large - small <= 0.25
+    print(f"\nWhole table, 1,000,000 rows against 1,000: {large / small:.2f} ×, {large - small:+.3f} µs (budget 1.3 × or 0.25 µs more: {met(holds)})\n")
+
+
+CHANGING = 10_000
+
+
+def churn(folder):
+    """A prober's GETs, at rest and while four walkers walk and 10,000 bindings a second change."""
+    nodes = 10_000
+    running = home_agent(folder / "churn", nodes=nodes)
+    target = f"127.0.0.1:{running.snmp_port}"
+    changing = ["regload", f"127.0.0.1:{running.mip_port}", nodes, 64]
+    measure(*changing, 3)  # all of them are there
+    idle, loaded, changed, odd, walks = [], [], [], 0, 0
+    for _ in range(RUNS):
+        probe = ("get", target, "-o", SYS_UP_TIME, "-n", 1, "-t", 3)
+        idle.append(measure("snmpload", *probe)["p99us"])
+        renewals = subprocess.Popen(loadgen(*changing, 8, f"rate={CHANGING}"), stdout=subprocess.PIPE, text=True)
+        column = f"{BINDINGS}.1.5"
+        words = ("walk", target, "-o", f"{column},{column}", "--same", "-m", "bulk", "-r", 25, "-n", 4, "--max-secs", 1)
+        walkers = subprocess.Popen(
+            ["sh", "-c", 'for _ in 1 2 3 4 5; do "$@"; done', "sh", *loadgen("snmpload", *words)], stdout=subprocess.PIPE, text=True,
+        )
+        time.sleep(1)
+        loaded.append(measure("snmpload", *probe)["p99us"])
+        said = [json.loads(line) for line in walkers.communicate()[0].splitlines()]
+        changed.append(json.loads(renewals.communicate()[0])["per_second"])
+        walks += sum(one["reqs"] for one in said)
+        odd += sum(one["noninc"] + one["unequal"] + one["bad"] for one in said)
+    running.stop()
+    times = median(loaded) / median(idle)
+    print("| four walkers, changes, and a prober | min / median / max |\n|---|---|")
+    print(f"| bindings changed a second | {middle(changed)} |")
+    print(f"| prober's p99 at rest, µs | {middle(idle)} |\n| prober's p99 under load, µs | {middle(loaded)} |")
+    print(f"| **ratio** (budget 5) | {times:.1f}, {met(times <= 5)} |")
+    print(f"| PDUs of the walkers; those out of order, malformed or of two revisions | {walks:,}; {odd} |\n")

@@ -1,0 +1,129 @@
+//! Fills a store with bindings of one home agent, for whoever measures what serves it.
+//!
+//! ```text
+//! cargo run --release -p store --example bindings -- STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]
+//! ```
+//!
+//! A binding has the rows of its node beside it, as if it had been registered once. Half of the nodes have an NAI. No binding ends but the last `EXPIRING` ones, by default
+//! all, that all end in the same millisecond, `EXPIRES_IN` seconds from now.
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use store::wire::{Flags, Identification, Lifetime, Nai, Spi};
+use store::{
+    Batch, Binding, Class, Identity, Node, NodeCounters, OpenOptions, Store, StoreUrl, Unknown,
+    UtcTime,
+};
+
+type Done<T> = Result<T, Box<dyn Error>>;
+
+const USAGE: &str = "usage: bindings STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]";
+
+/// How many bindings one commit has.
+const AT_ONCE: u32 = 1000;
+
+struct Filler {
+    instance: String,
+    home_agent: Ipv4Addr,
+    now: UtcTime,
+    expires_at: Option<UtcTime>,
+    /// The first binding that ends.
+    first_expiring: u32,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Done<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = || arguments.next().ok_or(USAGE);
+    let url = StoreUrl::Sled(next()?.into());
+    let count: u32 = next()?.parse()?;
+    let (instance, home_agent) = (next()?, next()?.parse()?);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let now = UtcTime(i64::try_from(since)?);
+    let expires_in = next().ok().map(|seconds| seconds.parse().map(Duration::from_secs));
+    let expires_at = expires_in.transpose()?.map(|after| now + after);
+    let expiring = next().ok().map_or(Ok(count), |expiring| expiring.parse())?;
+    let first_expiring = count.saturating_sub(expiring);
+    let filler = Filler { instance, home_agent, now, expires_at, first_expiring };
+    let store = Store::open(&url, OpenOptions::default()).await?;
+    let mut number = 0;
+    while number < count {
+        let end = count.min(number + AT_ONCE);
+        let mut batch = Batch::new(Class::Durable);
+        for number in number..end {
+            let binding = filler.binding(number)?;
+            let node = filler.node(&binding);
+            batch.put(filler.counters(&node));
+            batch.put(node);
+            batch.put(binding);
+        }
+        store.commit(batch).await?;
+        number = end;
+    }
+    store.checkpoint().await?;
+    store.close().await;
+    Ok(())
+}
+
+impl Filler {
+    fn binding(&self, number: u32) -> Done<Binding> {
+        let care_of_address = Ipv4Addr::from(0xc0a8_0000 + number / 4);
+        let nai = match number % 2 {
+            0 => Some(Nai::new(&format!("node{number}@example.com"))?),
+            _ => None,
+        };
+        Ok(Binding {
+            home_agent: self.home_agent,
+            home_address: Ipv4Addr::from(0x0a00_0000 + number),
+            care_of_address,
+            nai,
+            instance: self.instance.as_str().into(),
+            source: SocketAddrV4::new(care_of_address, 434),
+            local: SocketAddrV4::new(self.home_agent, 434),
+            foreign_agent: Some(care_of_address),
+            flags: Flags(0),
+            spi: Spi(1000),
+            identification: Identification(0xe000_0000_1234_5678 + u64::from(number)),
+            lifetime_granted: Lifetime(65_535),
+            created_at: self.now,
+            registered_at: self.now,
+            expires_at: self.expires_at.filter(|_| number >= self.first_expiring),
+            revocation: None,
+            unknown: Unknown::default(),
+        })
+    }
+
+    fn counters(&self, node: &Node) -> NodeCounters {
+        NodeCounters {
+            home_agent: self.home_agent,
+            identity: node.identity.clone(),
+            accepted: 1,
+            denied: 0,
+            served_milliseconds: 0,
+            serving_since: Some(self.now),
+            last_accepted_at: Some(self.now),
+            last_denied_at: None,
+            last_denied_code: None,
+            discontinuity_at: self.now,
+            unknown: Unknown::default(),
+        }
+    }
+
+    fn node(&self, binding: &Binding) -> Node {
+        Node {
+            home_agent: self.home_agent,
+            identity: match &binding.nai {
+                Some(nai) => Identity::Nai(nai.clone()),
+                None => Identity::Address(binding.home_address),
+            },
+            home_address: binding.home_address,
+            last_identification: binding.identification,
+            nonce: None,
+            last_spi: binding.spi,
+            last_accepted_at: self.now,
+            unknown: Unknown::default(),
+        }
+    }
+}
