@@ -29,6 +29,9 @@ port = {{mip_port}}
 max-lifetime = 1800
 """
 
+# mip4ExtStoreState
+HEALTHY, DEGRADED = "1", "2"
+
 
 class OnCluster(Daemon):
     """A home agent whose store is a cluster."""
@@ -127,20 +130,21 @@ def test_a_cluster_that_stops_is_waited_for(home_agent, cluster):  # noqa: F811
     denied = wait_until(lambda: (reply := node.register()) and reply.code, what="a denial")
     assert denied == 130
     wait_until(lambda: home_agent.logged("the store is out of reach; its last revision stays"), what="a line in the log")
-    assert home_agent.logged("registrations are refused: the store does not take them")
+    refused = "registrations are refused: the store does not take them"
+    wait_until(lambda: home_agent.logged(refused), what="a line in the log")
     assert home_agent.snmp("snmpwalk", "MIP-MIB::haMobilityBindingRegFlags") == before
     # The last revision is served, with its age, which grows.
     revision, age = store_object(home_agent, "Revision"), int(store_object(home_agent, "Age"))
     wait_until(lambda: int(store_object(home_agent, "Age")) > age + 500, what="an older revision")
     assert store_object(home_agent, "Revision") == revision
-    assert store_object(home_agent, "State") == "degraded"
+    assert store_object(home_agent, "State") == DEGRADED
     assert "out of reach" in store_object(home_agent, "Detail")
     for position in range(3):
         cluster.run(position)
     wait_until(lambda: (reply := node.register()) and reply.code == 0, seconds=60, what="a registration")
     wait_until(lambda: home_agent.logged("the store is back"), what="a line in the log")
     wait_until(lambda: home_agent.logged("the store takes registrations again"), what="a line in the log")
-    wait_until(lambda: store_object(home_agent, "State") == "healthy", what="health")
+    wait_until(lambda: store_object(home_agent, "State") == HEALTHY, what="health")
     assert int(store_object(home_agent, "Revision")) > int(revision)
     # Not a line for each of what failed meanwhile.
     assert sum("out of reach" in line for line in home_agent.errors) <= 3, home_agent.errors

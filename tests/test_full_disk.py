@@ -10,6 +10,8 @@ from node import KEY, Node
 
 NODES = 20
 INSUFFICIENT_RESOURCES = 130
+# mip4ExtStoreState
+DEGRADED = "2"
 
 
 def homes():
@@ -78,7 +80,7 @@ def deny_and_recover(served, trouble, words, cause, mend):
     assert_serves(served, nodes)
     status = served.ctl("-o", "json", "show", "status")
     assert cause in status and '"healthy":false' in status, status
-    wait_until(lambda: served.snmp_value("MIP4-EXT-MIB::mip4ExtStoreState.0") == "degraded", what="SNMP saying so")
+    wait_until(lambda: served.snmp_value("MIP4-EXT-MIB::mip4ExtStoreState.0") == DEGRADED, what="SNMP saying so")
     assert cause in served.snmp_value("MIP4-EXT-MIB::mip4ExtStoreDetail.0")
     mend()
     try:
