@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use store::{Batch, Identity, NodeKey, Snapshot, Trail, TrailEvent, Unknown};
 
-/// Of how many nodes events are kept; the one that was quiet longest makes room.
+/// Of how many nodes events are kept; the one that was quiet longest makes room, and strangers go first.
 const NODES_MAX: usize = 4096;
 
 /// How many rows go to the store at a time.
@@ -16,20 +16,22 @@ const ROWS_AT_ONCE: usize = 256;
 pub(crate) struct Trails {
     agent: Ipv4Addr,
     nodes: BTreeMap<Identity, Kept>,
-    /// Invariant: one entry for each node, by the number of its last event.
-    by_age: BTreeMap<u64, Identity>,
+    /// Invariant: one entry for each node.
+    by_age: BTreeMap<Age, Identity>,
     events: u64,
     /// Invariant: the nodes that say `changed`.
     changed: BTreeSet<Identity>,
     gone: BTreeSet<Identity>,
 }
 
+/// Whether somebody vouched for the node, and the number of its last event.
+type Age = (bool, u64);
+
 /// What is kept of one node. Every registration changes one, so what that does not need to look
 /// up it finds here.
 #[derive(Debug)]
 struct Kept {
-    /// The number of the last event.
-    age: u64,
+    age: Age,
     /// Whether the store lacks something of it.
     changed: bool,
     /// Whether the store has some of it.
@@ -68,7 +70,7 @@ impl Trails {
         };
         for row in snapshot.rows::<Trail>().iter().filter(|row| row.agent == agent) {
             trails.events += 1;
-            let (age, trail) = (trails.events, Trail::clone(row));
+            let (age, trail) = ((true, trails.events), Trail::clone(row));
             trails.by_age.insert(age, row.identity.clone());
             let kept = Kept { age, changed: false, stored: true, trail };
             trails.nodes.insert(row.identity.clone(), kept);
@@ -76,11 +78,23 @@ impl Trails {
         trails
     }
 
-    /// Adds an event of a node.
+    /// Adds an event of a node that somebody vouches for.
     pub(crate) fn record(&mut self, identity: &Identity, event: TrailEvent) {
+        self.note(identity, event, true);
+    }
+
+    /// Adds an event of whoever it may be: anybody can make up nodes, and that must not take the
+    /// place of those that are known.
+    pub(crate) fn record_stranger(&mut self, identity: &Identity, event: TrailEvent) {
+        self.note(identity, event, false);
+    }
+
+    fn note(&mut self, identity: &Identity, event: TrailEvent, is_known: bool) {
         self.events += 1;
-        let age = self.events;
-        let Some(kept) = self.nodes.get_mut(identity) else { return self.start(identity, event) };
+        let Some(kept) = self.nodes.get_mut(identity) else {
+            return self.start(identity, event, is_known);
+        };
+        let age = (kept.age.0 || is_known, self.events);
         let name = self.by_age.remove(&kept.age).unwrap_or_else(|| identity.clone());
         self.by_age.insert(age, name);
         kept.age = age;
@@ -91,8 +105,12 @@ impl Trails {
     }
 
     /// Starts the trail of a node.
-    fn start(&mut self, identity: &Identity, event: TrailEvent) {
+    fn start(&mut self, identity: &Identity, event: TrailEvent, is_known: bool) {
         if self.nodes.len() >= NODES_MAX {
+            let has_stranger = self.by_age.first_key_value().is_some_and(|((known, _), _)| !known);
+            if !is_known && !has_stranger {
+                return;
+            }
             self.forget_oldest();
         }
         let stored = self.gone.remove(identity);
@@ -102,8 +120,9 @@ impl Trails {
             events: vec![event],
             unknown: Unknown::default(),
         };
-        let kept = Kept { age: self.events, changed: true, stored, trail };
-        self.by_age.insert(self.events, identity.clone());
+        let age = (is_known, self.events);
+        let kept = Kept { age, changed: true, stored, trail };
+        self.by_age.insert(age, identity.clone());
         self.changed.insert(identity.clone());
         self.nodes.insert(identity.clone(), kept);
     }
@@ -138,4 +157,53 @@ impl Trails {
 fn is_same(one: &TrailEvent, other: &TrailEvent) -> bool {
     (&one.event, one.code, one.peer, one.care_of_address, one.spi)
         == (&other.event, other.code, other.peer, other.care_of_address, other.spi)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::UtcTime;
+
+    use super::*;
+
+    fn node(number: u32) -> Identity {
+        Identity::Address(Ipv4Addr::from(number))
+    }
+
+    fn event() -> TrailEvent {
+        TrailEvent {
+            at: UtcTime(0),
+            event: "timeout".to_owned(),
+            code: None,
+            peer: None,
+            care_of_address: None,
+            spi: None,
+            clock_offset: None,
+            times: 1,
+        }
+    }
+
+    #[test]
+    fn strangers_make_room_for_strangers_and_for_those_who_are_known() {
+        let mut trails = Trails::load(Ipv4Addr::LOCALHOST, &Snapshot::default());
+        trails.record(&node(1), event());
+        for number in 10..10_000 {
+            trails.record_stranger(&node(number), event());
+        }
+        assert_eq!(trails.nodes.len(), NODES_MAX);
+        assert!(
+            trails.nodes.contains_key(&node(1)),
+            "the known one, although it was quiet longest"
+        );
+        assert!(trails.nodes.contains_key(&node(9999)) && !trails.nodes.contains_key(&node(10)));
+        for number in 10_000..20_000 {
+            trails.record(&node(number), event());
+        }
+        trails.record_stranger(&node(5), event());
+        assert_eq!(trails.nodes.len(), NODES_MAX);
+        assert!(!trails.nodes.contains_key(&node(5)), "no stranger takes the place of a known one");
+        assert_eq!(trails.by_age.len(), NODES_MAX);
+        // Whoever was vouched for once is known.
+        trails.record_stranger(&node(19_999), event());
+        assert!(trails.nodes.values().all(|kept| kept.age.0));
+    }
 }

@@ -373,7 +373,15 @@ impl ForeignAgent {
             clock_offset: None,
             times: 1,
         };
-        self.trails.record(&pending.identity, event);
+        let home_address = pending.request.home_address;
+        let is_known = pending.authenticated
+            || code.is_some_and(Code::is_accepted)
+            || self.visitors.contains(&pending.identity, home_address);
+        if is_known {
+            self.trails.record(&pending.identity, event);
+        } else {
+            self.trails.record_stranger(&pending.identity, event);
+        }
     }
 
     fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {
