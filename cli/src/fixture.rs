@@ -13,6 +13,7 @@ use store::{
     NodeCounters, Registration, Revision, Role, Row, Snapshot, Table, Trail, TrailEvent, Unknown,
     UtcTime, Violation, ViolationReason, Visitor,
 };
+use zeroize::Zeroizing;
 
 use crate::source::{Health, Source, SourceError};
 
@@ -247,6 +248,7 @@ pub(crate) struct Fake {
     pub(crate) error: Option<fn() -> SourceError>,
     pub(crate) degraded: Option<String>,
     pub(crate) age: Duration,
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     /// What instances say they do not act on, once something was committed.
     pub(crate) apply_errors: BTreeMap<String, String>,
     /// Batches that arrive while somebody waits, in order.
@@ -359,14 +361,21 @@ impl Source for Fake {
         Ok(revision)
     }
 
+    fn secret(&mut self, path: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError> {
+        self.fail()?;
+        Ok(self.secrets.get(path).map(|octets| Zeroizing::new(octets.clone())))
+    }
+
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {
         self.fail()?;
+        self.secrets.insert(path.to_owned(), octets.to_vec());
         self.told.borrow_mut().secrets.push((path.to_owned(), octets.to_vec()));
         Ok(())
     }
 
     fn delete_secret(&mut self, path: &str) -> Result<(), SourceError> {
         self.fail()?;
+        self.secrets.remove(path);
         self.told.borrow_mut().deleted_secrets.push(path.to_owned());
         Ok(())
     }

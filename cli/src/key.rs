@@ -29,19 +29,57 @@ pub(crate) struct KeySource {
 
 impl KeySource {
     pub(crate) fn read(&self, session: &mut Session) -> Result<SecretKey, Stop> {
-        let text = match &self.key_file {
-            Some(file) if file.as_os_str() != "-" => read_file(file)?,
-            None if session.world.input_is_terminal => prompt()?,
-            // In a script standard input may be the script itself.
-            _ if session.place.is_some() => {
-                let failure = Failure::usage("a script must name the file of a key")
-                    .hint("give `--key-file FILE`");
-                return Err(failure.into());
-            }
-            _ => read_line(&mut session.world.input)?,
-        };
-        Ok(parse(text.trim_end_matches(['\r', '\n']))?)
+        let text = read_text(self.key_file.as_ref(), ("Key: ", "key", "--key-file"), session)?;
+        Ok(parse(&text)?)
     }
+}
+
+/// Where a passphrase comes from: a prompt at a terminal, else standard input
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct PassphraseSource {
+    /// Read the passphrase from this file, which others must not be able to read; `-` is standard
+    /// input
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseSource {
+    /// Reads it; one that is new is asked for twice at a terminal.
+    pub(crate) fn read(
+        &self,
+        is_new: bool,
+        session: &mut Session,
+    ) -> Result<Zeroizing<String>, Stop> {
+        let file = self.passphrase_file.as_ref();
+        let text = read_text(file, ("Passphrase: ", "passphrase", "--passphrase-file"), session)?;
+        if is_new && file.is_none() && session.world.input_is_terminal {
+            let again = prompt("Again: ")?;
+            if again.trim_end_matches(['\r', '\n']) != text.as_str() {
+                return Err(Failure::refused("the two are not the same").into());
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Reads a line that is a secret; `words` are a prompt, what it is, and the option that names its file.
+fn read_text(
+    file: Option<&PathBuf>,
+    (prompt_words, what, option): (&str, &str, &str),
+    session: &mut Session,
+) -> Result<Zeroizing<String>, Stop> {
+    let text = match file {
+        Some(file) if file.as_os_str() != "-" => read_file(file)?,
+        None if session.world.input_is_terminal => prompt(prompt_words)?,
+        // In a script standard input may be the script itself.
+        _ if session.place.is_some() => {
+            let failure = Failure::usage(format!("a script must name the file of a {what}"))
+                .hint(format!("give `{option} FILE`"));
+            return Err(failure.into());
+        }
+        _ => read_line(&mut session.world.input)?,
+    };
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn parse(text: &str) -> Result<SecretKey, Failure> {
@@ -79,8 +117,8 @@ fn read_line(source: impl Read) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-/// Asks for the key; what is typed is not shown.
-fn prompt() -> Result<Zeroizing<String>, Stop> {
+/// Asks for a secret; what is typed is not shown.
+fn prompt(words: &str) -> Result<Zeroizing<String>, Stop> {
     let failed = |err| match err {
         rustyline::error::ReadlineError::Interrupted | rustyline::error::ReadlineError::Eof => {
             Stop::Interrupted
@@ -90,7 +128,7 @@ fn prompt() -> Result<Zeroizing<String>, Stop> {
     let config = Config::builder().color_mode(ColorMode::Forced).build();
     let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
     editor.set_helper(Some(Hidden));
-    editor.readline("Key: ").map(Zeroizing::new).map_err(failed)
+    editor.readline(words).map(Zeroizing::new).map_err(failed)
 }
 
 /// Shows stars for what is typed.

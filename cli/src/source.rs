@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Batch, Event, Revision, Snapshot, Table};
+use zeroize::Zeroizing;
 
 use crate::failure::{ExitStatus, Failure};
 
@@ -27,6 +28,9 @@ pub(crate) trait Source {
     fn next_change(&mut self, timeout: Duration) -> Result<Option<Event>, SourceError>;
 
     fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError>;
+
+    /// The secret at `path`; daemons and root alone may read it.
+    fn secret(&mut self, path: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError>;
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError>;
 

@@ -25,8 +25,6 @@ impl Settings {
                 self.enabled = *enabled;
                 matches!(role, Role::HomeAgent | Role::ForeignAgent)
             }
-            // Tells of an import; nothing has to act on it.
-            SettingValue::Generation(_) => true,
             SettingValue::Advertisement(_)
             | SettingValue::RegistrationRequired { .. }
             | SettingValue::ChallengeWindow { .. }

@@ -17,6 +17,7 @@ mod memory;
 #[cfg(test)]
 mod mutation;
 mod orders;
+mod passphrase;
 mod progress;
 mod published;
 mod remote;
@@ -37,15 +38,16 @@ pub use change::{
 };
 pub use key::{Identity, Key};
 pub use orders::{BindingOrders, MibIndex, Orders, VisitorOrders};
+pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
     Association, AssociationKey, Binding, BindingKey, CareOfAddress, CareOfAddressKey, Changed,
-    ClockHealth, ClockState, Counter, Counters, CountersKey, Generation, HEARTBEAT,
-    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Origin,
-    Registration, RegistrationKey, ReplayProtection, Resource, RevocationSupport, Role, Scope,
-    Setting, SettingIndex, SettingKey, SettingValue, StorageType, Trail, TrailEvent, Unknown,
-    Usage, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
+    ClockHealth, ClockState, Counter, Counters, CountersKey, HEARTBEAT, HEARTBEATS_MISSED_MAX,
+    Instance, InstanceState, Node, NodeCounters, NodeKey, Origin, Registration, RegistrationKey,
+    ReplayProtection, Resource, RevocationSupport, Role, Scope, Setting, SettingIndex, SettingKey,
+    SettingValue, StorageType, Trail, TrailEvent, Unknown, Usage, Violation, ViolationKey,
+    ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

@@ -10,7 +10,11 @@ use crate::{Event, Revision, Snapshot, WatchStream};
 
 /// How many changes are kept for watches that resume; a mirror that is further
 /// behind loads everything, which costs less than replaying more than this.
-const HISTORY_CHANGES_MAX: usize = 100_000;
+#[cfg(not(test))]
+pub(crate) const HISTORY_CHANGES_MAX: usize = 100_000;
+/// Tests fill it.
+#[cfg(test)]
+pub(crate) const HISTORY_CHANGES_MAX: usize = 20_000;
 
 /// What an engine shows to its readers. Nothing is shown before it is durable.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(crate) struct Sealer {
 pub(crate) struct DoesNotOpen;
 
 impl Sealer {
-    fn new(key: &[u8; KEY]) -> Self {
+    pub(crate) fn new(key: &[u8; KEY]) -> Self {
         Self { cipher: XChaCha20Poly1305::new(key.into()) }
     }
 

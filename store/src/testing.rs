@@ -73,3 +73,22 @@ pub(crate) fn stamp(snapshot: &crate::Snapshot, number: u32) -> (Revision, Revis
     let entry = snapshot.rows::<NodeCounters>().entry(&node_key(number)).unwrap();
     (entry.created, entry.modified, entry.version)
 }
+
+/// An association as the shell makes it.
+pub(crate) fn association(number: u32) -> crate::Association {
+    crate::Association {
+        peer: Identity::Address(home_address(number)),
+        spi: Spi(1000),
+        reserved_spi: false,
+        algorithm: crate::Algorithm::HmacMd5,
+        replay: crate::ReplayProtection::Timestamps,
+        tolerance: 7,
+        origin: crate::Origin::Cli,
+        storage: crate::StorageType::NonVolatile,
+        active: true,
+        role: crate::Role::HomeAgent,
+        instance: None,
+        changed: None,
+        unknown: Unknown::default(),
+    }
+}

@@ -10,6 +10,7 @@ use store::{
     WatchEvent, WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Stop, chain};
 use crate::source::{Health, Source, SourceError};
@@ -77,6 +78,10 @@ impl Source for Served {
 
     fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError> {
         Ok(interruptible(&self.runtime, self.store.commit(batch))??)
+    }
+
+    fn secret(&mut self, path: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError> {
+        Ok(interruptible(&self.runtime, self.store.secret(path))??)
     }
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {

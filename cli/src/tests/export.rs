@@ -93,3 +93,60 @@ fn a_damaged_export_changes_nothing() {
         assert!(told.borrow().committed.is_empty());
     }
 }
+
+/// The network of [`configured`] with the key of the one that is not of a file.
+fn with_key() -> Fake {
+    let mut fake = configured();
+    fake.secrets.insert("associations/address=10.99.0.7/1001".to_owned(), b"a key in use".to_vec());
+    fake
+}
+
+#[test]
+fn keys_are_exported_sealed_and_imported_with_the_passphrase() {
+    let plain = on(with_key(), "export", "");
+    let done = on(with_key(), "export --secrets", "correct horse\n");
+    assert_eq!(done.status, ExitStatus::Success, "{done}");
+    let hex = "61206b657920696e20757365";
+    for text in [&plain.out, &done.out] {
+        assert!(!text.contains("a key in use") && !text.contains(hex));
+    }
+    assert!(!plain.out.contains("sealed") && done.out.contains("argon2id"));
+    assert_eq!(done.out.matches("\"secret\":").count(), 1);
+    let exported = file(&done.out);
+    let line = format!("import {}", exported.path().display());
+    let told = |fake: Fake, passphrase: &'static str| {
+        let told = Rc::clone(&fake.told);
+        let done = on(fake, &line, passphrase);
+        (done, told)
+    };
+    let (done, told_wrong) = told(Fake::network(), "wrong horse\n");
+    assert_eq!(done.status, ExitStatus::Refused, "{done}");
+    assert!(done.err.contains("the passphrase is wrong"), "{done}");
+    let told_wrong = told_wrong.borrow();
+    assert!(told_wrong.secrets.is_empty() && told_wrong.committed.is_empty());
+    let (done, told) = told(Fake::network(), "correct horse\n");
+    assert_eq!(done.status, ExitStatus::Success, "{done}");
+    let (path, octets) = &told.borrow().secrets[0];
+    assert_eq!(path, "associations/address=10.99.0.7/1001");
+    assert_eq!(octets, b"a key in use");
+}
+
+#[test]
+fn a_short_passphrase_is_refused_and_nothing_is_printed() {
+    let done = on(with_key(), "export --secrets", "short\n");
+    assert_eq!((done.status, done.out.as_str()), (ExitStatus::Refused, ""), "{done}");
+}
+
+#[test]
+fn an_exact_import_deletes_what_the_export_lacks() {
+    let export = on(configured(), "export", "").out;
+    let without = export.lines().filter(|line| !line.contains("/1001"));
+    let nothing = file(&(without.collect::<Vec<_>>().join("\n") + "\n"));
+    let fake = with_key();
+    let told = Rc::clone(&fake.told);
+    let done = on(fake, &format!("import --exact {}", nothing.path().display()), "");
+    assert_eq!(done.status, ExitStatus::Success, "{done}");
+    let told = told.borrow();
+    assert_eq!(told.committed[0].changes.len(), 1);
+    assert_eq!(told.deleted_secrets, ["associations/address=10.99.0.7/1001"]);
+}

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Concerns, Configuration, Invalid, admit};
-use crate::{AnyKey, AnyRow, Batch, Change, Changed, Class, Expect, Origin, Row, Snapshot, Tables};
+use crate::{
+    AnyKey, AnyRow, Association, Batch, CareOfAddress, Change, Changed, Class, Expect, Origin, Row,
+    Setting, Snapshot, Tables,
+};
 
 /// A change of configuration that is being put together on a snapshot.
 ///
@@ -102,6 +105,26 @@ impl<'a> Proposal<'a> {
         Ok(true)
     }
 
+    /// Makes or changes a row of any type of configuration.
+    pub fn put_any(&mut self, row: &AnyRow) -> Result<(), Invalid> {
+        match row {
+            AnyRow::Association(row) => self.put(Association::clone(row)),
+            AnyRow::CareOfAddress(row) => self.put(CareOfAddress::clone(row)),
+            AnyRow::Setting(row) => self.put(Setting::clone(row)),
+            other => Err(no_configuration(&other.key())),
+        }
+    }
+
+    /// Ends a row of any type of configuration; false if there is none.
+    pub fn delete_any(&mut self, key: &AnyKey) -> Result<bool, Invalid> {
+        match key {
+            AnyKey::Association(key) => self.delete::<Association>(key),
+            AnyKey::CareOfAddress(key) => self.delete::<CareOfAddress>(key),
+            AnyKey::Setting(key) => self.delete::<Setting>(key),
+            other => Err(no_configuration(other)),
+        }
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
@@ -141,6 +164,10 @@ impl<'a> Proposal<'a> {
         let expect = entry.map_or(Expect::Absent, |entry| Expect::Modified(entry.modified));
         self.batch.expect::<R>(key.clone(), expect);
     }
+}
+
+fn no_configuration(key: &AnyKey) -> Invalid {
+    Invalid::name(format!("{} is no row of configuration", key.path()))
 }
 
 impl Prepared {

@@ -108,9 +108,7 @@ impl Configuration for Setting {
         }
         let is_interface = matches!(self.index, Some(SettingIndex::Interface(1..)));
         let (index_is_right, expected) = match &self.value {
-            SettingValue::Enabled { .. } | SettingValue::Generation(_) => {
-                (self.index.is_none(), "none")
-            }
+            SettingValue::Enabled { .. } => (self.index.is_none(), "none"),
             SettingValue::Advertisement(_)
             | SettingValue::RegistrationRequired { .. }
             | SettingValue::ChallengeWindow { .. } => (is_interface, "an interface, from 1 on"),

@@ -18,7 +18,7 @@ use crate::served::generated::etcdserverpb::request_op::Request as Operation;
 use crate::served::generated::etcdserverpb::response_op::Response as Answer;
 use crate::served::generated::etcdserverpb::watch_client::WatchClient;
 use crate::served::generated::etcdserverpb::{
-    CompactionRequest, Compare as Condition, DeleteRangeRequest, LeaseGrantRequest,
+    CompactionRequest, Compare as EtcdCompare, DeleteRangeRequest, LeaseGrantRequest,
     LeaseRevokeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, StatusRequest,
     TxnRequest, TxnResponse,
 };
@@ -96,6 +96,16 @@ impl Calls {
         WatchClient::new(self.ways.current().1).max_decoding_message_size(ANSWER_OCTETS_MAX)
     }
 
+    #[cfg(test)]
+    pub(crate) fn kv_client(&self) -> KvClient<Channel> {
+        KvClient::new(self.ways.current().1)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lease_client(&self) -> LeaseClient<Channel> {
+        LeaseClient::new(self.ways.current().1)
+    }
+
     pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
         call!(self, KvClient::range(request.clone()))
     }
@@ -161,6 +171,19 @@ impl Calls {
         })
     }
 
+    /// Does `writes` if all conditions hold; tells at which revision, or that they do not.
+    pub(crate) async fn write_if(
+        &self,
+        conditions: Vec<Condition>,
+        writes: Vec<Write>,
+    ) -> Result<Option<Revision>, Status> {
+        let success = writes.into_iter().map(Write::into_operation).collect();
+        let compare = conditions.into_iter().map(|condition| condition.0).collect();
+        let request = TxnRequest { compare, success, failure: Vec::new() };
+        let response = call!(self, KvClient::txn(request.clone()))?;
+        Ok(response.succeeded.then(|| revision_of(&response)))
+    }
+
     pub(crate) async fn get(&self, key: &str) -> Result<Option<KeyValue>, Status> {
         let request = RangeRequest { key: key.into(), ..RangeRequest::default() };
         Ok(self.range(request).await?.kvs.pop())
@@ -188,7 +211,7 @@ impl Calls {
     pub(crate) async fn claim(&self, key: &str, value: &str, seconds: i64) -> Result<bool, Status> {
         let grant = LeaseGrantRequest { ttl: seconds, id: 0 };
         let id = call!(self, LeaseClient::lease_grant(grant))?.id;
-        let condition = |result: CompareResult, target: CompareTarget, union| Condition {
+        let condition = |result: CompareResult, target: CompareTarget, union| EtcdCompare {
             result: result.into(),
             target: target.into(),
             key: key.into(),
@@ -299,7 +322,71 @@ fn transaction(batch: &Batch) -> Result<TxnRequest, serde_json::Error> {
     })
 }
 
-fn condition(compare: &Compare) -> Condition {
+/// One operation of a transaction that writes.
+#[derive(Clone, Debug)]
+pub(crate) enum Write {
+    Put(String, Vec<u8>),
+    Delete(String),
+    /// Everything that starts with it.
+    DeletePrefix(String),
+}
+
+impl Write {
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) | Self::DeletePrefix(key) => key,
+        }
+    }
+
+    fn into_operation(self) -> RequestOp {
+        let request = match self {
+            Self::Put(key, value) => {
+                let put = PutRequest { key: key.into(), value, ..PutRequest::default() };
+                Operation::RequestPut(put)
+            }
+            Self::Delete(key) => Operation::RequestDeleteRange(DeleteRangeRequest {
+                key: key.into(),
+                ..DeleteRangeRequest::default()
+            }),
+            Self::DeletePrefix(prefix) => Operation::RequestDeleteRange(DeleteRangeRequest {
+                range_end: after_prefix(&prefix),
+                key: prefix.into(),
+                ..DeleteRangeRequest::default()
+            }),
+        };
+        RequestOp { request: Some(request) }
+    }
+}
+
+/// A condition on when something was written.
+pub(crate) struct Condition(EtcdCompare);
+
+impl Condition {
+    /// Everything that starts with `prefix` was written before `revision`, if it is there.
+    pub(crate) fn older(prefix: &str, revision: Revision) -> Self {
+        Self(EtcdCompare {
+            result: CompareResult::Less.into(),
+            target: CompareTarget::Mod.into(),
+            key: prefix.into(),
+            range_end: after_prefix(prefix),
+            target_union: Some(TargetUnion::ModRevision(signed(revision))),
+        })
+    }
+
+    /// `key` was not written after `revision`.
+    pub(crate) fn untouched(key: &str, revision: Revision) -> Self {
+        let next = TargetUnion::ModRevision(signed(revision.next()));
+        Self(EtcdCompare {
+            result: CompareResult::Less.into(),
+            target: CompareTarget::Mod.into(),
+            key: key.into(),
+            range_end: Vec::new(),
+            target_union: Some(next),
+        })
+    }
+}
+
+fn condition(compare: &Compare) -> EtcdCompare {
     let (result, target, union) = match compare.expect {
         Expect::Absent => {
             (CompareResult::Equal, CompareTarget::Create, TargetUnion::CreateRevision(0))
@@ -311,7 +398,7 @@ fn condition(compare: &Compare) -> Condition {
             (CompareResult::Equal, CompareTarget::Mod, TargetUnion::ModRevision(signed(revision)))
         }
     };
-    Condition {
+    EtcdCompare {
         result: result.into(),
         target: target.into(),
         key: compare.key.path().into(),

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::calls::{Done, ETCD_OPERATIONS_MAX, Peer};
+use super::large;
 use super::mirror::Mirror;
 use crate::{AnyKey, Batch, Change, Class, CommitError};
 
@@ -179,7 +180,14 @@ async fn deliver(
     answers: Vec<Answer>,
     keys: Vec<AnyKey>,
 ) -> Finished {
-    let done = mirror.calls.commit(&batch).await;
+    let is_large = mirror.calls.peer == Peer::Etcd
+        && batch.class == Class::Durable
+        && batch.changes.len().max(batch.compares.len()) > ETCD_OPERATIONS_MAX;
+    let done = if is_large {
+        large::commit(&mirror, &batch).await
+    } else {
+        mirror.calls.commit(&batch).await
+    };
     mirror.committed(&done);
     let is_away = matches!(done, Err(CommitError::Unreachable(_)));
     for answer in answers {

@@ -1,10 +1,11 @@
 //! The engines whose tables are somewhere else: `unix:PATH` and `etcd:…`.
 
-mod calls;
+pub(crate) mod calls;
 mod client;
 mod commits;
 mod compactor;
-mod connect;
+pub(crate) mod connect;
+mod large;
 mod mirror;
 mod ways;
 
@@ -60,7 +61,12 @@ impl Remote {
     ) -> Result<Self, OpenError> {
         let sealer = options.key_file.as_deref().map(Sealer::from_file).transpose()?;
         let calls = Calls::new(Peer::Etcd, connect::etcd(endpoints, &options.etcd)?);
-        let opened = Self::open(calls.clone(), sealer).await;
+        // What is made has to be there before anybody reads.
+        let recovered = large::recover(&calls).await.map_err(|status| refusal(&status));
+        let opened = match recovered {
+            Ok(()) => Self::open(calls.clone(), sealer).await,
+            Err(error) => Err(error),
+        };
         let mut remote = opened.map_err(|error| doubt_certificates(error, endpoints))?;
         remote.compacting = Some(tokio::spawn(compactor::run(calls, compactor::PACE)));
         Ok(remote)
@@ -119,6 +125,10 @@ fn doubt_certificates(error: OpenError, endpoints: &[String]) -> OpenError {
 fn refusal(status: &Status) -> OpenError {
     match status.code() {
         Code::PermissionDenied | Code::Unauthenticated => {
+            OpenError::NotPermitted(status.message().to_owned())
+        }
+        // How a cluster with users tells somebody who says no name.
+        Code::InvalidArgument if status.message().contains("user name is empty") => {
             OpenError::NotPermitted(status.message().to_owned())
         }
         _ => OpenError::Unreachable(describe(status)),

@@ -30,9 +30,7 @@ pub use instance::{
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
 pub use registration::{Registration, RegistrationKey};
-pub use setting::{
-    AdvertisementSetting, Generation, Scope, Setting, SettingIndex, SettingKey, SettingValue,
-};
+pub use setting::{AdvertisementSetting, Scope, Setting, SettingIndex, SettingKey, SettingValue};
 pub use trail::{Trail, TrailEvent};
 pub use violation::{Violation, ViolationKey, ViolationReason};
 pub use visitor::{Visitor, VisitorKey};

@@ -79,8 +79,6 @@ pub enum SettingValue {
     ChallengeWindow { window: u32 },
     /// A home agent that a mobile node may use (`mnHATable`); index: its address.
     HomeAgent {},
-    /// What an import has switched on last. No index.
-    Generation(Generation),
     /// A kind that this version does not know, or values that are not those of the kind. It is
     /// kept as it is, and refused when written.
     #[serde(skip)]
@@ -175,16 +173,6 @@ impl Default for AdvertisementSetting {
     }
 }
 
-/// A set of rows that came into force at once.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Generation {
-    /// Counts the imports of this store.
-    pub number: u64,
-    /// How many rows it put, and how many it deleted.
-    pub put: u64,
-    pub deleted: u64,
-}
-
 impl SettingValue {
     /// Reads the values of a setting of that kind; the error says what is wrong with them.
     pub(crate) fn read(
@@ -216,7 +204,6 @@ impl SettingValue {
             Self::RegistrationRequired { .. } => "registration-required",
             Self::ChallengeWindow { .. } => "challenge-window",
             Self::HomeAgent {} => "home-agent",
-            Self::Generation(_) => "generation",
             Self::Other { kind, .. } => kind,
         }
     }

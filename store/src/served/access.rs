@@ -32,9 +32,17 @@ pub struct Policy {
     viewers_only: bool,
     daemon: u32,
     operator_group: Option<u32>,
+    /// Takes every peer for this user and group: a test cannot be somebody else.
+    #[cfg(test)]
+    seen_as: Option<(u32, u32)>,
 }
 
 impl Policy {
+    #[cfg(test)]
+    pub(crate) fn seen_as(self, user: u32, group: u32) -> Self {
+        Self { seen_as: Some((user, group)), ..self }
+    }
+
     /// For `store.sock`: root and the user of this process are daemons, members
     /// of the group `mip4` are operators, and nobody else is let in.
     pub fn operators() -> Self {
@@ -44,7 +52,13 @@ impl Policy {
     /// As [`Self::operators`], with the group of that number.
     pub fn operators_of(group: Option<u32>) -> Self {
         let daemon = rustix::process::geteuid().as_raw();
-        Self { viewers_only: false, daemon, operator_group: group }
+        Self {
+            viewers_only: false,
+            daemon,
+            operator_group: group,
+            #[cfg(test)]
+            seen_as: None,
+        }
     }
 
     /// For `store-view.sock`: whoever can open it reads, and nobody writes.
@@ -67,6 +81,12 @@ impl Policy {
         }
         let peer = credentials
             .ok_or_else(|| Status::permission_denied("the kernel does not say who you are"))?;
+        #[cfg(test)]
+        if let Some((user, group)) = self.seen_as {
+            let access = self.role(user, group, Vec::new);
+            let access = access.ok_or_else(|| Status::permission_denied("a stranger"))?;
+            return Ok(Peer { access, user: Some(user) });
+        }
         let groups = |process: Option<i32>| supplementary_groups(process, peer.uid());
         let access = self.role(peer.uid(), peer.gid(), || groups(peer.pid())).ok_or_else(|| {
             Status::permission_denied(format!(
@@ -220,7 +240,7 @@ mod tests {
     const OPERATORS: u32 = 4000;
 
     fn policy() -> Policy {
-        Policy { viewers_only: false, daemon: 900, operator_group: Some(OPERATORS) }
+        Policy { daemon: 900, ..Policy::operators_of(Some(OPERATORS)) }
     }
 
     #[test]

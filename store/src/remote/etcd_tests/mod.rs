@@ -4,12 +4,13 @@ mod certificates;
 mod cluster;
 mod failures;
 mod history;
+mod whole;
 
 use cluster::{Cluster, options};
 
 use crate::conformance::ask_all;
 use crate::testing::{put, value};
-use crate::{Batch, Class, CommitError, OpenOptions, Store};
+use crate::{Class, CommitError, OpenOptions, Store};
 
 #[tokio::test]
 async fn a_cluster_keeps_the_promises_of_every_engine() {
@@ -19,18 +20,9 @@ async fn a_cluster_keeps_the_promises_of_every_engine() {
 }
 
 #[tokio::test]
-async fn too_much_at_once_and_secrets_without_a_key_are_refused_in_words() {
+async fn secrets_without_a_key_are_refused_in_words() {
     let cluster = Cluster::start(1, &[]);
     let store = cluster.open().await;
-    let mut batch = Batch::default();
-    for row in 0..129 {
-        batch.put(crate::testing::node_counters(row, 1));
-    }
-    let error = store.commit(batch.clone()).await.unwrap_err();
-    assert!(matches!(&error, CommitError::Invalid(words) if words.contains("128")), "{error}");
-    // Relaxed changes are no unit: they go in several transactions.
-    batch.class = Class::Relaxed;
-    store.commit(batch).await.unwrap();
     store.put_secret("a", b"plain octets").await.unwrap();
     let keyless = Store::open(&cluster.url(), OpenOptions::default()).await.unwrap();
     assert!(matches!(keyless.secret("a").await, Err(CommitError::NotPermitted(_))));
