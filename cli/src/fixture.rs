@@ -156,6 +156,7 @@ fn visitor() -> Visitor {
         instance: "ha@gate".to_owned(),
         source: "10.99.0.12:5000".parse().unwrap(),
         local: "203.0.113.1:434".parse().unwrap(),
+        interface: None,
         flags: Flags(0),
         identification: binding.identification,
         encapsulating_delivery: false,

@@ -30,6 +30,18 @@ fn summary(config: &Config) -> String {
     if let Some(foreign_agent) = &config.foreign_agent {
         parts.push(format!("foreign agent {}", foreign_agent.address));
     }
+    if let Some(mobile_node) = &config.mobile_node {
+        let identity = match (&mobile_node.home_address, &mobile_node.nai) {
+            (Some(address), _) => address.to_string(),
+            (None, Some(nai)) => nai.to_string(),
+            (None, None) => String::new(),
+        };
+        parts.push(format!("mobile node {identity}"));
+    }
+    for advertise in &config.advertise {
+        let (role, interface) = (advertise.role.as_str(), &advertise.interface);
+        parts.push(format!("advertises the {role} on {interface}"));
+    }
     if let Some(snmp) = &config.snmp {
         let listen: Vec<String> = snmp.listen.iter().map(ToString::to_string).collect();
         parts.push(format!("SNMP {}", listen.join(" ")));

@@ -5,7 +5,7 @@
 //! is a row of the `store`.
 
 mod associations;
-mod care_of_addresses;
+mod bound;
 mod check;
 mod cli;
 mod clock;

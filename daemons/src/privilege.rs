@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, anyhow, bail};
 use rustix::process::{Gid, Uid};
-use rustix::thread;
+use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 /// Whom to become.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,6 +85,27 @@ pub(crate) fn become_account(account: &Account) -> anyhow::Result<()> {
     thread::set_thread_groups(&groups).context("failed to set the groups")?;
     thread::set_thread_res_gid(gid, gid, gid).context("failed to set the group")?;
     thread::set_thread_res_uid(uid, uid, uid).context("failed to set the user")?;
+    Ok(())
+}
+
+/// Gives up every capability but those by which root reaches its own files, for good.
+///
+/// The kernel keeps these for each thread, so this comes before any thread is started.
+pub(crate) fn drop_capabilities() -> anyhow::Result<()> {
+    let serving = CapabilitySet::CHOWN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::DAC_READ_SEARCH
+        | CapabilitySet::FOWNER;
+    let held = thread::capabilities(None)?;
+    thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: held.effective & serving,
+            permitted: held.permitted & serving,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    thread::clear_ambient_capability_set()?;
     Ok(())
 }
 

@@ -5,13 +5,14 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::bound::Bound;
 use crate::cli::{ConfigArgs, LogArgs};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::logging::{self, Format};
 use crate::privilege::{self, Account};
 use crate::reload::Reloader;
-use crate::system::{Bound, System};
+use crate::system::System;
 
 /// Takes what needs privileges, gives them up, then serves until it is told to stop.
 pub(crate) fn run(args: &ConfigArgs, log: &LogArgs) -> Result<(), Failure> {
@@ -29,6 +30,8 @@ pub(crate) fn run(args: &ConfigArgs, log: &LogArgs) -> Result<(), Failure> {
             .with_context(|| format!("failed to become `{user}`"))?;
         info!(user, "privileges are dropped");
     }
+    // What needed them is open: raw sockets, ports below 1024, large buffers.
+    privilege::drop_capabilities().context("failed to give capabilities up")?;
     reactor()?.block_on(async {
         let mut signals = Signals::listen()?;
         // From here on: one that comes while everything starts must not end the process.

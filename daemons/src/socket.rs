@@ -7,11 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::task::{Context, Poll};
 
 use anyhow::{Context as _, bail};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::net::{SendFlags, sendto};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::warn;
 
 use crate::config::Listen;
+use crate::link::interface::Interface;
 
 /// Room for a burst of some 5,000 requests; the kernel counts its own overhead in it.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -62,8 +64,38 @@ pub(crate) fn bind_udp(address: SocketAddr) -> anyhow::Result<std::net::UdpSocke
     bind(address).with_context(|| format!("failed to bind `udp:{address}`"))
 }
 
+/// Binds `address` for what comes to and goes out of `interface` alone, or beside sockets that do.
+///
+/// The port can be shared until its owner forbids that.
+pub(crate) fn bind_on(
+    address: SocketAddrV4,
+    interface: Option<&Interface>,
+) -> anyhow::Result<std::net::UdpSocket> {
+    let bound = || {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_reuse_address(true)?;
+        socket.set_broadcast(true)?;
+        enlarge(&socket);
+        if let Some(interface) = interface {
+            socket.bind_device(Some(interface.name.as_bytes()))?;
+            // RFC 3024 §3.4: who is on the link shows it by this.
+            socket.set_ttl_v4(255)?;
+            if address.ip().is_multicast() {
+                let index = InterfaceIndexOrAddress::Index(interface.index);
+                socket.join_multicast_v4_n(address.ip(), &index)?;
+            }
+        }
+        socket.bind(&SocketAddr::V4(address).into())?;
+        io::Result::Ok(socket.into())
+    };
+    let on = interface.map_or_else(String::new, |interface| format!(" on `{}`", interface.name));
+    bound().with_context(|| format!("failed to bind `udp:{address}`{on}"))
+}
+
 fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_broadcast(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -99,16 +131,31 @@ pub(crate) fn into_tokio(socket: std::net::UdpSocket) -> anyhow::Result<UdpSocke
     UdpSocket::from_std(socket).context("failed to register a socket with the reactor")
 }
 
+/// A socket that is bound, to an interface as well or not.
+pub(crate) struct BoundSocket {
+    pub(crate) socket: std::net::UdpSocket,
+    /// The index of the interface.
+    pub(crate) interface: Option<u32>,
+}
+
 /// Sockets of one role, each bound to an address of its own.
-pub(crate) struct Sockets(Vec<(SocketAddrV4, UdpSocket)>);
+pub(crate) struct Sockets(Vec<Served>);
+
+struct Served {
+    local: SocketAddrV4,
+    socket: UdpSocket,
+    interface: Option<u32>,
+}
 
 impl Sockets {
     /// Takes bound sockets, at least one, to the runtime that is current.
-    pub(crate) fn new(bound: Vec<std::net::UdpSocket>) -> anyhow::Result<Self> {
+    pub(crate) fn new(bound: Vec<BoundSocket>) -> anyhow::Result<Self> {
         let mut sockets = Vec::with_capacity(bound.len());
-        for socket in bound {
+        for BoundSocket { socket, interface } in bound {
             match socket.local_addr().context("a socket without an address")? {
-                SocketAddr::V4(local) => sockets.push((local, into_tokio(socket)?)),
+                SocketAddr::V4(local) => {
+                    sockets.push(Served { local, socket: into_tokio(socket)?, interface });
+                }
                 SocketAddr::V6(local) => bail!("Mobile IPv4 is not served at {local}"),
             }
         }
@@ -122,18 +169,36 @@ impl Sockets {
     /// The address of the first one.
     pub(crate) fn first(&self) -> SocketAddrV4 {
         let unspecified = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-        self.0.first().map_or(unspecified, |(local, _)| *local)
+        self.0.first().map_or(unspecified, |served| served.local)
     }
 
     /// The address and the socket with that index.
     pub(crate) fn get(&self, index: usize) -> Option<(SocketAddrV4, &UdpSocket)> {
-        self.0.get(index).map(|(local, socket)| (*local, socket))
+        self.0.get(index).map(|served| (served.local, &served.socket))
+    }
+
+    /// The index of the interface that a socket is bound to.
+    pub(crate) fn interface(&self, index: usize) -> Option<u32> {
+        self.0.get(index)?.interface
+    }
+
+    /// Sends to a neighbour on a link, whatever the routes say of its address.
+    pub(crate) fn send_on_link(
+        &self,
+        interface: u32,
+        to: SocketAddrV4,
+        octets: &[u8],
+    ) -> io::Result<()> {
+        let found = self.0.iter().find(|served| served.interface == Some(interface));
+        let served = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        sendto(&served.socket, octets, SendFlags::DONTROUTE, &to)?;
+        Ok(())
     }
 
     /// The socket that sends from `address`.
     pub(crate) fn from(&self, address: Ipv4Addr) -> Option<&UdpSocket> {
-        let found = self.0.iter().find(|(local, _)| *local.ip() == address);
-        found.map(|(_, socket)| socket)
+        let found = self.0.iter().find(|served| *served.local.ip() == address);
+        found.map(|served| &served.socket)
     }
 
     /// The index of a socket that has something to read.
@@ -143,8 +208,8 @@ impl Sockets {
 
     /// As [`Self::readable`], for who waits for other things as well.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<usize> {
-        for (index, (_, socket)) in self.0.iter().enumerate() {
-            if socket.poll_recv_ready(context).is_ready() {
+        for (index, served) in self.0.iter().enumerate() {
+            if served.socket.poll_recv_ready(context).is_ready() {
                 return Poll::Ready(index);
             }
         }

@@ -1,83 +1,40 @@
 //! Everything that a configuration file asks for, started in order and stopped in order.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::Ipv4Addr;
 use std::thread::JoinHandle;
 
 use agent::agentx::{Subagent, SubagentConfig};
 use agent::{Engine, LocalFacts};
 use anyhow::{Context as _, anyhow};
-use mobility::{ForeignAgent, HomeAgent};
-use rustix::io::Errno;
+use mobility::{Advertiser, ForeignAgent, HomeAgent, MobileNode};
 use store::{InstanceState, Role, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::associations;
-use crate::care_of_addresses;
+use crate::bound::{Bound, BoundAdvertiser, BoundMobileNode};
 use crate::clock::Clock;
 use crate::config::{
-    Config, ForeignAgentSection, HomeAgentSection, MasterAddress, SnmpConfig, StoreConfig,
+    Config, ForeignAgentSection, HomeAgentSection, MasterAddress, MobileNodeSection, SnmpConfig,
+    StoreConfig,
 };
 use crate::configuration::{self, Active, Part};
 use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
+use crate::driver::mobile_node::MobileNodeDriver;
 use crate::driver::snmp::{self, Parts};
 use crate::driver::{Shutdown, Stop};
-use crate::exit::{ExitStatus, Failure};
+use crate::exit::Failure;
 use crate::file_rows;
 use crate::instance::{self, InstanceKeeper, Predecessor};
+use crate::link::Link;
+use crate::link::arp::{Arp, BoundArp};
+use crate::link::raw::BoundLink;
 use crate::snmp::{EngineState, Keeper, engine_config, saved, state_path};
-use crate::socket::{SnmpSocket, Sockets, bind_udp};
+use crate::socket::{BoundSocket, Sockets};
 use crate::storage::{self, StoreServer};
-
-/// The sockets that may need privileges, bound before they are given up.
-pub(crate) struct Bound {
-    home_agent: Option<UdpSocket>,
-    /// The first is where mobile nodes send to; requests are relayed from the others.
-    foreign_agent: Vec<UdpSocket>,
-    snmp: Vec<SnmpSocket>,
-}
-
-impl Bound {
-    pub(crate) fn bind(config: &Config) -> Result<Self, Failure> {
-        let bind = |address, purpose: &str| {
-            let bound = bind_udp(address).with_context(|| format!("{purpose} cannot be served"));
-            bound.map_err(not_bound)
-        };
-        let home_agent = match &config.home_agent {
-            Some(section) => Some(bind(section.address.into(), "the home agent")?),
-            None => None,
-        };
-        let foreign_agent = config.foreign_agent.iter().flat_map(ForeignAgentSection::addresses);
-        let foreign_agent = foreign_agent
-            .map(|address| bind(address.into(), "the foreign agent"))
-            .collect::<Result<_, _>>()?;
-        let listen = config.snmp.iter().flat_map(|snmp| &snmp.listen);
-        let snmp = listen
-            .map(|listen| SnmpSocket::bind(*listen).context("SNMP cannot be served"))
-            .collect::<Result<_, _>>()
-            .map_err(not_bound)?;
-        Ok(Self { home_agent, foreign_agent, snmp })
-    }
-
-    /// Where the home agent is, once a port has been chosen.
-    pub(crate) fn home_agent(&self) -> Option<SocketAddrV4> {
-        match self.home_agent.as_ref()?.local_addr().ok()? {
-            std::net::SocketAddr::V4(address) => Some(address),
-            std::net::SocketAddr::V6(_) => None,
-        }
-    }
-}
-
-/// What privileges could have helped with has a status of its own.
-fn not_bound(error: anyhow::Error) -> Failure {
-    match error.downcast_ref().and_then(Errno::from_io_error) {
-        Some(Errno::ACCESS | Errno::PERM) => Failure::new(ExitStatus::NotPermitted, error),
-        _ => Failure::from(error),
-    }
-}
 
 /// A process that serves.
 pub(crate) struct System {
@@ -146,13 +103,24 @@ impl System {
             stop,
         };
         let member = Member { instance, crashed: predecessor.crashed };
-        if let (Some(section), Some(socket)) = (&config.home_agent, bound.home_agent) {
-            system.start_home_agent(&member, section, socket, Vec::new()).await?;
+        let advertise = bound.advertise;
+        let (of_home_agent, of_foreign_agent): (Vec<_>, Vec<_>) =
+            advertise.into_iter().partition(|it| it.section.role == Role::HomeAgent);
+        if let Some(section) = &config.home_agent {
+            let links = HomeLinks {
+                arp: bound.home_arp.map(BoundArp::into_arp).transpose()?,
+                advertising: system.advertising(&member, of_home_agent)?,
+            };
+            system.start_home_agent(&member, section, bound.home_agent, links).await?;
         }
         if let Some(section) = &config.foreign_agent {
-            system.start_foreign_agent(&member, section, bound.foreign_agent, Vec::new()).await?;
+            let advertising = system.advertising(&member, of_foreign_agent)?;
+            system.start_foreign_agent(&member, section, bound.foreign_agent, advertising).await?;
         }
-        if config.home_agent.is_none() && config.foreign_agent.is_none() {
+        if let (Some(section), Some(bound)) = (&config.mobile_node, bound.mobile_node) {
+            system.start_mobile_node(&member, section, bound).await?;
+        }
+        if !config.has_mobility_role() {
             system.follow_idly(member.instance).await;
         }
         if let Some(snmp) = &config.snmp {
@@ -243,13 +211,61 @@ impl System {
         &mut self,
         member: &Member,
         section: &HomeAgentSection,
-        socket: UdpSocket,
-        advertising: Vec<Advertising>,
+        sockets: Vec<BoundSocket>,
+        links: HomeLinks,
     ) -> anyhow::Result<()> {
         let machine = section.machine(&member.instance.name(), seed()?, member.crashed);
         let machine = HomeAgent::new(machine, &self.store.snapshot(), self.clock.now());
-        self.start_agent(member, machine, Sockets::new(vec![socket])?, advertising).await;
+        let HomeLinks { arp, advertising } = links;
+        self.start_agent(member, machine, Sockets::new(sockets)?, advertising, arp).await;
         Ok(())
+    }
+
+    /// Starts the mobile node of the file.
+    async fn start_mobile_node(
+        &mut self,
+        member: &Member,
+        section: &MobileNodeSection,
+        bound: BoundMobileNode,
+    ) -> anyhow::Result<()> {
+        let sockets = Sockets::new(vec![bound.socket])?;
+        let (name, local) = (member.instance.name(), sockets.first());
+        let machine = section.machine(&name, local, seed()?, member.crashed);
+        let snapshot = self.store.snapshot();
+        let driver = MobileNodeDriver {
+            machine: MobileNode::new(machine, &snapshot, self.clock.now()),
+            sockets,
+            link: bound.link.map(BoundLink::into_link).transpose()?.map(Link::Raw),
+            arp: bound.arp.map(BoundArp::into_arp).transpose()?,
+            deregister_at_stop: section.deregister_at_stop,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+        };
+        driver.forget_last_run(&name, &snapshot);
+        let configuration = self.follow_configuration(&member.instance, Role::MobileNode).await;
+        let (instance, shutdown) = (member.instance.clone(), self.shutdown.clone());
+        self.roles.spawn(async move {
+            driver.run(configuration, instance, shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// What an agent says on the links that were bound for it.
+    fn advertising(
+        &self,
+        member: &Member,
+        bound: Vec<BoundAdvertiser>,
+    ) -> anyhow::Result<Vec<Advertising>> {
+        let name = member.instance.name();
+        let one = |BoundAdvertiser { section, interface, link }: BoundAdvertiser| {
+            let prefix_length = |router| interface.prefix_length(router);
+            let config = section.machine(&name, interface.index, seed()?, prefix_length);
+            let advertiser = Advertiser::new(config, self.clock.now())
+                .with_context(|| format!("nothing can be advertised on `{}`", interface.name))?;
+            Ok(Advertising::new(advertiser, Link::Raw(link.into_link()?)))
+        };
+        bound.into_iter().map(one).collect()
     }
 
     /// Starts a foreign agent that goes on where the last one of this instance ended.
@@ -257,14 +273,14 @@ impl System {
         &mut self,
         member: &Member,
         section: &ForeignAgentSection,
-        sockets: Vec<UdpSocket>,
+        sockets: Vec<BoundSocket>,
         advertising: Vec<Advertising>,
     ) -> anyhow::Result<()> {
         let name = member.instance.name();
-        care_of_addresses::follow_file(&self.store, &name, &section.care_of_addresses).await?;
+        file_rows::follow(&self.store, &name, &section.rows(&name)).await?;
         let machine = section.machine(&name, member.crashed);
         let machine = ForeignAgent::new(machine, &self.store.snapshot(), self.clock.now());
-        self.start_agent(member, machine, Sockets::new(sockets)?, advertising).await;
+        self.start_agent(member, machine, Sockets::new(sockets)?, advertising, None).await;
         Ok(())
     }
 
@@ -274,11 +290,12 @@ impl System {
         machine: M,
         sockets: Sockets,
         advertising: Vec<Advertising>,
+        arp: Option<Arp>,
     ) {
         let configuration = self.follow_configuration(&member.instance, M::ROLE).await;
         let advertisers = Advertisers::new(advertising);
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let driver = AgentDriver::new(machine, sockets, advertisers, store, clock);
+        let driver = AgentDriver::new(machine, sockets, advertisers, arp, store, clock);
         let (instance, shutdown) = (member.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {
             driver.run(configuration, instance, shutdown).await;
@@ -369,10 +386,18 @@ pub(crate) struct Member {
     pub(crate) crashed: bool,
 }
 
+/// Where the mobile nodes of a home agent are at home.
+#[derive(Default)]
+pub(crate) struct HomeLinks {
+    pub(crate) arp: Option<Arp>,
+    pub(crate) advertising: Vec<Advertising>,
+}
+
 fn roles(config: &Config) -> Vec<Role> {
     let mut roles = Vec::new();
     roles.extend(config.home_agent.is_some().then_some(Role::HomeAgent));
     roles.extend(config.foreign_agent.is_some().then_some(Role::ForeignAgent));
+    roles.extend(config.mobile_node.is_some().then_some(Role::MobileNode));
     roles.extend(config.snmp.is_some().then_some(Role::Snmp));
     roles.extend(matches!(config.store, StoreConfig::Owned { .. }).then_some(Role::Store));
     roles

@@ -14,11 +14,13 @@ pub struct Received<'a> {
     pub local: SocketAddrV4,
     /// The IP time to live, if the driver can tell.
     pub ttl: Option<u8>,
+    /// The index of the interface, if it came to a socket of that interface alone.
+    pub interface: Option<u32>,
 }
 
 impl<'a> Received<'a> {
     pub const fn new(octets: &'a [u8], source: SocketAddrV4, local: SocketAddrV4) -> Self {
-        Self { octets, source, local, ttl: None }
+        Self { octets, source, local, ttl: None, interface: None }
     }
 }
 
@@ -55,6 +57,9 @@ impl Output {
 pub enum Action {
     /// Sends a datagram.
     Send { from: SocketAddrV4, to: SocketAddrV4, octets: Vec<u8> },
+    /// Sends a datagram to a neighbour on the link of an interface, whatever the routes say: its
+    /// address need not be one of that network (RFC 5944 §3.6.1.1, §3.7.2.3).
+    SendOnLink { interface: u32, from: SocketAddrV4, to: SocketAddrV4, octets: Vec<u8> },
     /// Sends an ICMP message on an interface, with a time to live of 1 (RFC 5944 §2.1, §2.2).
     SendIcmp { interface: u32, from: Ipv4Addr, to: Ipv4Addr, octets: Vec<u8> },
     /// Tells the nodes of the home link where a home address is to be found (RFC 5944 §4.6).
@@ -119,6 +124,8 @@ pub struct Service {
     pub nai: Option<Nai>,
     /// The foreign agent that decapsulates; `None` if the mobile node does it.
     pub foreign_agent: Option<Ipv4Addr>,
+    /// The index of the interface that the mobile node is on, at the foreign agent that knows it.
+    pub interface: Option<u32>,
     pub encapsulation: Encapsulation,
     pub reverse_tunnel: bool,
     pub broadcast_datagrams: bool,
@@ -156,6 +163,7 @@ impl Service {
             care_of_address: binding.care_of_address,
             nai: binding.nai.clone(),
             foreign_agent: binding.foreign_agent,
+            interface: None,
             encapsulation,
             reverse_tunnel: binding.flags.any(Flags::REVERSE_TUNNEL),
             broadcast_datagrams: binding.flags.any(Flags::BROADCAST_DATAGRAMS),

@@ -18,6 +18,7 @@ const JUDGES: &[(&str, &str)] = &[
     ("/usr/bin/openssl", "openssl"),
     ("/usr/sbin/mkfs.ext4", "e2fsprogs"),
     ("/usr/bin/strace", "strace"),
+    ("/usr/sbin/ip", "iproute2"),
     ("/usr/bin/python3", "python3"),
     ("/usr/lib/python3/dist-packages/scapy", "python3-scapy"),
     ("/usr/lib/python3/dist-packages/pytest", "python3-pytest"),

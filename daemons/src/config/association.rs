@@ -56,8 +56,11 @@ impl AssociationConfig {
     }
 }
 
-const ROLES: &[(&str, Role)] =
-    &[("home-agent", Role::HomeAgent), ("foreign-agent", Role::ForeignAgent)];
+const ROLES: &[(&str, Role)] = &[
+    ("home-agent", Role::HomeAgent),
+    ("foreign-agent", Role::ForeignAgent),
+    ("mobile-node", Role::MobileNode),
+];
 
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("hmac-md5", Algorithm::HmacMd5),

@@ -24,6 +24,8 @@ pub(crate) struct HomeAgentSection {
     pub(crate) home_networks: Vec<Ipv4Net>,
     pub(crate) pools: Vec<Ipv4Net>,
     pub(crate) shared_home_addresses: Vec<Ipv4Net>,
+    /// The home link, if it is one that the home agent is on.
+    pub(crate) home_interface: Option<String>,
 }
 
 impl HomeAgentSection {
@@ -43,6 +45,7 @@ impl HomeAgentSection {
             home_networks: Vec::new(),
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
+            home_interface: None,
         }
     }
 
@@ -71,6 +74,7 @@ impl HomeAgentSection {
             home_networks: self.home_networks.clone(),
             pools: self.pools.clone(),
             shared_home_addresses: self.shared_home_addresses.clone(),
+            home_link: self.home_interface.is_some(),
             counters_lost,
             ..default
         }
@@ -124,6 +128,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),
+        home_interface: section.string("home-interface", "the name of an interface"),
     };
     section.finish();
     config

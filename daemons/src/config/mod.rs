@@ -1,10 +1,12 @@
 //! The configuration file: TOML, read whole and checked whole before anything acts on it.
 
+mod advertise;
 mod agentx;
 mod association;
 mod daemon;
 mod foreign_agent;
 mod home_agent;
+mod mobile_node;
 mod problem;
 mod secret;
 mod section;
@@ -22,11 +24,13 @@ use std::path::{Path, PathBuf};
 use ::store::{Role, StoreUrl};
 use toml::de::DeTable;
 
+pub(crate) use advertise::AdvertiseSection;
 pub(crate) use agentx::MasterAddress;
 pub(crate) use association::AssociationConfig;
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use foreign_agent::ForeignAgentSection;
 pub(crate) use home_agent::HomeAgentSection;
+pub(crate) use mobile_node::MobileNodeSection;
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::Password;
 pub(crate) use snmp::{CommunityConfig, Listen, SnmpConfig};
@@ -47,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) snmp: Option<SnmpConfig>,
     pub(crate) home_agent: Option<HomeAgentSection>,
     pub(crate) foreign_agent: Option<ForeignAgentSection>,
+    pub(crate) mobile_node: Option<MobileNodeSection>,
+    pub(crate) advertise: Vec<AdvertiseSection>,
     pub(crate) associations: Vec<AssociationConfig>,
     /// What is right but unwise, for the log.
     pub(crate) warnings: Vec<String>,
@@ -66,6 +72,11 @@ impl Config {
             config.config.warnings.push(warning);
         }
         Ok(config.config)
+    }
+
+    /// Whether some agent, or a mobile node, runs in this process.
+    pub(crate) fn has_mobility_role(&self) -> bool {
+        self.home_agent.is_some() || self.foreign_agent.is_some() || self.mobile_node.is_some()
     }
 
     /// Checks `text`; relative paths in it start at the folder of `path`.
@@ -110,15 +121,19 @@ impl Config {
             let message = "`foreign-agent` and `home-agent` are at one address: expected one each";
             problems.add(&foreign_agent_at, message);
         }
-        let role = match (&home_agent, &foreign_agent) {
-            (None, Some(_)) => Role::ForeignAgent,
+        let mobile_node = file.section("mobile-node").map(mobile_node::read);
+        let agents = advertise::Agents {
+            home_agent: home_agent.as_ref(),
+            foreign_agent: foreign_agent.as_ref(),
+        };
+        let advertise = advertise::read(file.sections("advertise"), &agents, problems);
+        let role = match (&home_agent, &foreign_agent, &mobile_node) {
+            (None, Some(_), _) => Role::ForeignAgent,
+            (None, None, Some(_)) => Role::MobileNode,
             _ => Role::HomeAgent,
         };
         let associations = file.sections("association");
         let associations = association::read(associations, folder, role, problems, &mut warnings);
-        if let Some(section) = file.section("mobile-node") {
-            problems.add(section.span(), "`[mobile-node]` is not supported yet");
-        }
         file.finish();
         // Only what is given in this very file makes it one to hide.
         let holds_secrets = associations.iter().any(|association| association.is_inline)
@@ -136,6 +151,8 @@ impl Config {
                 snmp,
                 home_agent,
                 foreign_agent,
+                mobile_node,
+                advertise,
                 associations,
                 warnings,
             },

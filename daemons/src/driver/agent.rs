@@ -6,7 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use mobility::{
-    Action, CommitId, ForeignAgent, HomeAgent, Output, Received, SecurityAssociation, Unreachable,
+    Action, Arp as Wanted, CommitId, ForeignAgent, HomeAgent, Output, Received,
+    SecurityAssociation, Unreachable,
 };
 use store::{Batch, Class, ClockHealth, Counter, Now, Role, Snapshot, Store, Time};
 use tokio::net::UdpSocket;
@@ -22,6 +23,7 @@ use crate::configuration::Active;
 use crate::datagram::{self, Arrived};
 use crate::instance::InstanceKeeper;
 use crate::link::Message;
+use crate::link::arp::{Arp, Sent};
 use crate::settings::Settings;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
@@ -57,12 +59,14 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn add_counts(&mut self, counts: Vec<(Counter, u64)>);
     /// Whether it takes no more mobile nodes.
     fn is_busy(&self) -> bool;
+    /// The home addresses whose mobile nodes are away, if ARP is answered for them.
+    fn away(&self) -> Vec<Ipv4Addr>;
     /// How many mobile nodes it serves.
     fn served(&self) -> usize;
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $clock_health:expr, $on_unreachable:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $away:expr, $clock_health:expr, $on_unreachable:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
             const WANTS_MORE: bool = matches!($role, Role::ForeignAgent);
@@ -128,6 +132,10 @@ macro_rules! mobility_agent {
                 $busy(self)
             }
 
+            fn away(&self) -> Vec<Ipv4Addr> {
+                $away(self)
+            }
+
             fn served(&self) -> usize {
                 self.$served()
             }
@@ -141,6 +149,7 @@ mobility_agent!(
     Role::HomeAgent,
     binding_count,
     |_: &HomeAgent| false,
+    |machine: &HomeAgent| machine.services().map(|service| service.home_address).collect(),
     |machine, now| Some(machine.clock_health(now)),
     |_, _, _, _| Output::default()
 );
@@ -149,6 +158,7 @@ mobility_agent!(
     Role::ForeignAgent,
     visitor_count,
     ForeignAgent::is_busy,
+    |_: &ForeignAgent| Vec::new(),
     |_, _| None,
     Self::on_unreachable
 );
@@ -159,6 +169,8 @@ enum Arrival {
     Datagrams(usize),
     /// On the link with this number.
     Message(usize, Message),
+    /// ARP, which is answered already.
+    Asked(Sent),
 }
 
 /// An agent with what it runs on.
@@ -167,6 +179,8 @@ pub(crate) struct AgentDriver<M> {
     /// The first is where mobile nodes send to.
     sockets: Sockets,
     advertisers: Advertisers,
+    /// Of the home link, if the home agent is on one.
+    arp: Option<Arp>,
     /// Whether links go before sockets the next time, so that a flood on one starves no other.
     links_first: bool,
     store: Store,
@@ -184,6 +198,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         machine: M,
         sockets: Sockets,
         advertisers: Advertisers,
+        arp: Option<Arp>,
         store: Store,
         clock: Clock,
     ) -> Self {
@@ -191,6 +206,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             machine,
             sockets,
             advertisers,
+            arp,
             links_first: false,
             store,
             clock,
@@ -215,12 +231,20 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let address = self.sockets.first();
         info!(%address, role = M::ROLE.as_str(), nodes = self.machine.served(), "serves");
         self.show_advertisers(&instance.name());
+        if let Some(arp) = &mut self.arp {
+            // Their neighbours were told in the last run.
+            arp.resume(self.machine.away());
+        }
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.commits.queue(&self.store);
-            let deadlines = [self.machine.next_deadline(), self.advertisers.next_deadline()];
+            let deadlines = [
+                self.machine.next_deadline(),
+                self.advertisers.next_deadline(),
+                self.arp.as_ref().and_then(Arp::next_deadline),
+            ];
             let deadline = deadlines.into_iter().flatten().min();
             self.links_first = !self.links_first;
             tokio::select! {
@@ -240,6 +264,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     let output = self.machine.on_deadline(now);
                     self.carry_out(output).await;
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
+                    let sent = self.arp.as_mut().map(|arp| arp.repeat(now.uptime));
+                    self.count_arp(sent.unwrap_or_default());
                     // More may be due at once, as when 100,000 bindings end: requests go in between.
                     for socket in 0..self.sockets.len() {
                         self.receive(socket, &mut buffer).await;
@@ -252,12 +278,13 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
                 }
-                arrival = arrival(&self.sockets, &mut self.advertisers, self.links_first) => match arrival {
+                arrival = arrival(&self.sockets, &mut self.advertisers, self.arp.as_mut(), self.links_first) => match arrival {
                     Arrival::Datagrams(socket) => self.receive(socket, &mut buffer).await,
                     Arrival::Message(link, message) => {
                         let (busy, now) = (self.machine.is_busy(), self.clock.now());
                         self.advertisers.on_message(link, &message, busy, now);
                     }
+                    Arrival::Asked(sent) => self.count_arp(sent),
                 },
             }
         }
@@ -292,6 +319,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
     async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
+        let interface = self.sockets.interface(socket);
         for _ in 0..DATAGRAMS_A_TURN {
             let Some((local, socket)) = self.sockets.get(socket) else { return };
             let arrived = if M::WANTS_MORE {
@@ -306,8 +334,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             if !self.settings.enabled {
                 continue; // `mipEnable` is disabled(2): registration processing is to stop.
             }
-            let mut received = Received::new(octets, source, local);
-            received.ttl = ttl;
+            let received = Received { interface, ttl, ..Received::new(octets, source, local) };
             let output = self.machine.on_datagram(&received, self.clock.now());
             self.carry_out(output).await;
         }
@@ -353,13 +380,20 @@ impl<M: MobilityAgent> AgentDriver<M> {
         for action in actions {
             match action {
                 Action::Send { from, to, octets } => self.send(*from.ip(), to, &octets).await,
+                Action::SendOnLink { interface, from, to, octets } => {
+                    trace!(%from, %to, interface, length = octets.len(), "send");
+                    if let Err(error) = self.sockets.send_on_link(interface, to, &octets) {
+                        self.machine.count(Counter::SendErrors);
+                        debug!(%from, %to, interface, %error, "failed to send");
+                    }
+                }
                 Action::StartService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service starts");
                 }
                 Action::StopService(service) => {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
-                Action::Arp(arp) => debug!(?arp, "nothing here speaks ARP"),
+                Action::Arp(wanted) => self.speak_arp(wanted),
                 Action::SendIcmp { .. } // Only advertisers send these, and they have their links.
                 | Action::Registered { .. }
                 | Action::Denied { .. }
@@ -387,6 +421,31 @@ impl<M: MobilityAgent> AgentDriver<M> {
             self.machine.count(Counter::SendErrors);
             debug!(%from, %to, %error, "failed to send");
         }
+    }
+
+    /// Tells the home link where a home address is (RFC 5944 §4.6).
+    fn speak_arp(&mut self, wanted: Wanted) {
+        let now = self.clock.now().uptime;
+        let Some(arp) = &mut self.arp else {
+            debug!(?wanted, "nothing here speaks ARP");
+            return;
+        };
+        let mut sent = Sent::default();
+        match wanted {
+            Wanted::Announce { home_address } => sent = arp.gratuitous(home_address, now),
+            Wanted::AnnounceNode { home_address } => sent = arp.announce_node(home_address, now),
+            Wanted::StartProxy { home_address } => arp.start(home_address),
+            Wanted::StopProxy { home_address } => arp.stop(home_address),
+            // What a mobile node does.
+            Wanted::Mute { .. } | Wanted::Unmute { .. } => {}
+        }
+        self.count_arp(sent);
+    }
+
+    fn count_arp(&mut self, sent: Sent) {
+        let gratuitous = (Counter::HaGratuitiousARPsSent, sent.gratuitous);
+        let counts = [gratuitous, (Counter::HaProxyARPsSent, sent.proxy)];
+        self.machine.add_counts(counts.into_iter().filter(|(_, count)| *count > 0).collect());
     }
 
     /// What changed since this was asked last, for a relaxed commit.
@@ -461,16 +520,26 @@ impl<M: MobilityAgent> AgentDriver<M> {
 }
 
 /// What arrives next.
-async fn arrival(sockets: &Sockets, links: &mut Advertisers, links_first: bool) -> Arrival {
+async fn arrival(
+    sockets: &Sockets,
+    links: &mut Advertisers,
+    arp: Option<&mut Arp>,
+    links_first: bool,
+) -> Arrival {
+    let mut arp = arp;
     std::future::poll_fn(|context| {
-        if links_first && let Poll::Ready((link, message)) = links.poll_receive(context) {
-            return Poll::Ready(Arrival::Message(link, message));
-        }
-        if let Poll::Ready(socket) = sockets.poll_readable(context) {
+        if !links_first && let Poll::Ready(socket) = sockets.poll_readable(context) {
             return Poll::Ready(Arrival::Datagrams(socket));
         }
-        let received = links.poll_receive(context);
-        received.map(|(link, message)| Arrival::Message(link, message))
+        if let Poll::Ready((link, message)) = links.poll_receive(context) {
+            return Poll::Ready(Arrival::Message(link, message));
+        }
+        if let Some(arp) = arp.as_deref_mut()
+            && let Poll::Ready(sent) = arp.poll_answer(context)
+        {
+            return Poll::Ready(Arrival::Asked(sent));
+        }
+        sockets.poll_readable(context).map(Arrival::Datagrams)
     })
     .await
 }

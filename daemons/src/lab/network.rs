@@ -16,7 +16,7 @@ use super::site::{self, INSTANCE};
 use crate::config::AssociationConfig;
 use crate::driver::{Shutdown, Stop};
 use crate::link::simulated::NodesEnd;
-use crate::socket::{Sockets, bind_udp};
+use crate::socket::{BoundSocket, Sockets, bind_udp};
 use crate::system::{System, seed};
 
 const SPI: Spi = Spi(1000);
@@ -150,12 +150,13 @@ impl MobileNetwork {
 }
 
 /// The sockets of the nodes; who moves by itself needs a second care-of address to move to.
-fn bind(args: &LabArgs) -> anyhow::Result<Vec<std::net::UdpSocket>> {
+fn bind(args: &LabArgs) -> anyhow::Result<Vec<BoundSocket>> {
     let least = if args.mobility.is_some() && args.foreign_agents == 0 { 2 } else { 1 };
     (1..=args.nodes.clamp(least, CARE_OF_ADDRESSES_MAX))
         .map(|number| {
             let [.., low] = number.to_be_bytes();
-            bind_udp((Ipv4Addr::new(127, 0, 1, low), 0).into())
+            let socket = bind_udp((Ipv4Addr::new(127, 0, 1, low), 0).into())?;
+            Ok(BoundSocket { socket, interface: None })
         })
         .collect()
 }

@@ -316,7 +316,10 @@ impl MobileNodes {
     async fn act(&mut self, index: Option<usize>, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Send { from, to, octets } => self.send(index, from, to, &octets).await,
+                // Links carry ICMP alone here; datagrams go by loopback.
+                Action::Send { from, to, octets } | Action::SendOnLink { from, to, octets, .. } => {
+                    self.send(index, from, to, &octets).await;
+                }
                 Action::SendIcmp { from, to, octets, .. } => {
                     let node = index.and_then(|index| self.nodes.get(index));
                     if let Some(link) = node.map(|node| node.link)

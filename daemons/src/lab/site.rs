@@ -10,6 +10,7 @@ use wire::{AdvertisementFlags, RouterAddress};
 
 use super::LabArgs;
 use super::network::Peer;
+use crate::bound::Bound;
 use crate::config::{
     CommunityConfig, Config, DaemonConfig, ForeignAgentSection, HomeAgentSection, Listen,
     LogConfig, SnmpConfig, StoreConfig,
@@ -18,8 +19,8 @@ use crate::driver::advertising::Advertising;
 use crate::exit::Failure;
 use crate::link::Link;
 use crate::link::simulated::{self, NodesEnd, SimulatedLink};
-use crate::socket::bind_udp;
-use crate::system::{Bound, System, seed};
+use crate::socket::{BoundSocket, bind_udp};
+use crate::system::{HomeLinks, System, seed};
 
 /// The instance of the first home agent, the store and SNMP; others add what they are.
 pub(super) const INSTANCE: &str = "lab";
@@ -117,7 +118,8 @@ impl Others {
             let name = format!("{INSTANCE}-ha{number}");
             let member = system.join(&name, vec![Role::HomeAgent], vec![*address.ip()]).await?;
             let section = HomeAgentSection::at(address);
-            system.start_home_agent(&member, &section, socket, Vec::new()).await?;
+            let sockets = vec![BoundSocket { socket, interface: None }];
+            system.start_home_agent(&member, &section, sockets, HomeLinks::default()).await?;
         }
         let count = u32::try_from(self.foreign.len()).unwrap_or(u32::MAX);
         let (links, nodes_end) = simulated::links(count);
@@ -128,7 +130,8 @@ impl Others {
             let mut section = ForeignAgentSection::at(address);
             section.home_agent_port = Some(self.port);
             let advertising = advertising(&name, &section, link, system)?;
-            let (sockets, advertising) = (vec![socket], vec![advertising]);
+            let sockets = vec![BoundSocket { socket, interface: None }];
+            let advertising = vec![advertising];
             system.start_foreign_agent(&member, &section, sockets, advertising).await?;
         }
         Ok(nodes_end)
@@ -177,6 +180,8 @@ fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> Config {
         }),
         home_agent: Some(HomeAgentSection::at(home_agent(1, args.mip_port))),
         foreign_agent: None,
+        mobile_node: None,
+        advertise: Vec::new(),
         associations: peers.iter().map(Peer::configured).collect(),
         warnings: Vec::new(),
     }

@@ -4,11 +4,15 @@
 //! IP says about them comes along. A link of the lab is simulated, because raw
 //! sockets need privileges.
 
+pub(crate) mod arp;
+pub(crate) mod interface;
+pub(crate) mod raw;
 pub(crate) mod simulated;
 
 use std::net::Ipv4Addr;
 use std::task::{Context, Poll};
 
+use raw::RawLink;
 use simulated::SimulatedLink;
 
 /// An ICMP message with what its IP header said.
@@ -22,6 +26,7 @@ pub(crate) struct Message {
 
 /// A link, seen from who is on it.
 pub(crate) enum Link {
+    Raw(RawLink),
     Simulated(SimulatedLink),
 }
 
@@ -29,6 +34,7 @@ impl Link {
     /// The index of the interface.
     pub(crate) fn interface(&self) -> u32 {
         match self {
+            Self::Raw(link) => link.interface(),
             Self::Simulated(link) => link.interface(),
         }
     }
@@ -36,6 +42,7 @@ impl Link {
     /// The next message that came to the interface; never an error, a broken link is a silent one.
     pub(crate) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Message> {
         match self {
+            Self::Raw(link) => link.poll_receive(context),
             Self::Simulated(link) => link.poll_receive(context),
         }
     }
@@ -43,6 +50,7 @@ impl Link {
     /// Sends `message`; returns whether it left.
     pub(crate) fn send(&self, message: Message) -> bool {
         match self {
+            Self::Raw(link) => link.send(&message),
             Self::Simulated(link) => link.send(message),
         }
     }

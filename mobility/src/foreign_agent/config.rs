@@ -103,6 +103,7 @@ impl ForeignAgentConfig {
             care_of_address: visitor.care_of_address,
             nai,
             foreign_agent: Some(self.address),
+            interface: visitor.interface,
             encapsulation: Encapsulation::choose(flags, self.gre, self.minimal_encapsulation),
             reverse_tunnel: flags.any(Flags::REVERSE_TUNNEL),
             broadcast_datagrams: flags.any(Flags::BROADCAST_DATAGRAMS),

@@ -19,6 +19,8 @@ pub(super) struct Pending {
     pub(super) nai: Option<Nai>,
     pub(super) source: SocketAddrV4,
     pub(super) local: SocketAddrV4,
+    /// The link that the node is on, if the driver can tell.
+    pub(super) interface: Option<u32>,
     pub(super) encapsulating_delivery: bool,
     /// The association with the mobile node, if there is one.
     pub(super) signer: Option<Arc<SecurityAssociation>>,
@@ -48,7 +50,7 @@ impl Pending {
         }
         let reply = self.send(octets, home_address, config);
         let length = match &reply {
-            Action::Send { octets, .. } => octets.len(),
+            Action::Send { octets, .. } | Action::SendOnLink { octets, .. } => octets.len(),
             _ => 0,
         };
         (self.authenticated || length <= self.request_len).then_some(reply)
@@ -65,7 +67,11 @@ impl Pending {
             association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
         }
         let (from, to) = (self.reply_source(config), self.reply_destination(home_address));
-        Action::Send { from, to, octets }
+        match self.interface {
+            // §3.7.2.3: to the link that the request came from, not to where the home address is.
+            Some(interface) => Action::SendOnLink { interface, from, to, octets },
+            None => Action::Send { from, to, octets },
+        }
     }
 
     /// §3.7.2.3: where the request was sent to, unless that was the group of all agents.
@@ -179,6 +185,7 @@ pub(super) fn pending(
         nai,
         source: received.source,
         local: received.local,
+        interface: received.interface,
         encapsulating_delivery: false,
         signer: None,
         signed_for_home_agent: false,

@@ -187,6 +187,7 @@ impl ForeignAgent {
             instance: self.config.instance.clone(),
             source: pending.source,
             local: pending.local,
+            interface: pending.interface,
             flags: pending.request.flags,
             identification: pending.request.identification,
             encapsulating_delivery: pending.encapsulating_delivery,

@@ -341,7 +341,14 @@ impl MobileNode {
         self.pending = Some(Pending { request, octets, sent_at, resend_at, timeout, attempts });
         self.send_at = None;
         self.last_sent_at = Some(now.uptime);
-        Action::Send { from: self.source(), to: self.destination(), octets: sent }
+        let (from, to, octets) = (self.source(), self.destination(), sent);
+        match self.attachment {
+            // §3.6.1.1: by the link that it was heard on; its address need not be of our network.
+            Attachment::ForeignAgent { .. } if self.config.sends_from_home_address => {
+                Action::SendOnLink { interface: self.interface, from, to, octets }
+            }
+            _ => Action::Send { from, to, octets },
+        }
     }
 
     /// The association that requests are signed with for the home agent.

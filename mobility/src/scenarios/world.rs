@@ -277,7 +277,7 @@ impl World {
     fn act(&mut self, output: Output, asked: Option<Identification>, lines: &mut Vec<String>) {
         for action in output.actions {
             match action {
-                Action::Send { from, to, octets } => {
+                Action::Send { from, to, octets } | Action::SendOnLink { from, to, octets, .. } => {
                     let text = self.datagram_text(&octets, from, to, asked);
                     lines.push(format!("{from} -> {to} {text}"));
                     self.travel(&Recorded { octets, from, to, ttl: None }, lines);
@@ -401,7 +401,7 @@ impl World {
         let now = self.node_now();
         let output = what(&mut self.node.as_mut().unwrap().1, now);
         let sent = output.actions.iter().find_map(|action| match action {
-            Action::Send { from, .. } => Some(*from),
+            Action::Send { from, .. } | Action::SendOnLink { from, .. } => Some(*from),
             _ => None,
         });
         if let (Some((config, _)), Some(from)) = (self.node.as_mut(), sent) {

@@ -24,6 +24,9 @@ pub struct Visitor {
     pub source: SocketAddrV4,
     /// Where that arrived.
     pub local: SocketAddrV4,
+    /// The index of the interface that the node is on, if the foreign agent can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<u32>,
     pub flags: Flags,
     pub identification: Identification,
     /// Whether it asked for the encapsulating delivery style (RFC 3024 §3.3).

@@ -66,6 +66,7 @@ pub(crate) fn visitor(identity: Identity, source: [u8; 4]) -> Visitor {
         instance: FA.to_owned(),
         source: SocketAddrV4::new(source.into(), 1434),
         local: SocketAddrV4::new(FOREIGN_AGENT, 434),
+        interface: None,
         flags: Flags(Flags::REVERSE_TUNNEL),
         identification: Identification::from_halves(0xE000_0005, 0x8000_0006),
         encapsulating_delivery: true,
