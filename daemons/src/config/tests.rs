@@ -82,7 +82,7 @@ fn paths_start_at_the_folder_of_the_file() {
 const WRONG: &[(&str, &str)] = &[
     (
         "[home-agent]\nmaximum-lifetime = 5\naddress = \"127.0.0.1\"",
-        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-networks, max-bindings, max-lifetime, max-requests-per-second, max-requests-per-second-of-peer, max-simultaneous-bindings, minimal-encapsulation, pools, port, reserved-bits, reverse-tunnel, shared-home-addresses",
+        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-interface, home-networks, max-bindings, max-lifetime, max-requests-per-second, max-requests-per-second-of-peer, max-simultaneous-bindings, minimal-encapsulation, pools, port, reserved-bits, reverse-tunnel, shared-home-addresses",
     ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\nmax-lifetime = \"long\"",
@@ -110,9 +110,20 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[home-agents]\n",
-        "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: association, daemon, foreign-agent, home-agent, log, mobile-node, snmp, store",
+        "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: advertise, association, daemon, foreign-agent, home-agent, log, mobile-node, snmp, store",
     ),
-    ("[mobile-node]\n", "mip4d.toml:3:2: `[mobile-node]` is not supported yet"),
+    (
+        "[mobile-node]\n",
+        "mip4d.toml:3:2: `mobile-node.home-address` is missing: expected an IPv4 unicast address, or `nai` to be given one\nmip4d.toml:3:2: `mobile-node.home-agent` is missing: expected the address of the home agent, or `home-network` to find one\nmip4d.toml:3:2: `mobile-node.interface` is missing: expected the interface that agents are heard on, or a care-of address `co-located`",
+    ),
+    (
+        "[[advertise]]\ninterface = \"eth1\"",
+        "mip4d.toml:3:1: `advertise.agent` is missing: expected \"home-agent\" or \"foreign-agent\", one that this file configures",
+    ),
+    (
+        "[home-agent]\naddress = \"10.0.0.1\"\n[[advertise]]\ninterface = \"eth1\"\nmax-interval = 30\nlifetime = 20\nflags = [\"quiet\"]",
+        "mip4d.toml:5:1: `advertise`: the lifetime is the longest interval to 9000 seconds\nmip4d.toml:9:10: `advertise.flags`: no such flag; expected one of registration-required home-agent foreign-agent minimal-encapsulation gre reverse-tunnel udp-tunnel revocation regional-registration",
+    ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\n[foreign-agent]\naddress = \"127.0.0.2\"\ncare-of-addresses = [\"127.0.0.1\"]",
         "mip4d.toml:5:2: `foreign-agent` and `home-agent` are at one address: expected one each",
