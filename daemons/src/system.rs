@@ -33,7 +33,7 @@ use crate::link::Link;
 use crate::link::arp::{Arp, BoundArp};
 use crate::link::raw::BoundLink;
 use crate::snmp::{EngineState, Keeper, engine_config, saved, state_path};
-use crate::socket::{BoundSocket, Sockets};
+use crate::socket::{BoundSocket, SnmpSocket, Sockets};
 use crate::storage::{self, StoreServer};
 
 /// A process that serves.
