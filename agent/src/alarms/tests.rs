@@ -210,9 +210,9 @@ fn the_store_in_trouble_is_told_with_its_reason() {
     assert_eq!(watched.alarms.raised().next().unwrap().severity, Severity::Major);
 }
 
-/// `solaris_8`: the agent of Solaris had an empty file where it should have sent these.
+/// The agent of Solaris had an empty file where it should have sent these.
 #[test]
-fn a_failed_authentication_is_told_with_all_objects_in_order() {
+fn solaris_8_a_failed_authentication_is_told_with_all_objects_in_order() {
     let mut watched = Watched::new();
     watched.world.put(violation(INSTANCE, Role::HomeAgent, Identity::Nai(nai("a@b"))));
     let news = watched.observe();

@@ -1,0 +1,99 @@
+//! `mipEnable`: the master switch of all agents of the store.
+//!
+//! It is a setting of each role that serves nodes. Reads show what is in force:
+//! enabled(1) while some agent that is at work is not switched off.
+
+use std::sync::Arc;
+
+use store::{
+    Instance, InstanceState, Origin, Role, Scope, Setting, SettingKey, SettingValue, StorageType,
+    Unknown, admit,
+};
+
+use super::mip_security_assoc::status_of;
+use super::{Context, Cursor, GetResult, Object, Scalar, context::MOBILITY_ROLES};
+use crate::Value;
+use crate::engine::{ErrorStatus, Staging};
+
+/// The word of the setting.
+const KIND: &str = "enabled";
+
+/// The roles that act on it.
+const AGENTS: [Role; 2] = [Role::HomeAgent, Role::ForeignAgent];
+
+pub(super) struct Enable;
+
+impl Object for Enable {
+    fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
+        Scalar(read).get(context, suffix)
+    }
+
+    fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
+        super::scalar_cursor(if suffix.is_empty() { read(context) } else { None })
+    }
+
+    fn set(
+        &self,
+        staging: &mut Staging<'_>,
+        suffix: &[u32],
+        value: &Value,
+    ) -> Result<(), ErrorStatus> {
+        if suffix != [0] || read(staging.context).is_none() {
+            return Err(ErrorStatus::NoCreation);
+        }
+        let enabled = match value {
+            Value::Integer32(1) => true,
+            Value::Integer32(2) => false,
+            Value::Integer32(_) => return Err(ErrorStatus::WrongValue),
+            _ => return Err(ErrorStatus::WrongType),
+        };
+        let context = staging.context;
+        for role in AGENTS.into_iter().filter(|role| context.has_role(*role)) {
+            let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(Scope::Role(role)));
+            let setting = Setting {
+                scope: Scope::Role(role),
+                index: None,
+                value: SettingValue::Enabled { enabled },
+                origin: Origin::Snmp,
+                storage: before.as_ref().map_or(StorageType::NonVolatile, |row| row.storage),
+                active: true,
+                instance: None,
+                changed: Some(staging.changed()),
+                unknown: before.as_ref().map_or_else(Unknown::default, |row| row.unknown.clone()),
+            };
+            let admitted = admit(before.as_deref(), Some(&setting), Origin::Snmp);
+            admitted.map_err(|invalid| status_of(invalid.kind))?;
+            staging.put(setting);
+        }
+        Ok(())
+    }
+}
+
+fn key(scope: Scope) -> SettingKey {
+    SettingKey::new(scope, KIND, None)
+}
+
+/// What a scope says, if anything.
+fn said(context: Context<'_>, scope: Scope) -> Option<bool> {
+    let row = context.snapshot.rows::<Setting>().get(&key(scope)).filter(|row| row.active)?;
+    match row.value {
+        SettingValue::Enabled { enabled } => Some(enabled),
+        _ => None,
+    }
+}
+
+/// Whether an instance is at work in some role of Mobile IP.
+fn is_enabled(context: Context<'_>, instance: &Instance) -> bool {
+    let own = said(context, Scope::Instance(instance.name.clone()));
+    let mut roles = instance.roles.iter().filter(|role| MOBILITY_ROLES.contains(role));
+    instance.state != InstanceState::Gone
+        && roles.any(|role| own.or_else(|| said(context, Scope::Role(*role))).unwrap_or(true))
+}
+
+/// enabled(1), or disabled(2).
+fn read(context: Context<'_>) -> Option<Value> {
+    MOBILITY_ROLES.into_iter().find(|role| context.has_role(*role))?;
+    let instances = context.snapshot.rows::<Instance>();
+    let enabled = instances.iter().any(|instance| is_enabled(context, instance));
+    Some(Value::Integer32(if enabled { 1 } else { 2 }))
+}

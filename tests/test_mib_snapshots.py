@@ -1,0 +1,51 @@
+"""What libsmi and Net-SNMP make of our modules, as committed snapshots.
+
+`UPDATE_SNAPSHOTS=1` writes them again; read the difference before you commit it.
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from harness import MODULES, ROOT
+
+SNAPSHOTS = ROOT / "tests" / "snapshots" / "mibs"
+OURS = ["MIP-MIB", "MIP4-EXT-MIB"]
+
+#: One of each kind, for `snmptranslate -Td`.
+TRANSLATED = [
+    "MIP-MIB::mipEnable", "MIP-MIB::mipSecurityKey", "MIP-MIB::mnAdvFlags", "MIP-MIB::haMobilityBindingTimeRemaining",
+    "MIP-MIB::haRegCounterEntry", "MIP-MIB::faCOAStorageType", "MIP-MIB::mipAuthFailure2",
+    "MIP4-EXT-MIB::mip4ExtBindingEntry", "MIP4-EXT-MIB::mip4ExtInstanceRoles", "MIP4-EXT-MIB::mip4ExtUsagePeakAt",
+    "MIP4-EXT-MIB::mip4ExtCapacityHigh", "MIP4-EXT-MIB::mip4ExtGateOpen",
+]
+
+
+def compare(name, text):
+    path = SNAPSHOTS / name
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text(), f"{path} differs; UPDATE_SNAPSHOTS=1 writes it again"
+
+
+def run(*command):
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "SMIPATH": str(MODULES)}
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.parametrize("form", ["tree", "identifiers"])
+@pytest.mark.parametrize("module", OURS)
+def test_smidump(module, form):
+    text = run("smidump", "-c", "/dev/null", "-f", form, str(MODULES / f"{module}.txt"))
+    # The first lines tell the version of the tool.
+    compare(f"{module}.{form}", "".join(line for line in text.splitlines(True) if "smidump" not in line))
+
+
+def test_snmptranslate():
+    texts = [run("snmptranslate", "-M", str(MODULES), "-m", "ALL", "-Td", name) for name in TRANSLATED]
+    compare("snmptranslate.txt", "\n".join(texts))
