@@ -138,6 +138,9 @@ const TABLES: &[&dyn AdminTable] = &[
     &community::TargetExtensionTable,
 ];
 
+/// How many rows a table may grow to by SET: each change copies them, and a walk lists them.
+const ROWS_MAX: usize = 1000;
+
 /// An [`AdminTable`] as an object.
 struct TableObject(&'static dyn AdminTable);
 
@@ -183,6 +186,9 @@ impl Object for TableObject {
         match (storage, action) {
             // To destroy what is not there is no error, and does nothing.
             (None, Some(RowAction::Destroy)) => {}
+            (None, _) if table.indexes(staging.admin()).len() >= ROWS_MAX => {
+                return Err(ErrorStatus::ResourceUnavailable);
+            }
             (None, _) => table.create(staging.admin_mut(), index)?,
             (Some(storage), Some(RowAction::Destroy)) if !storage.allows_destroy() => {
                 return Err(ErrorStatus::InconsistentValue);

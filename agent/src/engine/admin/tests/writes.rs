@@ -375,3 +375,14 @@ fn locks_count_and_the_switch_for_traps_is_kept() {
     desk.restart();
     assert!(desk.admin.authentication_traps);
 }
+
+#[test]
+fn tables_do_not_grow_without_end() {
+    let mut desk = Desk::new();
+    for number in 0..1000 {
+        let name = format!("user {number}").as_str().into();
+        desk.admin.vacm.add_group(SecurityModel::USM, name, "group".into());
+    }
+    let one = named(&vacm::SecurityToGroupTable, 5, &[&[3, 3], NOC].concat());
+    assert_eq!(desk.set(&[(one, int(5))]), (13, 1), "resourceUnavailable");
+}
