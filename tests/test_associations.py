@@ -59,3 +59,28 @@ def test_an_export_makes_the_same_configuration_elsewhere(daemon, tmp_path):
     assert second.rows("show", "associations") == first.rows("show", "associations")
     refused = json.loads(second.ctl("-o", "json", "import", str(export), expect=5))
     assert refused["error"]["kind"] == "refused"
+
+
+def test_keys_travel_sealed_with_a_passphrase(daemon, tmp_path):
+    first, second = daemon(associations=[]).start(), daemon(associations=[]).start()
+    first.ctl("association", "add", HOME, "--spi", "1000", "--key-file", key_file(tmp_path, KEY))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery\n")
+    passphrase.chmod(0o600)
+    sealed = first.ctl("export", "--secrets", "--passphrase-file", str(passphrase))
+    assert KEY.hex() not in sealed and "argon2id" in sealed
+    export = tmp_path / "export.jsonl"
+    export.write_text(sealed)
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong horse battery\n")
+    wrong.chmod(0o600)
+    second.ctl("import", str(export), "--passphrase-file", str(wrong), expect=5)
+    assert second.rows("show", "associations") == []
+    second.ctl("import", str(export), "--passphrase-file", str(passphrase))
+    node = Node(("127.0.0.1", second.mip_port), HOME)
+    reply = node.register()
+    assert reply.code == 0 and reply.is_authentic(), "the key came along, and is in use when the command ends"
+    bare = [line for line in sealed.splitlines() if "/mip4/associations/" not in line]
+    export.write_text("\n".join(bare) + "\n")
+    second.ctl("import", "--exact", str(export), "--passphrase-file", str(passphrase))
+    assert second.rows("show", "associations") == []

@@ -96,7 +96,8 @@ impl Import {
             )?;
         }
         let done = words(&prepared);
-        let revision = commit(prepared, &secrets, session)?;
+        let keys = sealed.map(|_| &secrets);
+        let revision = commit(prepared, keys, session)?;
         session.report_done(revision, &format!("imported {done}"))
     }
 
@@ -170,11 +171,16 @@ fn words(prepared: &Prepared) -> String {
 }
 
 /// Writes the secrets and then the rows; if the rows are not taken, the secrets are as before.
+///
+/// Without secrets no daemon can act on new associations yet, and none is waited for.
 fn commit(
     prepared: Prepared,
-    secrets: &Secrets,
+    secrets: Option<&Secrets>,
     session: &mut Session,
 ) -> Result<store::Revision, Stop> {
+    let Some(secrets) = secrets else {
+        return session.ask(|source| source.commit(prepared.batch));
+    };
     let mut before = Vec::new();
     for path in secrets.keys() {
         before.push((path, session.ask(|source| source.secret(path))?));
