@@ -35,7 +35,7 @@ priv-password = "{PRIV_PASSWORD}"
 def build():
     packages = [word for name in ("daemons", "cli", "store") for word in ("-p", name)]
     subprocess.run(["cargo", "build", "--release", *packages, "--bins", "--examples"], cwd=ROOT, check=True)
-    subprocess.run(["cargo", "build", "--release"], cwd=ROOT / "bench", check=True)
+    subprocess.run(["cargo", "build", "--release", "-p", "loadgen"], cwd=ROOT / "bench", check=True)
 
 
 def loadgen(program, *words, core=None):

@@ -123,6 +123,7 @@ conformance! {
     a_watch_across_compaction_is_told
     a_hundred_writers_race_on_one_row
     commits_to_one_row_keep_the_order_of_the_calls
+    commits_made_together_have_a_result_each
     relaxed_commits_become_visible
     a_durable_commit_comes_after_the_relaxed_one_before_it
     secrets_are_kept_and_forgotten
@@ -328,6 +329,23 @@ async fn commits_to_one_row_keep_the_order_of_the_calls(store: Store) {
     }
     assert!(revisions.is_sorted_by(|a, b| a < b), "{revisions:?}");
     assert_eq!(accepted(&store, 1), Some(50));
+}
+
+async fn commits_made_together_have_a_result_each(store: Store) {
+    let mut refused = put(Class::Durable, 1, 3);
+    refused.expect::<NodeCounters>(node_key(1), Expect::Absent);
+    let together =
+        [put(Class::Durable, 1, 1), put(Class::Durable, 1, 2), refused, put(Class::Durable, 2, 4)];
+    let after = store.commit_all(together.into());
+    let alone = store.commit(put(Class::Durable, 1, 5));
+    let results = after.await;
+    let [Ok(first), Ok(second), Err(CommitError::Refused(_)), Ok(fourth)] = results.as_slice()
+    else {
+        panic!("{results:?}")
+    };
+    assert!(first < second && second < fourth, "{results:?}");
+    assert!(*fourth < alone.await.unwrap());
+    assert_eq!((accepted(&store, 1), accepted(&store, 2)), (Some(5), Some(4)));
 }
 
 async fn relaxed_commits_become_visible(store: Store) {

@@ -135,7 +135,7 @@ fn main() {
         |part: usize| latencies.get(latencies.len() * part / 100).map_or(0, Duration::as_micros);
     println!(
         "{{\"accepted\":{accepted},\"denied\":{denied},\"silent\":{silent},\"per_second\":{:.0},\"p50_us\":{},\"p99_us\":{}}}",
-        accepted as f64 / elapsed,
+        (accepted + denied) as f64 / elapsed,
         at(50),
         at(99),
     );
