@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 os.environ.setdefault("MIP4_BIN_DIR", str(ROOT / "target" / "release"))
 
-from harness import CONFIG, Daemon, free_port  # noqa: E402
+from harness import Daemon, free_port, wait_until  # noqa: E402
 from node import KEY  # noqa: E402
 
 LOADGEN = ROOT / "bench" / "target" / "release"
@@ -94,7 +94,16 @@ def filled(folder, rows, expires_in=None, expiring=None, extra="", start=True):
     words += [expires_in] if expires_in is not None else []
     words += [expiring] if expiring is not None else []
     subprocess.run([ROOT / "target/release/examples/bindings", *map(str, words)], check=True)
-    return daemon.start() if start else daemon
+    return started(daemon) if start else daemon
+
+
+def started(daemon):
+    """Starts a daemon that may take its time, as with a million bindings on a busy machine."""
+    try:
+        daemon.start()
+    except AssertionError:
+        wait_until(daemon.serving, seconds=600, what="`mip4d run` serving")
+    return daemon
 
 
 def pin(pid, core):

@@ -125,7 +125,7 @@ def walk_next(folder):
 SELECTIONS = {
     "whole table": BINDINGS,
     "one column": f"{BINDINGS}.1.8",
-    "three columns, row by row": ",".join(f"{BINDINGS}.1.{column}" for column in (3, 8, 14)),
+    "three columns, row by row": ",".join(f"{BINDINGS}.1.{column}" for column in (3, 7, 8)),
 }
 
 

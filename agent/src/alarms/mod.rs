@@ -128,10 +128,11 @@ impl Alarms {
     ) -> Vec<Notification> {
         let mut news = Vec::new();
         self.update(context, &mut news);
-        self.offenders.update(context, registry, &mut news);
         let now = context.now.uptime;
         news.retain(|(kind, _)| self.gates.pass(context.snapshot, *kind, now));
-        news.into_iter().map(|(_, notification)| notification).collect()
+        let mut news = news.into_iter().map(|(_, notification)| notification).collect();
+        self.offenders.update(context, registry, &mut self.gates, &mut news);
+        news
     }
 
     fn update(&mut self, context: Context<'_>, news: &mut Vec<(NotificationKind, Notification)>) {

@@ -9,6 +9,7 @@ use mibs::mip_mib::MODULE;
 use store::{Identity, Row as _, Violation, ViolationKey};
 
 use super::NotificationKind;
+use super::gate::Gates;
 use crate::mib::{Context, GetResult, Registry, identity};
 use crate::notify::Notification;
 use crate::{Oid, Value};
@@ -19,11 +20,15 @@ pub(super) struct Offenders(Option<BTreeMap<ViolationKey, u64>>);
 
 impl Offenders {
     /// Finds the offenders with news. What was there at the start is none.
+    ///
+    /// The gates are asked before anything is read: in a flood every offender has news, and
+    /// each object of a notification looks through all of them.
     pub(super) fn update(
         &mut self,
         context: Context<'_>,
         registry: &Registry,
-        news: &mut Vec<(NotificationKind, Notification)>,
+        gates: &mut Gates,
+        news: &mut Vec<Notification>,
     ) {
         let rows = context.snapshot.rows::<Violation>();
         let Some(known) = &mut self.0 else {
@@ -38,8 +43,9 @@ impl Offenders {
                     NotificationKind::AuthenticationFailure,
                     NotificationKind::OldAuthenticationFailure,
                 ] {
-                    let notification = notification(context, registry, kind, row);
-                    news.extend(notification.map(|notification| (kind, notification)));
+                    if gates.pass(context.snapshot, kind, context.now.uptime) {
+                        news.extend(notification(context, registry, kind, row));
+                    }
                 }
             }
         }
