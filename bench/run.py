@@ -15,6 +15,7 @@ import common
 import million
 import registrations
 import snmp
+import storebench
 
 TASKS = {
     "registrations": registrations.registrations,
@@ -28,6 +29,9 @@ TASKS = {
     "walk-rows": snmp.walk_rows,
     "churn": snmp.churn,
     "store": million.store,
+    "commits": storebench.commits,
+    "lag": storebench.lag,
+    "growth": storebench.growth,
     "million": million.home_agent_of_a_million,
 }
 

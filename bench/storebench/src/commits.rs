@@ -63,7 +63,9 @@ pub fn run(folder: &Path, seconds: u64, rounds: u64) -> Done<()> {
 }
 
 fn print(writers: u32, figures: &[Vec<Figure>; 5]) {
-    println!("| {writers} writers | durable commits/s, min / median / max | CPU µs a commit, median | ours is |");
+    println!(
+        "| {writers} writers | durable commits/s, min / median / max | CPU µs a commit, median | ours is |"
+    );
     println!("|---|---|---|---|");
     let rates = |one: &[Figure]| middle(one.iter().map(|one| one.per_second).collect());
     let (_, ours, _) = rates(&figures[0]);

@@ -22,8 +22,12 @@ pub fn run(folder: &Path, seconds: u64, bindings: u64) -> Done<()> {
         let samples = renew(&store, seconds, bindings).await?;
         store.close().await;
         let (early, late) = samples.split_at(samples.len() / 2);
-        let most = |samples: &[u64]| commas(samples.iter().max().copied().unwrap_or(0) as f64 / 1e6);
-        println!("| {} bindings, {RENEWALS_A_SECOND} renewals/s for {seconds} s | MB |\n|---|---|", commas(bindings as f64));
+        let most =
+            |samples: &[u64]| commas(samples.iter().max().copied().unwrap_or(0) as f64 / 1e6);
+        println!(
+            "| {} bindings, {RENEWALS_A_SECOND} renewals/s for {seconds} s | MB |\n|---|---|",
+            commas(bindings as f64)
+        );
         println!("| one checkpoint, no journal | {} |", commas(begun as f64 / 1e6));
         println!("| most in the first half | {} |", most(early));
         println!("| most in the second half | {} |", most(late));

@@ -34,8 +34,11 @@ pub fn run(folder: &Path, rate: u64, seconds: u64) -> Done<()> {
     // Its mirror lives on this thread, beside the commits.
     follow(remote, epoch, &far);
     let acknowledged = runtime.block_on(produce(&store, epoch, rate, seconds))?;
-    runtime.block_on(tokio::time::sleep(Duration::from_secs(2)));
-    println!("| commits at {}/s for {seconds} s, {there} bindings before | p50 | p99 | p99.9 | most | seen |", commas(rate as f64));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_secs(2)).await });
+    println!(
+        "| commits at {}/s for {seconds} s, {there} bindings before | p50 | p99 | p99.9 | most | seen |",
+        commas(rate as f64)
+    );
     println!("|---|---|---|---|---|---|");
     print("submitted → acknowledged", acknowledged);
     print("submitted → seen by a watch in the process", take(&near));
@@ -50,7 +53,8 @@ fn take(lags: &Lags) -> Vec<Duration> {
 
 fn print(what: &str, mut lags: Vec<Duration>) {
     lags.sort_unstable();
-    let shown = [500, 990, 999, 1000].map(|part| format!("{:.2} ms", at(&lags, part).as_secs_f64() * 1e3));
+    let shown =
+        [500, 990, 999, 1000].map(|part| format!("{:.2} ms", at(&lags, part).as_secs_f64() * 1e3));
     println!("| {what} | {} | {} |", shown.join(" | "), commas(lags.len() as f64));
 }
 

@@ -16,7 +16,9 @@ pub fn binding(number: u32, identification: u64) -> Done<Binding> {
         home_agent,
         home_address: Ipv4Addr::from(0x0a00_0000 + number),
         care_of_address,
-        nai: Some(Nai::new(&format!("node{number}@example.com")).map_err(|error| error.to_string())?),
+        nai: Some(
+            Nai::new(&format!("node{number}@example.com")).map_err(|error| error.to_string())?,
+        ),
         instance: "ha1".into(),
         source: SocketAddrV4::new(care_of_address, 434),
         local: SocketAddrV4::new(home_agent, 434),
