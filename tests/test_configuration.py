@@ -119,10 +119,10 @@ def test_rows_last_as_long_as_their_storage_type_says(daemon):
 
 def test_an_instance_says_how_it_is_until_it_is_gone(daemon):
     served = daemon(associations=[association(HOME)]).start()
-    row = status(served)
+    row = wait_until(lambda: (row := status(served))["applied_revision"] > 0 and row, what="the configuration to be in force")
     assert (row["state"], row["freshness"], row["roles"]) == ("serving", "live", ["home-agent", "snmp", "store"])
     assert row["addresses"] == ["127.0.0.1"] and row["version"] and row["started_at"] and row["heartbeat_at"]
-    assert row["clock_step_milliseconds"] == 0 and row["applied_revision"] > 0 and row["apply_error"] is None
+    assert row["clock_step_milliseconds"] == 0 and row["apply_error"] is None
     served.ctl("wait", "serving", "--timeout", "20s")
     assert served.stop() == 0
     store = f"sled:{served.directory}/store"
