@@ -30,7 +30,8 @@ fn mac(octets: &[u8]) -> [u8; 16] {
 /// Never the same twice, and never back: §5.7.1 wants each greater than the last.
 fn identification(last: &mut u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let ntp = (now.as_secs() + NTP_EPOCH) << 32 | u64::from(now.subsec_nanos()) << 2;
+    let fraction = (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000;
+    let ntp = (now.as_secs() + NTP_EPOCH) << 32 | fraction;
     *last = ntp.max(*last + 1);
     *last
 }
