@@ -17,8 +17,8 @@ pub mod vacm;
 mod value;
 
 pub use engine::{
-    Action, CommitId, CommitOutcome, Community, Engine, EngineConfig, Saved, SavedRow, Staging,
-    SystemNames,
+    Action, AssociationSecret, CommitId, CommitOutcome, Community, Engine, EngineConfig, Saved,
+    SavedRow, Staging, SystemNames,
 };
 pub use frame::Frame;
 pub use mib::{Context, GetResult, LocalFacts, Registry, Walk};

@@ -38,7 +38,7 @@ pub use counters::Counters;
 pub use error_status::ErrorStatus;
 pub use facts::EngineFacts;
 pub use set::{CommitId, CommitOutcome};
-pub use staging::Staging;
+pub use staging::{AssociationSecret, Staging};
 
 pub(crate) use admin::Requester;
 pub use admin::{Admin, Saved, SavedRow, SystemNames};
@@ -55,7 +55,13 @@ pub enum Action {
     /// returns is for the same peer, at the same address of ours.
     ///
     /// When the batch is committed, or empty, what is `saved` must be on the disk before that.
-    Commit { id: CommitId, batch: Batch, saved: Option<Box<Saved>> },
+    /// The secrets are to be sealed first; the answer waits until those who act on the change do.
+    Commit {
+        id: CommitId,
+        batch: Batch,
+        secrets: Vec<AssociationSecret>,
+        saved: Option<Box<Saved>>,
+    },
     /// Send this to a receiver of notifications, from any socket whose
     /// datagrams come here; a driver that cannot keep up may drop it.
     Notify { to: SocketAddr, octets: Vec<u8> },

@@ -154,7 +154,8 @@ impl Engine {
         let id = CommitId(self.last_commit);
         let (admin, request) = (staged.admin, HeldRequest::new(request));
         self.pending.push(Pending { id, request, admin, retried: false });
-        Some(Action::Commit { id, batch: staged.batch, saved })
+        let Staged { batch, secrets, .. } = staged;
+        Some(Action::Commit { id, batch, secrets, saved })
     }
 
     /// What the driver has to keep once `admin` is in force, if that is other than before.
@@ -189,11 +190,11 @@ impl Engine {
             CommitOutcome::Done => self.finish_set(&request, pending.admin),
             CommitOutcome::Refused if !pending.retried => {
                 match self.stage(now, snapshot, &request) {
-                    Ok(Staged { batch, admin }) => {
+                    Ok(Staged { batch, admin, secrets }) => {
                         let saved = admin.as_deref().and_then(|admin| self.to_save(admin));
                         let request = pending.request;
                         self.pending.push(Pending { id, request, admin, retried: true });
-                        return vec![Action::Commit { id, batch, saved }];
+                        return vec![Action::Commit { id, batch, secrets, saved }];
                     }
                     Err(refusal) => self.refuse(&request, &refusal),
                 }

@@ -1,11 +1,14 @@
 //! What a SET would change, before any of it is done (RFC 3416 §4.2.5).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use store::{Batch, Class, Expect, Row, Tables};
+use store::{Association, AssociationKey, Batch, Changed, Class, Expect, Row, Tables};
+use zeroize::Zeroizing;
 
 use crate::mib::Context;
+use crate::mib::mip_security_assoc::{Draft, Outcome};
 use crate::row_status::{RowAction, RowStatus};
 use crate::value::Value;
 
@@ -28,6 +31,23 @@ pub struct Staging<'a> {
     variable: usize,
     rows: BTreeMap<(&'static [u32], Vec<u32>), TouchedRow>,
     values: BTreeMap<Vec<u32>, Value>,
+    /// The associations that the request writes to.
+    associations: BTreeMap<AssociationKey, Draft>,
+}
+
+/// The key of an association on its way to where secrets are sealed.
+#[derive(Clone)]
+pub struct AssociationSecret {
+    pub association: AssociationKey,
+    pub octets: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for AssociationSecret {
+    /// Leaves out the octets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AssociationSecret");
+        shown.field("association", &self.association).finish_non_exhaustive()
+    }
 }
 
 /// A conceptual row that the request writes to.
@@ -45,6 +65,8 @@ struct TouchedRow {
 pub(crate) struct Staged {
     pub(crate) batch: Batch,
     pub(crate) admin: Option<Box<Admin>>,
+    /// To be sealed before the batch is committed.
+    pub(crate) secrets: Vec<AssociationSecret>,
 }
 
 impl<'a> Staging<'a> {
@@ -58,6 +80,7 @@ impl<'a> Staging<'a> {
             variable: 0,
             rows: BTreeMap::new(),
             values: BTreeMap::new(),
+            associations: BTreeMap::new(),
         }
     }
 
@@ -123,6 +146,38 @@ impl<'a> Staging<'a> {
         self.admin.get_or_insert_with(|| Box::new(Admin::clone(present)))
     }
 
+    /// The association `key` while it is written; it is looked at when all variables are staged.
+    pub(crate) fn association(&mut self, key: &AssociationKey) -> &mut Draft {
+        let before = self.row::<Association>(key);
+        let (context, variable) = (self.context, self.variable);
+        let draft = || Draft::new(context, key, before, variable);
+        self.associations.entry(key.clone()).or_insert_with(draft)
+    }
+
+    /// Who makes the change, and when, as rows say it.
+    pub(crate) fn changed(&self) -> Changed {
+        let name = String::from_utf8_lossy(self.requester.security_name.octets()).into_owned();
+        Changed { by: format!("snmp:{name}"), at: self.context.now.stamp() }
+    }
+
+    fn finish_associations(&mut self) -> Result<Vec<AssociationSecret>, Failure> {
+        let mut secrets = Vec::new();
+        for (_, draft) in std::mem::take(&mut self.associations) {
+            let index = draft.variable;
+            let outcome = draft.finish(self.changed());
+            match outcome.map_err(|status| Failure { status, index })? {
+                Outcome::Nothing => {}
+                Outcome::Delete(key) => self.delete::<Association>(&key),
+                Outcome::Put(row, secret) => {
+                    let association = row.key();
+                    secrets.extend(secret.map(|octets| AssociationSecret { association, octets }));
+                    self.put(*row);
+                }
+            }
+        }
+        Ok(secrets)
+    }
+
     /// Remembers that a variable of a conceptual row is written, perhaps its
     /// status; the row is looked at when all variables are staged.
     pub(crate) fn touch_row(
@@ -153,7 +208,8 @@ impl<'a> Staging<'a> {
             let failed = |status| Failure { status, index: row.variable };
             self.finish_row(&index, &row).map_err(failed)?;
         }
-        Ok(Staged { batch: self.batch, admin: self.admin })
+        let secrets = self.finish_associations()?;
+        Ok(Staged { batch: self.batch, admin: self.admin, secrets })
     }
 
     fn finish_row(&mut self, index: &[u32], row: &TouchedRow) -> Result<(), ErrorStatus> {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use store::{Counter, Counters, Instance, InstanceState, Role, UtcTime};
+use store::{Counter, Counters, Instance, Role, UtcTime};
 
 use super::Context;
 use crate::Value;
@@ -22,14 +22,6 @@ impl<'a> Context<'a> {
     /// Whether some instance was ever configured with `role`; its objects are absent if not.
     pub(crate) fn has_role(self, role: Role) -> bool {
         self.instances(role).next().is_some()
-    }
-
-    /// Whether some instance in a mobility role is at work.
-    pub(crate) fn is_mobility_enabled(self) -> bool {
-        MOBILITY_ROLES
-            .into_iter()
-            .flat_map(|role| self.instances(role))
-            .any(|instance| instance.state != InstanceState::Gone)
     }
 
     /// What all agents counted under `counter`.

@@ -2,6 +2,8 @@
 //!
 //! The key octets are no part of the store's rows; a read yields none of them.
 
+mod write;
+
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use super::context::MOBILITY_ROLES;
 use super::conventions::{row_status, storage_type};
 use super::{Context, TableSource, identity, index};
 use crate::{Oid, Table, Value};
+
+pub(crate) use write::{AssociationObject, Draft, Outcome, status_of};
 
 /// Whether any entity is configured that could hold associations.
 fn is_present(context: Context<'_>) -> bool {
@@ -184,6 +188,7 @@ impl<'a> Table for MipSecurityAssocTable<'a> {
                 Identity::Address(address) => address.into(),
                 Identity::Nai(_) => Ipv4Addr::UNSPECIFIED.into(),
             },
+            Column::Status if write::is_keyless(row) => Value::Integer32(3),
             Column::Status => row_status(row.active),
             Column::StorageType => storage_type(row.origin, row.storage),
         })

@@ -5,6 +5,7 @@
 mod agents;
 mod context;
 mod conventions;
+mod enable;
 pub(crate) mod ext;
 mod fa_reg_visitor;
 mod fa_visitor;
@@ -15,7 +16,7 @@ mod ha_reg_counter;
 pub(crate) mod identity;
 mod index;
 mod interfaces;
-mod mip_security_assoc;
+pub(crate) mod mip_security_assoc;
 mod mip_security_violation;
 mod mobile_node;
 mod mobility_agent;
@@ -60,10 +61,10 @@ pub fn registry() -> Registry {
 }
 
 fn register_security(registry: &mut Registry) {
-    use mip_security_assoc::{OldSource, Source};
+    use mip_security_assoc::{AssociationObject, OldSource};
     use mip_security_violation::{MipSecViolationTable, MipSecurityViolationTable};
     registry.add(mip_mib::MIP_SECURITY_ASSOCS_COUNT, Scalar(mip_security_assoc::count));
-    registry.add(mip_mib::mip_security_assoc_table::OID, TableObject(Source));
+    registry.add(mip_mib::mip_security_assoc_table::OID, AssociationObject);
     registry.add(mip_mib::mip_sec_assoc_table::OID, TableObject(OldSource));
     small::<MipSecurityViolationTable>(registry, mip_mib::mip_security_violation_table::OID);
     small::<MipSecViolationTable>(registry, mip_mib::mip_sec_violation_table::OID);

@@ -8,7 +8,7 @@ use crate::Value;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add(module::MIP_ENTITIES, Scalar(entities));
-    registry.add(module::MIP_ENABLE, Scalar(enable));
+    registry.add(module::MIP_ENABLE, super::enable::Enable);
     registry.add(module::MIP_ENCAPSULATION_SUPPORTED, Scalar(encapsulation_supported));
     for &counter in Counter::ALL {
         // Those that only our own module shows have no object there.
@@ -30,12 +30,6 @@ fn entities(context: Context<'_>) -> Option<Value> {
         *bit = context.has_role(role);
     }
     present.contains(&true).then(|| flags::bits(&present))
-}
-
-/// `mipEnable`: enabled(1) while some instance is at work, else disabled(2).
-fn enable(context: Context<'_>) -> Option<Value> {
-    roles(context).next()?;
-    Some(Value::Integer32(if context.is_mobility_enabled() { 1 } else { 2 }))
 }
 
 /// `mipEncapsulationSupported`: IP in IP, which every agent must support (RFC 5944 §1.5)

@@ -4,6 +4,7 @@ pub(crate) mod advertising;
 pub(crate) mod agent;
 pub(crate) mod agentx;
 pub(crate) mod commits;
+pub(crate) mod configuration;
 pub(crate) mod mobile_node;
 pub(crate) mod snmp;
 

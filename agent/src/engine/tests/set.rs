@@ -132,7 +132,7 @@ impl Setting {
     /// What comes of the actions once all that is to be saved is saved.
     fn saved(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
         match actions.first_mut() {
-            Some(Action::Commit { id, batch, saved }) if batch.changes.is_empty() => {
+            Some(Action::Commit { id, batch, saved, .. }) if batch.changes.is_empty() => {
                 let id = *id;
                 if self.is_disk_full {
                     return self.end(id, CommitOutcome::Failed);

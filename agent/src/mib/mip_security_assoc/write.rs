@@ -34,15 +34,16 @@ const KEY_LEN: usize = 16;
 const KEYLESS: &str = "keyless";
 
 /// The table as an object that can be written.
-pub(crate) struct Associations;
+pub(crate) struct AssociationObject;
 
-impl Object for Associations {
+impl Object for AssociationObject {
     fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
         TableObject(Source).get(context, suffix)
     }
 
     fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
-        TableObject::<Source>::walk(context, suffix)
+        static TABLE: TableObject<Source> = TableObject(Source);
+        TABLE.seek(context, suffix)
     }
 
     fn set(
@@ -172,7 +173,9 @@ impl Draft {
             return Err(ErrorStatus::AuthorizationError);
         }
         self.secret = Some(Zeroizing::new(octets.to_vec()));
-        self.row.unknown.0.remove(KEYLESS);
+        if is_keyless(&self.row) {
+            self.row.unknown.insert(KEYLESS, false);
+        }
         Ok(())
     }
 
@@ -241,11 +244,11 @@ impl Draft {
 
     /// The last checks, when all variables are written.
     pub(crate) fn finish(mut self, changed: Changed) -> Result<Outcome, ErrorStatus> {
-        let has_key = !self.row.unknown.0.contains_key(KEYLESS);
+        let has_key = !is_keyless(&self.row);
         let status = match self.before.as_deref() {
             None => None,
             Some(row) if row.active => Some(RowStatus::Active),
-            Some(row) if row.unknown.0.contains_key(KEYLESS) => Some(RowStatus::NotReady),
+            Some(row) if is_keyless(row) => Some(RowStatus::NotReady),
             Some(_) => Some(RowStatus::NotInService),
         };
         let after = match (self.action, status) {
@@ -279,12 +282,12 @@ pub(crate) fn status_of(kind: InvalidKind) -> ErrorStatus {
 
 /// Whether a row waits for its key: `notReady(3)`.
 pub(super) fn is_keyless(row: &Association) -> bool {
-    row.unknown.0.contains_key(KEYLESS)
+    row.unknown.get(KEYLESS).is_some_and(|value| value.as_bool() == Some(true))
 }
 
 fn keyless() -> Unknown {
     let mut unknown = Unknown::default();
-    unknown.0.insert(KEYLESS.to_owned(), true.into());
+    unknown.insert(KEYLESS, true);
     unknown
 }
 

@@ -20,15 +20,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use agent::notify::Notification;
-use agent::{Action, CommitId, CommitOutcome, Engine, Saved};
+use agent::{Action, AssociationSecret, CommitId, CommitOutcome, Engine, Saved};
 use anyhow::Context as _;
-use store::{Batch, CommitError, Store};
+use store::{Batch, Store};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_blocking};
 use tracing::{debug, error, warn};
 
 use super::Shutdown;
 use super::agentx::SubagentDriver;
+use super::configuration::change;
 use crate::clock::Clock;
 use crate::snmp::Keeper;
 use crate::socket::SnmpSocket;
@@ -140,21 +141,28 @@ impl Service {
     }
 
     /// Commits and saves what a SET asks for; returns what the engine says then.
-    async fn commit(&self, id: CommitId, batch: Batch, saved: Option<Box<Saved>>) -> Vec<Action> {
+    async fn commit(
+        &self,
+        id: CommitId,
+        batch: Batch,
+        secrets: Vec<AssociationSecret>,
+        saved: Option<Box<Saved>>,
+    ) -> Vec<Action> {
         let is_for_the_store = !batch.changes.is_empty();
-        let committed =
-            if is_for_the_store { self.store.commit(batch).await.map(|_| ()) } else { Ok(()) };
+        let committed = if is_for_the_store {
+            change(&self.store, batch, secrets).await
+        } else {
+            CommitOutcome::Done
+        };
         let outcome = match committed {
-            Err(CommitError::Refused(_)) => CommitOutcome::Refused,
-            Err(error) => {
-                warn!(%error, "failed to commit an SNMP SET");
-                CommitOutcome::Failed
-            }
-            Ok(()) => match (self.save(saved).await, is_for_the_store) {
+            CommitOutcome::Done => match (self.save(saved).await, is_for_the_store) {
                 (true, _) => CommitOutcome::Done,
                 (false, true) => CommitOutcome::Half,
                 (false, false) => CommitOutcome::Failed,
             },
+            refused @ (CommitOutcome::Refused | CommitOutcome::Failed | CommitOutcome::Half) => {
+                refused
+            }
         };
         let snapshot = self.store.snapshot();
         self.engine.borrow_mut().on_commit(id, outcome, self.clock.now(), &snapshot)

@@ -116,8 +116,8 @@ async fn answer(
                 Action::Reply(octets) => timeout(WRITE_MAX, stream.write_all(&octets)).await??,
                 Action::Notify { to, octets } => service.outlet.send(to, &octets),
                 Action::Publish(notification) => service.publish(notification),
-                Action::Commit { id, batch, saved } => {
-                    next.extend(service.commit(id, batch, saved).await);
+                Action::Commit { id, batch, secrets, saved } => {
+                    next.extend(service.commit(id, batch, secrets, saved).await);
                 }
             }
         }

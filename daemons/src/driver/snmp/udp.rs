@@ -74,10 +74,10 @@ async fn perform(
             Action::Reply(octets) => reply(socket, &arrival, &octets).await,
             Action::Notify { to, octets } => service.outlet.send(to, &octets),
             Action::Publish(notification) => service.publish(notification),
-            Action::Commit { id, batch, saved } => {
+            Action::Commit { id, batch, secrets, saved } => {
                 let (service, socket) = (service.clone(), Rc::clone(socket));
                 spawn_local(async move {
-                    let actions = service.commit(id, batch, saved).await;
+                    let actions = service.commit(id, batch, secrets, saved).await;
                     // One that was refused is tried once more, so this ends.
                     Box::pin(perform(&service, &socket, arrival, actions)).await;
                 });
