@@ -121,8 +121,8 @@ const WRONG: &[(&str, &str)] = &[
         "mip4d.toml:3:1: `advertise.agent` is missing: expected \"home-agent\" or \"foreign-agent\", one that this file configures",
     ),
     (
-        "[home-agent]\naddress = \"10.0.0.1\"\n[[advertise]]\ninterface = \"eth1\"\nmax-interval = 30\nlifetime = 20\nflags = [\"quiet\"]",
-        "mip4d.toml:5:1: `advertise`: the lifetime is the longest interval to 9000 seconds\nmip4d.toml:9:10: `advertise.flags`: no such flag; expected one of registration-required home-agent foreign-agent minimal-encapsulation gre reverse-tunnel udp-tunnel revocation regional-registration",
+        "[home-agent]\naddress = \"10.0.0.1\"\n[[advertise]]\ninterface = \"eth1\"\nmax-interval = 30\nlifetime = 20\nprefix-lengths = 24",
+        "mip4d.toml:5:1: `advertise`: the lifetime is the longest interval to 9000 seconds\nmip4d.toml:9:18: `advertise.prefix-lengths`: expected `true` or `false`, found 24",
     ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\n[foreign-agent]\naddress = \"127.0.0.2\"\ncare-of-addresses = [\"127.0.0.1\"]",
