@@ -64,6 +64,7 @@ pub(crate) fn binding() -> Binding {
         registered_at: seconds_ago(300),
         expires_at: Some(seconds_ago(300) + Duration::from_secs(1800)),
         revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     }
 }
@@ -92,6 +93,7 @@ fn node_of(binding: &Binding) -> Node {
         nonce: None,
         last_spi: binding.spi,
         last_accepted_at: binding.registered_at,
+        last_revocation: None,
         unknown: Unknown::default(),
     }
 }
@@ -166,6 +168,8 @@ fn visitor() -> Visitor {
         created_at: seconds_ago(100),
         registered_at: seconds_ago(100),
         expires_at: Some(seconds_ago(100) + Duration::from_secs(600)),
+        revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     }
 }

@@ -10,6 +10,10 @@ use crate::commands::{
     ShowRegistrations, ShowStatistics, ShowStatus, ShowTrail, ShowViolations, ShowVisitors,
     WaitBinding, WaitServing, WatchBindings,
 };
+use crate::commands::{
+    OperationCancel, OperationPause, OperationResume, RevokeBinding, RevokeVisitor, ShowOperation,
+    ShowOperations, WaitOperation, WatchOperations,
+};
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session};
 
@@ -85,6 +89,12 @@ pub(crate) enum Command {
     /// Wait until something is as it should be
     #[command(subcommand, arg_required_else_help = false)]
     Wait(Wait),
+    /// Have daemons end what mobile nodes have registered
+    #[command(subcommand, arg_required_else_help = false)]
+    Revoke(Revoke),
+    /// Pause, resume or cancel an operation
+    #[command(subcommand, arg_required_else_help = false)]
+    Operation(OperationVerb),
     /// Manage mobility security associations
     #[command(subcommand, arg_required_else_help = false)]
     Association(Association),
@@ -109,18 +119,37 @@ pub(crate) enum Show {
     Trail(ShowTrail),
     Advertisements(ShowAdvertisements),
     CareOfAddresses(ShowCareOfAddresses),
+    Operations(ShowOperations),
+    Operation(ShowOperation),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Revoke {
+    Binding(RevokeBinding),
+    Visitor(RevokeVisitor),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum OperationVerb {
+    Pause(OperationPause),
+    Resume(OperationResume),
+    Cancel(OperationCancel),
 }
 
 #[derive(Debug, Subcommand)]
 #[command(infer_subcommands = true, infer_long_args = true)]
 pub(crate) enum Watch {
     Bindings(WatchBindings),
+    Operations(WatchOperations),
 }
 
 #[derive(Debug, Subcommand)]
 #[command(infer_subcommands = true, infer_long_args = true)]
 pub(crate) enum Wait {
     Binding(WaitBinding),
+    Operation(WaitOperation),
     Serving(WaitServing),
 }
 
@@ -149,8 +178,19 @@ impl Command {
                 Show::Trail(command) => command.run(session),
                 Show::Advertisements(command) => command.run(session),
                 Show::CareOfAddresses(command) => command.run(session),
+                Show::Operations(command) => command.run(session),
+                Show::Operation(command) => command.run(session),
+            },
+            Self::Revoke(Revoke::Binding(command)) => command.run(session),
+            Self::Revoke(Revoke::Visitor(command)) => command.run(session),
+            Self::Operation(operation) => match operation {
+                OperationVerb::Pause(command) => command.run(session),
+                OperationVerb::Resume(command) => command.run(session),
+                OperationVerb::Cancel(command) => command.run(session),
             },
             Self::Watch(Watch::Bindings(command)) => command.run(session),
+            Self::Watch(Watch::Operations(command)) => command.run(session),
+            Self::Wait(Wait::Operation(command)) => command.run(session),
             Self::Wait(Wait::Binding(command)) => command.run(session),
             Self::Wait(Wait::Serving(command)) => command.run(session),
             Self::Association(association) => match association {

@@ -8,7 +8,6 @@ mod commands;
 mod failure;
 #[cfg(test)]
 mod fixture;
-mod glob;
 mod grammar;
 mod instant;
 mod key;

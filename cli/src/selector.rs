@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use ipnet::Ipv4Net;
+use store::{Glob, OperationSelector};
 
 use crate::failure::{ExitStatus, Failure};
-use crate::glob::Glob;
 
 /// The selectors; values of one option are alternatives, options together must all match.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -126,6 +126,20 @@ impl Selector {
             && among(&self.foreign_agent, &subject.foreign_agents)
             && (self.nai.is_empty()
                 || subject.nai.is_some_and(|nai| self.nai.iter().any(|glob| glob.matches(nai))))
+    }
+
+    /// The same, as an operation carries it to the daemons.
+    pub(crate) fn of_operation(&self) -> OperationSelector {
+        let prefixes = |prefixes: &[Prefix]| prefixes.iter().map(|prefix| prefix.0).collect();
+        OperationSelector {
+            home_addresses: prefixes(&self.home_address),
+            nais: self.nai.iter().map(ToString::to_string).collect(),
+            care_of_addresses: prefixes(&self.care_of),
+            home_agents: self.home_agent.clone(),
+            foreign_agents: self.foreign_agent.clone(),
+            networks: prefixes(&self.network),
+            all: self.all,
+        }
     }
 
     /// What to say when nothing is left.

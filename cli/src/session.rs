@@ -239,6 +239,11 @@ impl Session {
         Ok(writeln!(self.world.err, "{words}")?)
     }
 
+    /// Tells people something; in JSON standard error is as good a place.
+    pub(crate) fn note(&mut self, words: &str) -> Result<(), Stop> {
+        Ok(writeln!(self.world.err, "{words}")?)
+    }
+
     pub(crate) fn warn(&mut self, words: &str) -> Result<(), Stop> {
         Ok(writeln!(self.world.err, "warning: {words}")?)
     }

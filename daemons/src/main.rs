@@ -20,6 +20,7 @@ mod lab;
 mod link;
 mod logging;
 mod maintain;
+mod operations;
 mod privilege;
 mod reload;
 mod run;

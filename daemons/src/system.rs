@@ -32,6 +32,7 @@ use crate::instance::{self, InstanceKeeper, Predecessor};
 use crate::link::Link;
 use crate::link::arp::{Arp, BoundArp};
 use crate::link::raw::BoundLink;
+use crate::operations;
 use crate::snmp::{EngineState, Keeper, engine_config, saved, state_path};
 use crate::socket::{BoundSocket, SnmpSocket, Sockets};
 use crate::storage::{self, StoreServer};
@@ -131,6 +132,12 @@ impl System {
         }
         let instance = system.instance.clone();
         system.serves(&instance).await?;
+        let keeper =
+            operations::keep(system.store.clone(), system.clock.clone(), system.shutdown.clone());
+        system.roles.spawn(async {
+            keeper.await;
+            Ok(())
+        });
         info!(instance = name, "serving");
         Ok(system)
     }

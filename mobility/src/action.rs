@@ -68,6 +68,9 @@ pub enum Action {
     StartService(Service),
     /// Stops forwarding for a binding.
     StopService(Service),
+    /// Tells a mobile node that its binding is gone: an agent advertisement by unicast whose
+    /// sequence number is 0 (RFC 3543 §4.1), from the interface that it is on.
+    InformRevoked { home_address: Ipv4Addr, care_of_address: Ipv4Addr, to: Ipv4Addr },
     /// The mobile node is registered, or has renewed.
     Registered {
         home_address: Ipv4Addr,
@@ -82,6 +85,8 @@ pub enum Action {
     Deregistered { home_address: Ipv4Addr },
     /// The lifetime of the mobile node's registration ended before it could be renewed.
     Expired { home_address: Ipv4Addr },
+    /// The home agent revoked the mobile node's registration.
+    Revoked { home_address: Ipv4Addr },
     /// Nobody answered as often as the mobile node was told to try.
     GaveUp,
 }

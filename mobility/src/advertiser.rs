@@ -242,6 +242,21 @@ impl Advertiser {
         Output::at_once(self.advertise(self.config.destination, 0, now))
     }
 
+    /// Tells a mobile node that its binding is gone: as after a restart, the sequence number is 0
+    /// (RFC 3543 §4.1); `busy` says that it need not come back.
+    pub fn inform(&mut self, to: Ipv4Addr, busy: bool, now: Now) -> Output {
+        let (sequence, last_at) = (self.sequence_number, self.last_at);
+        let flags = self.config.flags;
+        self.set_busy(busy || flags.any(AdvertisementFlags::BUSY));
+        self.last_at = None;
+        self.sequence_number = 0;
+        let actions = self.advertise(to, self.config.lifetime, now);
+        // Others hear nothing of it, and for them the numbers go on.
+        self.config.flags = flags;
+        (self.sequence_number, self.last_at) = (sequence, last_at.or(self.last_at));
+        Output::at_once(actions)
+    }
+
     /// What was counted since this was asked last, for the counters of the role.
     pub fn take_counts(&mut self) -> BTreeMap<Counter, u64> {
         std::mem::take(&mut self.counts)

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Identity, ReplayProtection};
+use store::{Identity, ReplayProtection, ViolationReason};
 use wire::{Authentication, AuthenticationAlgorithm, SecretKey, Spi};
 
 /// How to authenticate what a peer sends, and what is sent to it.
@@ -59,5 +59,23 @@ impl FromIterator<SecurityAssociation> for Associations {
             ((association.peer.clone(), association.spi), Arc::new(association))
         };
         Self(associations.into_iter().map(entry).collect())
+    }
+}
+
+/// The association of the one authentication that there has to be.
+pub(crate) fn authentic(
+    authentications: &[Authentication<'_>],
+    association: impl Fn(Spi) -> Option<Arc<SecurityAssociation>>,
+) -> Result<Arc<SecurityAssociation>, (ViolationReason, Spi)> {
+    let [only] = authentications else {
+        return Err((ViolationReason::MissingSecurityExtension, Spi(0)));
+    };
+    let Some(association) = association(only.spi) else {
+        return Err((ViolationReason::NoMobilitySecurityAssociation, only.spi));
+    };
+    if association.verifies(only) {
+        Ok(association)
+    } else {
+        Err((ViolationReason::BadAuthenticator, only.spi))
     }
 }

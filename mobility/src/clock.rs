@@ -40,6 +40,23 @@ pub(crate) fn offset_milliseconds(stamp: Identification, utc: UtcTime) -> i64 {
     i64::try_from(offset >> 32).unwrap_or(0)
 }
 
+/// A timestamp of 32 bits, which counts seconds (RFC 3543 §3.2): the upper half of [`ntp`].
+///
+/// A reading: the RFC does not say what its unit is; seconds are what one message a second needs.
+pub(crate) fn seconds(stamp: UtcTime) -> u32 {
+    ntp(stamp).high()
+}
+
+/// Whether a timestamp of 32 bits is later than another; serial arithmetic, right across 2036.
+pub(crate) const fn is_later(one: u32, other: u32) -> bool {
+    one.wrapping_sub(other).cast_signed() > 0
+}
+
+/// The later of two timestamps of 32 bits.
+pub(crate) const fn later(one: u32, other: u32) -> u32 {
+    if is_later(one, other) { one } else { other }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! The extensions of one message, sorted by what the machines want to know.
 
-use wire::{Authentication, Extension, Nai, ParseError, extension_type};
+use wire::{
+    Authentication, Extension, MessageString, Nai, ParseError, RevocationSupport, extension_type,
+};
 
 /// What a message carries after its fixed part.
 ///
@@ -23,6 +25,16 @@ pub(crate) struct Extensions<'a> {
     pub(crate) delivery: bool,
     /// How many unknown extensions were skipped.
     pub(crate) skipped: usize,
+    /// The Revocation Support Extension that the Mobile-Home authentication covers (RFC 3543
+    /// §3.2): that of a mobile node, or of a home agent for a mobile node.
+    pub(crate) revocation_covered: Option<RevocationSupport>,
+    /// The one between it and the Foreign-Home authentication: what agents say to each other.
+    pub(crate) revocation_appended: Option<RevocationSupport>,
+    /// Texts for people, with the Sub-Type that says whose they are (RFC 4917 §3), and whether the
+    /// Mobile-Home authentication covers them.
+    pub(crate) messages: Vec<(u8, String, bool)>,
+    /// Whether there is something that a Generic Notification may not carry (RFC 6098 §4.1).
+    pub(crate) not_for_notifications: bool,
 }
 
 /// Which kinds of vendor extension there are; none is understood (RFC 3115 §2).
@@ -47,6 +59,13 @@ impl<'a> Extensions<'a> {
 
     fn take(&mut self, message: &'a [u8], extension: &Extension<'a>) -> Result<(), ParseError> {
         let authentication = || Authentication::parse(message, extension);
+        self.not_for_notifications |= !matches!(
+            extension.kind,
+            extension_type::MOBILE_HOME_AUTHENTICATION
+                | extension_type::MOBILE_FOREIGN_AUTHENTICATION
+                | extension_type::FOREIGN_HOME_AUTHENTICATION
+                | extension_type::MESSAGE_STRING
+        );
         match extension.kind {
             extension_type::MOBILE_HOME_AUTHENTICATION => self.mobile_home.push(authentication()?),
             extension_type::MOBILE_FOREIGN_AUTHENTICATION => {
@@ -59,6 +78,14 @@ impl<'a> Extensions<'a> {
             extension_type::CRITICAL_VENDOR_SPECIFIC => self.vendor().critical = true,
             extension_type::NORMAL_VENDOR_SPECIFIC => self.vendor().normal = true,
             extension_type::ENCAPSULATING_DELIVERY_STYLE => self.delivery = true,
+            extension_type::REVOCATION_SUPPORT => {
+                self.take_revocation_support(RevocationSupport::parse(extension)?);
+            }
+            extension_type::MESSAGE_STRING => {
+                let message = MessageString::parse(extension)?;
+                let is_covered = self.mobile_home.is_empty();
+                self.messages.push((message.from, message.text.to_owned(), is_covered));
+            }
             kind if extension.is_skippable() => {
                 debug_assert!(kind > 127, "only 128-255 may be skipped");
                 self.skipped += 1;
@@ -66,6 +93,15 @@ impl<'a> Extensions<'a> {
             kind => return Err(ParseError::UnskippableExtension(kind)),
         }
         Ok(())
+    }
+
+    /// Behind the Foreign-Home authentication nothing protects it, so it says nothing there.
+    fn take_revocation_support(&mut self, support: RevocationSupport) {
+        if self.mobile_home.is_empty() {
+            self.revocation_covered = Some(support);
+        } else if self.foreign_home.is_empty() {
+            self.revocation_appended = Some(support);
+        }
     }
 
     /// Where the last Mobile-Home authentication ends; 0 if there is none.

@@ -14,7 +14,9 @@ mod foreign_agent;
 mod home_agent;
 mod limits;
 mod mobile_node;
+mod operations;
 mod random;
+mod revocation;
 mod tally;
 mod trails;
 mod violations;
@@ -30,6 +32,8 @@ pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Un
 pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};
 pub use limits::RateLimits;
 pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState};
+pub use operations::operation_change;
+pub use revocation::{RevocationConfig, RevocationPort};
 
 /// The UDP port of registration messages (RFC 5944 §3.3).
 pub const PORT: u16 = 434;

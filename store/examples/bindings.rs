@@ -91,6 +91,7 @@ impl Filler {
             registered_at: self.now,
             expires_at: self.expires_at.filter(|_| number >= self.first_expiring),
             revocation: None,
+            revoking: None,
             unknown: Unknown::default(),
         })
     }
@@ -104,6 +105,7 @@ impl Filler {
             served_milliseconds: 0,
             serving_since: Some(self.now),
             last_accepted_at: Some(self.now),
+            last_revocation: None,
             last_denied_at: None,
             last_denied_code: None,
             discontinuity_at: self.now,

@@ -149,6 +149,7 @@ fn binding(number: u32) -> Done<Binding> {
         registered_at,
         expires_at: Some(registered_at + Duration::from_secs(1800)),
         revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     })
 }

@@ -9,6 +9,7 @@ mod change;
 mod conformance;
 mod engine;
 mod files;
+mod glob;
 mod journal;
 mod key;
 mod local;
@@ -36,6 +37,7 @@ pub use change::{
     Application, Concerns, Configuration, Invalid, InvalidKind, Owner, Prepared, Proposal, SPI_MIN,
     TOLERANCE_MIN, admit,
 };
+pub use glob::Glob;
 pub use key::{Identity, Key};
 pub use orders::{BindingOrders, MibIndex, Orders, VisitorOrders};
 pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
@@ -43,11 +45,14 @@ pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
     Association, AssociationKey, Binding, BindingKey, CareOfAddress, CareOfAddressKey, Changed,
-    ClockHealth, ClockState, Counter, Counters, CountersKey, HEARTBEAT, HEARTBEATS_MISSED_MAX,
-    Instance, InstanceState, Node, NodeCounters, NodeKey, Origin, Registration, RegistrationKey,
-    ReplayProtection, Resource, RevocationSupport, Role, Scope, Setting, SettingIndex, SettingKey,
-    SettingValue, StorageType, Trail, TrailEvent, Unknown, Usage, Violation, ViolationKey,
-    ViolationReason, Visitor, VisitorKey,
+    ClockHealth, ClockState, Counter, Counters, CountersKey, Found, HEARTBEAT,
+    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Operation,
+    OperationAction, OperationId, OperationOwner, OperationSelector, OperationShare,
+    OperationShareKey, OperationState, OperationTarget, OperationTargetKey, OperationWish, Origin,
+    Progress, Registration, RegistrationKey, ReplayProtection, Resource, RevocationSupport,
+    Revoking, Role, Scope, Setting, SettingIndex, SettingKey, SettingValue, StorageType, Subject,
+    TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage, Violation,
+    ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Advertisement, Association, Batch, Binding, CareOfAddress, Change, Counters, Event, Expect,
-    Instance, InstanceState, Key, Node, NodeCounters, Orders, Registration, Setting, Stamp, Trail,
-    UtcTime, Violation, Visitor,
+    Instance, InstanceState, Key, Node, NodeCounters, Operation, OperationShare, OperationTarget,
+    Orders, Registration, Setting, Stamp, Trail, UtcTime, Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -398,6 +398,9 @@ tables! {
     CareOfAddress CareOfAddresses care_of_addresses;
     Trail Trail trail;
     Setting Config config;
+    Operation Operations operations;
+    OperationShare OperationShares operation_shares;
+    OperationTarget OperationTargets operation_targets;
 }
 
 impl Tables {

@@ -59,6 +59,7 @@ pub(crate) fn binding(number: u32, care_of_address: Ipv4Addr, nai: Option<&str>)
         registered_at,
         expires_at: Some(UtcTime(registered_at.0 + 1_800_000)),
         revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     }
 }

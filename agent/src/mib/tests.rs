@@ -179,6 +179,7 @@ pub(crate) fn binding(home_address: [u8; 4], care_of_address: [u8; 4]) -> Bindin
         registered_at,
         expires_at: Some(registered_at + Duration::from_secs(1800)),
         revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     }
 }

@@ -8,11 +8,16 @@ mod complete;
 mod explain;
 mod export;
 mod import;
+mod operate;
+mod operation;
+mod revoke;
 mod show_advertisements;
 mod show_associations;
 mod show_bindings;
 mod show_care_of_addresses;
 mod show_nodes;
+mod show_operation;
+mod show_operations;
 mod show_registrations;
 mod show_statistics;
 mod show_status;
@@ -23,6 +28,7 @@ mod wait;
 mod wait_binding;
 mod wait_serving;
 mod watch_bindings;
+mod watch_operations;
 
 pub(crate) use association_add::AssociationAdd;
 pub(crate) use association_delete::AssociationDelete;
@@ -31,11 +37,15 @@ pub(crate) use complete::Complete;
 pub(crate) use explain::Explain;
 pub(crate) use export::Export;
 pub(crate) use import::Import;
+pub(crate) use operation::{OperationCancel, OperationPause, OperationResume, WaitOperation};
+pub(crate) use revoke::{RevokeBinding, RevokeVisitor};
 pub(crate) use show_advertisements::ShowAdvertisements;
 pub(crate) use show_associations::ShowAssociations;
 pub(crate) use show_bindings::ShowBindings;
 pub(crate) use show_care_of_addresses::ShowCareOfAddresses;
 pub(crate) use show_nodes::ShowNodes;
+pub(crate) use show_operation::ShowOperation;
+pub(crate) use show_operations::ShowOperations;
 pub(crate) use show_registrations::ShowRegistrations;
 pub(crate) use show_statistics::ShowStatistics;
 pub(crate) use show_status::ShowStatus;
@@ -45,6 +55,7 @@ pub(crate) use show_visitors::ShowVisitors;
 pub(crate) use wait_binding::WaitBinding;
 pub(crate) use wait_serving::WaitServing;
 pub(crate) use watch_bindings::WatchBindings;
+pub(crate) use watch_operations::WatchOperations;
 
 use crate::cell::Column;
 
@@ -59,6 +70,8 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
         "bindings" => names(show_bindings::COLUMNS),
         "care-of-addresses" => names(show_care_of_addresses::COLUMNS),
         "nodes" => names(show_nodes::COLUMNS),
+        "operations" => names(show_operations::COLUMNS),
+        "operation" => names(show_operation::COLUMNS),
         "registrations" => names(show_registrations::COLUMNS),
         "trail" => names(show_trail::COLUMNS),
         "violations" => names(show_violations::COLUMNS),

@@ -3,11 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use mobility::{Admission, ForeignAgentConfig, RateLimits, ReservedBits, ReverseTunnel};
+use mobility::{
+    Admission, ForeignAgentConfig, RateLimits, ReservedBits, ReverseTunnel, RevocationConfig,
+};
 use store::{CareOfAddress, Origin, StorageType, Unknown};
 use wire::Lifetime;
 
 use super::home_agent::{ADMISSION, RESERVED_BITS, REVERSE_TUNNEL, is_unicast, rate_limits};
+use super::revocation;
 use super::section::Section;
 
 /// `[foreign-agent]`: a machine's configuration but for what only a start knows.
@@ -28,6 +31,7 @@ pub(crate) struct ForeignAgentSection {
     pub(crate) gre: Option<bool>,
     pub(crate) admission: Option<Admission>,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) revocation: RevocationConfig,
 }
 
 impl ForeignAgentSection {
@@ -48,6 +52,7 @@ impl ForeignAgentSection {
             gre: None,
             admission: None,
             rate_limits: RateLimits::default(),
+            revocation: RevocationConfig::default(),
         }
     }
 
@@ -94,6 +99,7 @@ impl ForeignAgentSection {
             gre: self.gre.unwrap_or(default.gre),
             admission: self.admission.unwrap_or(default.admission),
             rate_limits: self.rate_limits,
+            revocation: self.revocation.clone(),
             counters_lost,
             ..default
         }
@@ -138,6 +144,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
         gre: section.boolean("gre"),
         admission: section.word("admission", ADMISSION),
         rate_limits,
+        revocation: revocation::read(&mut section),
         ..ForeignAgentSection::at(address)
     };
     section.finish();

@@ -3,9 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
-use mobility::{Admission, HomeAgentConfig, RateLimits, ReservedBits, ReverseTunnel};
+use mobility::{
+    Admission, HomeAgentConfig, RateLimits, ReservedBits, ReverseTunnel, RevocationConfig,
+};
 use wire::Lifetime;
 
+use super::revocation;
 use super::section::Section;
 
 /// `[home-agent]`: a machine's configuration but for what only a start knows.
@@ -21,6 +24,7 @@ pub(crate) struct HomeAgentSection {
     pub(crate) gre: Option<bool>,
     pub(crate) admission: Option<Admission>,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) revocation: RevocationConfig,
     pub(crate) home_networks: Vec<Ipv4Net>,
     pub(crate) pools: Vec<Ipv4Net>,
     pub(crate) shared_home_addresses: Vec<Ipv4Net>,
@@ -42,6 +46,7 @@ impl HomeAgentSection {
             gre: None,
             admission: None,
             rate_limits: RateLimits::default(),
+            revocation: RevocationConfig::default(),
             home_networks: Vec::new(),
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
@@ -71,6 +76,7 @@ impl HomeAgentSection {
             gre: self.gre.unwrap_or(default.gre),
             admission: self.admission.unwrap_or(default.admission),
             rate_limits: self.rate_limits,
+            revocation: self.revocation.clone(),
             home_networks: self.home_networks.clone(),
             pools: self.pools.clone(),
             shared_home_addresses: self.shared_home_addresses.clone(),
@@ -125,6 +131,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         gre: section.boolean("gre"),
         admission: section.word("admission", ADMISSION),
         rate_limits,
+        revocation: revocation::read(&mut section),
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),

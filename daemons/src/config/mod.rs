@@ -8,6 +8,7 @@ mod foreign_agent;
 mod home_agent;
 mod mobile_node;
 mod problem;
+mod revocation;
 mod secret;
 mod section;
 mod snmp;

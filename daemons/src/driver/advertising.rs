@@ -59,6 +59,14 @@ impl Advertisers {
         }
     }
 
+    /// Tells a mobile node by unicast that its binding is gone (RFC 3543 §4.1), on every link that it
+    /// may be on.
+    pub(crate) fn inform(&mut self, to: std::net::Ipv4Addr, busy: bool, now: Now) {
+        for Advertising { advertiser, link } in &mut self.0 {
+            send(link, advertiser.inform(to, busy, now));
+        }
+    }
+
     /// Says on all links that the agent goes (RFC 1256 §6.2.2).
     pub(crate) fn shut_down(&mut self, now: Now) {
         for Advertising { advertiser, link } in &mut self.0 {

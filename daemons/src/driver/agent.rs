@@ -9,7 +9,7 @@ use mobility::{
     Action, Arp as Wanted, CommitId, ForeignAgent, HomeAgent, Output, Received,
     SecurityAssociation, Unreachable,
 };
-use store::{Batch, Class, ClockHealth, Counter, Now, Role, Snapshot, Store, Time};
+use store::{Batch, Class, ClockHealth, Counter, Now, Operation, Role, Snapshot, Store, Time};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -37,6 +37,8 @@ const RESTS: u32 = 4;
 
 /// How many rows go in one commit: a cluster takes 128 operations in a transaction.
 const CHANGES_AT_ONCE: usize = 100;
+/// How often it is seen whether operators want something.
+const OPERATIONS_EVERY: Duration = Duration::from_millis(50);
 
 /// What the machines of both agents have in common.
 pub(crate) trait MobilityAgent: Send + 'static {
@@ -48,7 +50,8 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
     fn on_deadline(&mut self, now: Now) -> Output;
     fn next_deadline(&self) -> Option<Time>;
-    fn on_committed(&mut self, id: CommitId);
+    fn on_committed(&mut self, id: CommitId, now: Now);
+    fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output;
     fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action>;
     fn take_counters(&mut self, now: Now) -> Batch;
     fn count(&mut self, counter: Counter);
@@ -87,8 +90,12 @@ macro_rules! mobility_agent {
                 self.next_deadline()
             }
 
-            fn on_committed(&mut self, id: CommitId) {
-                self.on_committed(id);
+            fn on_committed(&mut self, id: CommitId, now: Now) {
+                self.on_committed(id, now);
+            }
+
+            fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
+                self.on_operations(snapshot, now)
             }
 
             fn on_commit_failed(
@@ -191,6 +198,8 @@ pub(crate) struct AgentDriver<M> {
     is_troubled: bool,
     /// How many times counters are not written yet.
     rests: u32,
+    /// Whether there are operations that have not ended.
+    has_operations: bool,
 }
 
 impl<M: MobilityAgent> AgentDriver<M> {
@@ -214,6 +223,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             settings: Settings::default(),
             is_troubled: false,
             rests: 0,
+            has_operations: false,
         }
     }
 
@@ -238,6 +248,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut operations = interval(OPERATIONS_EVERY);
+        operations.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.commits.queue(&self.store);
             let deadlines = [
@@ -271,6 +283,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                         self.receive(socket, &mut buffer).await;
                     }
                 }
+                _ = operations.tick() => self.observe_operations().await,
                 _ = counters.tick() => {
                     if M::WANTS_MORE {
                         self.take_errors().await;
@@ -361,8 +374,11 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 if std::mem::take(&mut self.is_troubled) {
                     info!("the store takes registrations again");
                 }
-                self.machine.on_committed(finished.id);
+                self.machine.on_committed(finished.id, self.clock.now());
                 self.act(finished.actions).await;
+                if self.has_operations {
+                    self.observe_operations().await;
+                }
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_troubled, true) {
@@ -373,6 +389,20 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     self.machine.on_commit_failed(finished.id, &snapshot, self.clock.now());
                 self.act(actions).await;
             }
+        }
+    }
+
+    /// Lets the machine see what operators want, as long as something comes of it.
+    async fn observe_operations(&mut self) {
+        let snapshot = self.store.snapshot();
+        let operations = snapshot.rows::<Operation>();
+        self.has_operations = operations.iter().any(|operation| !operation.state.is_final());
+        if !self.has_operations {
+            return;
+        }
+        let output = self.machine.on_operations(&snapshot, self.clock.now());
+        if !output.is_empty() {
+            self.carry_out(output).await;
         }
     }
 
@@ -394,11 +424,17 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     debug!(home_address = %service.home_address, care_of_address = %service.care_of_address, "service stops");
                 }
                 Action::Arp(wanted) => self.speak_arp(wanted),
+                Action::InformRevoked { to, .. } => {
+                    // Whoever was revoked may come back, unless nobody may.
+                    let (busy, now) = (self.machine.is_busy(), self.clock.now());
+                    self.advertisers.inform(to, busy, now);
+                }
                 Action::SendIcmp { .. } // Only advertisers send these, and they have their links.
                 | Action::Registered { .. }
                 | Action::Denied { .. }
                 | Action::Deregistered { .. }
                 | Action::Expired { .. }
+                | Action::Revoked { .. }
                 | Action::GaveUp => {} // What a mobile node says.
             }
         }

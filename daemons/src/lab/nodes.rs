@@ -331,8 +331,10 @@ impl MobileNodes {
                 }
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
+                Action::Revoked { home_address } => warn!(%home_address, "a registration was revoked"),
                 Action::GaveUp => warn!(node = index, "gave up registering"),
                 Action::Arp(_) // They are on no link with ARP.
+                | Action::InformRevoked { .. } // Foreign agents do that.
                 | Action::Registered { .. }
                 | Action::Deregistered { .. }
                 | Action::StartService(_)

@@ -3,17 +3,17 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 
-use mobility::{Advertiser, AdvertiserConfig};
+use mobility::{Advertiser, AdvertiserConfig, RevocationPort};
 use rustix::io::Errno;
-use store::Role;
-use wire::{AdvertisementFlags, RouterAddress};
+use store::{Algorithm, Identity, ReplayProtection, Role};
+use wire::{AdvertisementFlags, RouterAddress, SecretKey, Spi};
 
 use super::LabArgs;
 use super::network::Peer;
 use crate::bound::Bound;
 use crate::config::{
-    CommunityConfig, Config, DaemonConfig, ForeignAgentSection, HomeAgentSection, Listen,
-    LogConfig, SnmpConfig, StoreConfig,
+    AssociationConfig, CommunityConfig, Config, DaemonConfig, ForeignAgentSection,
+    HomeAgentSection, Listen, LogConfig, SnmpConfig, StoreConfig,
 };
 use crate::driver::advertising::Advertising;
 use crate::exit::Failure;
@@ -25,6 +25,8 @@ use crate::system::{HomeLinks, System, seed};
 /// The instance of the first home agent, the store and SNMP; others add what they are.
 pub(super) const INSTANCE: &str = "lab";
 const COMMUNITY: &str = "public";
+/// Of the associations between agents.
+const AGENTS_SPI: Spi = Spi(2000);
 
 /// How often a free port is looked for that all agents can have.
 const PORT_ATTEMPTS: u32 = 16;
@@ -66,7 +68,7 @@ impl Site {
     }
 
     fn bind_once(args: &LabArgs, peers: &[Peer], directory: &Path) -> Result<Self, Failure> {
-        let config = config(args, peers, directory);
+        let config = config(args, peers, directory)?;
         let bound = Bound::bind(&config)?;
         let port = bound.home_agent().map_or(args.mip_port, |address| address.port());
         let bind = |(number, address): (u32, SocketAddrV4)| {
@@ -117,7 +119,7 @@ impl Others {
             let address = home_agent(number, self.port);
             let name = format!("{INSTANCE}-ha{number}");
             let member = system.join(&name, vec![Role::HomeAgent], vec![*address.ip()]).await?;
-            let section = HomeAgentSection::at(address);
+            let section = home_agent_section(address);
             let sockets = vec![BoundSocket { socket, interface: None }];
             system.start_home_agent(&member, &section, sockets, HomeLinks::default()).await?;
         }
@@ -153,7 +155,8 @@ fn advertising(
         AdvertisementFlags::FOREIGN_AGENT
             | AdvertisementFlags::MINIMAL_ENCAPSULATION
             | AdvertisementFlags::GRE
-            | AdvertisementFlags::REVERSE_TUNNEL,
+            | AdvertisementFlags::REVERSE_TUNNEL
+            | AdvertisementFlags::REVOCATION,
     );
     config.care_of_addresses.clone_from(&section.care_of_addresses);
     config.routers = vec![RouterAddress { address, preference: 0 }];
@@ -162,11 +165,41 @@ fn advertising(
     Ok(Advertising::new(advertiser, link))
 }
 
+/// A home agent that revokes where its peers are: nobody here is at port 434.
+fn home_agent_section(address: SocketAddrV4) -> HomeAgentSection {
+    let mut section = HomeAgentSection::at(address);
+    section.revocation.port = RevocationPort::OfRegistration;
+    section
+}
+
+/// The associations of home agents with foreign agents, as both have them; all share a key.
+fn between_agents(args: &LabArgs) -> anyhow::Result<Vec<AssociationConfig>> {
+    let key = SecretKey::from_octets(&seed()?)?;
+    let association = |address: SocketAddrV4, role| AssociationConfig {
+        peer: Identity::Address(*address.ip()),
+        spi: AGENTS_SPI,
+        algorithm: Algorithm::HmacMd5,
+        key: key.clone(),
+        replay: ReplayProtection::Timestamps,
+        tolerance: 7,
+        role,
+        is_inline: true,
+    };
+    if args.foreign_agents == 0 {
+        return Ok(Vec::new());
+    }
+    let foreign = (1..=args.foreign_agents)
+        .map(|number| association(foreign_agent(number, args.mip_port), Role::HomeAgent));
+    let home = (1..=args.home_agents)
+        .map(|number| association(home_agent(number, args.mip_port), Role::ForeignAgent));
+    Ok(foreign.chain(home).collect())
+}
+
 /// What a configuration file of the lab's first instance would say.
-fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> Config {
+fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> anyhow::Result<Config> {
     let community = CommunityConfig::everything(COMMUNITY);
     let name = Some(INSTANCE.to_owned());
-    Config {
+    Ok(Config {
         path: directory.to_owned(),
         daemon: DaemonConfig { name: name.clone(), ..DaemonConfig::default() },
         log: LogConfig::default(),
@@ -178,13 +211,13 @@ fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> Config {
             communities: vec![community],
             ..SnmpConfig::default()
         }),
-        home_agent: Some(HomeAgentSection::at(home_agent(1, args.mip_port))),
+        home_agent: Some(home_agent_section(home_agent(1, args.mip_port))),
         foreign_agent: None,
         mobile_node: None,
         advertise: Vec::new(),
-        associations: peers.iter().map(Peer::configured).collect(),
+        associations: peers.iter().map(Peer::configured).chain(between_agents(args)?).collect(),
         warnings: Vec::new(),
-    }
+    })
 }
 
 fn is_address_in_use(failure: &Failure) -> bool {

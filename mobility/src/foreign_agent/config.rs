@@ -9,6 +9,7 @@ use wire::{Flags, Lifetime};
 use crate::action::{Encapsulation, Service};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 use crate::limits::RateLimits;
+use crate::revocation::RevocationConfig;
 
 /// The configuration of a foreign agent; [`ForeignAgentConfig::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ pub struct ForeignAgentConfig {
     pub admission: Admission,
     /// Of requests; replies of home agents are expected, or dropped at once.
     pub rate_limits: RateLimits,
+    pub revocation: RevocationConfig,
     /// Whether counts made before this start may have been lost.
     pub counters_lost: bool,
 }
@@ -70,6 +72,7 @@ impl ForeignAgentConfig {
             gre: true,
             admission: Admission::Open,
             rate_limits: RateLimits::default(),
+            revocation: RevocationConfig::default(),
             counters_lost: false,
         }
     }

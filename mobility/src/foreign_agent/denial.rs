@@ -10,6 +10,8 @@ pub enum ForeignAgentDenial {
     Closed,
     /// Only visitors that it has already are served: it is busy, or being drained.
     Draining,
+    /// The home agent does not take part in revocation, and has to (RFC 3543 §4.2.1).
+    RevocationRequired,
     TooManyVisitors,
     /// Too many requests wait for their replies (§3.7.1).
     TooManyPending,
@@ -59,7 +61,7 @@ impl ForeignAgentDenial {
     pub const fn answer(self) -> (Code, Option<Counter>) {
         match self {
             Self::Closed => (Code(64), Some(Counter::FaReasonUnspecified)),
-            Self::Draining => (Code(65), Some(Counter::FaAdmProhibited)),
+            Self::Draining | Self::RevocationRequired => (Code(65), Some(Counter::FaAdmProhibited)),
             Self::TooManyVisitors | Self::TooManyPending | Self::CommitFailed => {
                 (Code(66), Some(Counter::FaInsufficientResource))
             }

@@ -15,6 +15,8 @@ mod denial;
 mod pending;
 mod reply;
 mod request;
+mod revocation;
+mod revoked;
 #[cfg(test)]
 mod tests;
 mod visitors;
@@ -24,8 +26,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use store::{
-    Batch, Change, Counter, CountersKey, Now, Resource, Role, Row, Snapshot, Time, TrailEvent,
-    Unknown, Visitor, VisitorKey,
+    Batch, Change, Counter, CountersKey, Identity, Now, OperationId, Resource, Role, Row, Snapshot,
+    TargetResult, Time, TrailEvent, Unknown, Visitor, VisitorKey,
 };
 use wire::{Code, Lifetime, ParseError, RegistrationReply, RegistrationRequest, Spi, message_type};
 
@@ -33,6 +35,8 @@ use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::home_agent::Admission;
 use crate::limits::{Limiter, RateLimits};
+use crate::operations::Operations;
+use crate::revocation::{Outstanding, Recent};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
@@ -69,6 +73,13 @@ pub struct ForeignAgent {
     in_flight: BTreeMap<CommitId, InFlight>,
     undeleted: Vec<VisitorKey>,
     retry_at: Option<Time>,
+    revocations: Outstanding<Visitor>,
+    /// Revocations that were acknowledged, and whose visitors are still there.
+    acknowledged: Vec<VisitorKey>,
+    recent: Recent,
+    /// The identifiers that we used last, beyond the visitors that they were for.
+    used: Recent,
+    operations: Operations,
 }
 
 /// A batch on its way to the store.
@@ -83,6 +94,16 @@ enum Purpose {
     /// A reply that is relayed once the visitor list is durable.
     Reply(Box<Pending>, Code),
     Expiry,
+    /// Revocations that are sent, and visitors that went with others.
+    Revocation {
+        sent: Vec<VisitorKey>,
+        ended: Vec<(Identity, &'static str)>,
+    },
+    /// An operation is taken on, or says how far it is.
+    Step {
+        id: OperationId,
+        is_ours: bool,
+    },
 }
 
 /// Why a home agent cannot be reached, as ICMP says (RFC 5944 §3.4: Codes 80, 81, 82, 88).
@@ -104,7 +125,7 @@ impl ForeignAgent {
         };
         let shown = snapshot.rows::<Visitor>().iter();
         let shown = shown.filter(|row| row.foreign_agent == config.address && !row.accepted);
-        Self {
+        let mut foreign_agent = Self {
             associations: Associations::default(),
             pending: PendingList::default(),
             visitors: Visitors::load(config.address, snapshot, now),
@@ -118,8 +139,15 @@ impl ForeignAgent {
             in_flight: BTreeMap::new(),
             undeleted: Vec::new(),
             retry_at: None,
+            revocations: Outstanding::default(),
+            acknowledged: Vec::new(),
+            recent: Recent::default(),
+            used: Recent::default(),
+            operations: Operations::new(Role::ForeignAgent, config.address, &config.instance),
             config,
-        }
+        };
+        foreign_agent.resume_revocations(now);
+        foreign_agent
     }
 
     /// Replaces all associations: with mobile nodes, and with home agents.
@@ -166,6 +194,10 @@ impl ForeignAgent {
         match message_type(received.octets) {
             Some(message_type::REGISTRATION_REQUEST) => self.on_request(received, now),
             Some(message_type::REGISTRATION_REPLY) => self.on_reply(received, now),
+            Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
+            Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
+                self.on_revocation_acknowledgment(received, now)
+            }
             Some(got) => {
                 let want = RegistrationRequest::TYPE;
                 self.tally.count_malformed(&ParseError::UnexpectedType { got, want });
@@ -218,11 +250,15 @@ impl ForeignAgent {
             }
         }
         for visitor in self.visitors.expire(now.uptime, DELETED_AT_ONCE - batch.changes.len()) {
-            batch.delete::<Visitor>(visitor.key());
+            let key = visitor.key();
+            let sent = visitor.revoking.as_ref().map_or(0, |it| it.identifiers.len());
+            let result = TargetResult::TimedOut(u32::try_from(sent).unwrap_or(u32::MAX));
+            self.give_up_revocation(&key, result, &mut batch, now);
+            batch.delete::<Visitor>(key);
             actions.push(Action::StopService(self.config.service(&visitor)));
         }
         if batch.is_empty() {
-            return Output::default();
+            return self.revocation_work(now);
         }
         self.send_off(batch, actions, Purpose::Expiry)
     }
@@ -230,14 +266,22 @@ impl ForeignAgent {
     /// When to call [`Self::on_deadline`].
     pub fn next_deadline(&self) -> Option<Time> {
         let deadlines = [self.pending.first_deadline(), self.visitors.first_deadline()];
-        deadlines.into_iter().flatten().chain(self.retry_at).min()
+        let revocation = self.revocation_deadline();
+        deadlines.into_iter().flatten().chain(self.retry_at).chain(revocation).min()
     }
 
     /// The batch of an [`Output`] is durable; its actions are to be done.
-    pub fn on_committed(&mut self, id: CommitId) {
-        if let Some(InFlight { purpose: Purpose::Reply(_, code), .. }) = self.in_flight.remove(&id)
-        {
-            self.count_relayed(code);
+    pub fn on_committed(&mut self, id: CommitId, now: Now) {
+        match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
+            Some(Purpose::Reply(_, code)) => self.count_relayed(code),
+            Some(Purpose::Revocation { sent, ended }) => {
+                self.arm_sent(&sent, now);
+                for (identity, word) in &ended {
+                    self.note_event(identity, word, now);
+                }
+            }
+            Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
+            Some(Purpose::Expiry | Purpose::Step { .. }) | None => {}
         }
     }
 
@@ -248,6 +292,7 @@ impl ForeignAgent {
             return Vec::new();
         };
         let keys: Vec<VisitorKey> = changes.iter().filter_map(visitor_key).collect();
+        self.operations.on_commit_failed(&changes, now);
         match purpose {
             Purpose::Reply(pending, _) => {
                 for key in &keys {
@@ -259,6 +304,19 @@ impl ForeignAgent {
             Purpose::Expiry => {
                 self.undeleted.extend(keys);
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
+                Vec::new()
+            }
+            Purpose::Revocation { sent, .. } => {
+                let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
+                self.undeleted.extend(deleted.filter_map(visitor_key));
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                self.unsend(&sent, snapshot, now);
+                Vec::new()
+            }
+            Purpose::Step { id, is_ours } => {
+                if is_ours {
+                    self.operations.on_step_failed(id);
+                }
                 Vec::new()
             }
         }
@@ -321,6 +379,8 @@ impl ForeignAgent {
             created_at: pending.sent_at.stamp(),
             registered_at: pending.sent_at.stamp(),
             expires_at: None,
+            revocation: None,
+            revoking: None,
             unknown: Unknown::default(),
         }
     }
@@ -348,7 +408,7 @@ impl ForeignAgent {
             let by_home_agent = denial == ForeignAgentDenial::HomeAgentFailedAuthentication;
             let home_agent = pending.request.home_agent;
             let violator = if by_home_agent {
-                store::Identity::Address(home_agent)
+                Identity::Address(home_agent)
             } else {
                 pending.identity.clone()
             };
@@ -383,6 +443,21 @@ impl ForeignAgent {
         } else {
             self.trails.record_stranger(&pending.identity, event);
         }
+    }
+
+    /// Something that no request is the cause of.
+    fn note_event(&mut self, identity: &Identity, event: &str, now: Now) {
+        let event = TrailEvent {
+            at: now.stamp(),
+            event: event.to_owned(),
+            code: None,
+            peer: None,
+            care_of_address: None,
+            spi: None,
+            clock_offset: None,
+            times: 1,
+        };
+        self.trails.record(identity, event);
     }
 
     fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {

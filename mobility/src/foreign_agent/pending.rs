@@ -10,6 +10,7 @@ use wire::{Code, Lifetime, Nai, RegistrationReply, RegistrationRequest, Spi, ext
 use super::config::ForeignAgentConfig;
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
+use crate::revocation::Offer;
 
 /// A relayed request, and all that its answer needs.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Pending {
     /// Whether somebody who has a key vouches for the request: the node to us, or its home agent.
     pub(super) authenticated: bool,
     pub(super) request_len: usize,
+    /// What was offered of revocation.
+    pub(super) offer: Option<Offer>,
     pub(super) sent_at: Now,
     pub(super) expires_at: Time,
 }
@@ -192,6 +195,7 @@ pub(super) fn pending(
         spi: None,
         authenticated: false,
         request_len: received.octets.len(),
+        offer: None,
         sent_at: now,
         expires_at: now.uptime + timeout,
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use store::{Batch, Counter, Identity, Now, Row, TrailEvent, Unknown, Visitor};
+use store::{Batch, Counter, Identity, Now, Row, TargetResult, TrailEvent, Unknown, Visitor};
 use wire::{Lifetime, RegistrationReply, Spi};
 
 use super::denial::ForeignAgentDenial as Denial;
@@ -77,6 +77,11 @@ impl ForeignAgent {
                 return Err(Denial::HomeAgentFailedAuthentication);
             }
         }
+        // RFC 3543 §4.2.1: a home agent that does not take part may be unacceptable.
+        let unanswered = pending.offer.is_some() && extensions.revocation_appended.is_none();
+        if self.config.revocation.is_required && reply.code.is_accepted() && unanswered {
+            return Err(Denial::RevocationRequired);
+        }
         if extensions.appended.critical {
             return Err(Denial::VendorExtensionFromHomeAgent);
         }
@@ -140,6 +145,7 @@ impl ForeignAgent {
             self.count_relayed(reply.code);
             return Output::at_once(vec![relayed]);
         }
+        let support = extensions.revocation_appended.filter(|_| pending.signed_for_home_agent);
         let lifetime = least(reply.lifetime, pending.request.lifetime, self.config.lifetime_max);
         let mut batch = Batch::default();
         let mut actions = Vec::new();
@@ -147,15 +153,21 @@ impl ForeignAgent {
             let care_of_address = pending.request.care_of_address;
             let left = self.visitors.leave(&pending.identity, reply.home_address, care_of_address);
             if let Some(visitor) = left {
+                self.give_up_revocation(&visitor.key(), TargetResult::Gone, &mut batch, now);
                 batch.delete::<Visitor>(visitor.key());
                 actions.push(Action::StopService(self.config.service(&visitor)));
             }
         } else {
-            let visitor = self.visitor_row(reply, pending, lifetime, now);
+            let mut visitor = self.visitor_row(reply, pending, lifetime, now);
+            if let (Some(offer), Some(support)) = (pending.offer, support) {
+                Arc::make_mut(&mut visitor).revocation = Some(offer.with(support));
+            }
+            let was_revoked = self.revocations.get(&visitor.key()).is_some();
+            self.give_up_revocation(&visitor.key(), TargetResult::Gone, &mut batch, now);
             let service = self.config.service(&visitor);
             let before = self.visitors.get(&visitor.identity, visitor.home_address);
             let unchanged = before.is_some_and(|old| self.config.service(old) == service);
-            if !unchanged || self.is_in_flight(&visitor) {
+            if !unchanged || was_revoked || self.is_in_flight(&visitor) {
                 actions.push(Action::StartService(service));
             }
             self.visitors.insert(Arc::clone(&visitor));
@@ -198,6 +210,8 @@ impl ForeignAgent {
             registered_at: now.stamp(),
             // §3.7.3.2: it begins when the reply is forwarded.
             expires_at: lifetime.duration().map(|duration| now.stamp() + duration),
+            revocation: None,
+            revoking: None,
             unknown: before.map_or_else(Unknown::default, |visitor| visitor.unknown.clone()),
         })
     }

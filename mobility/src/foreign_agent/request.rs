@@ -35,6 +35,12 @@ impl ForeignAgent {
         if extensions.appended.normal {
             self.tally.count(Counter::FaNvsesFromMnIgnored);
         }
+        let co_located = request.flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE);
+        if extensions.revocation_covered.is_some() && !co_located {
+            // RFC 3543 §4.2.1: such a node must not offer it, and gets no answer.
+            self.tally.count(Counter::DatagramsUnexpected);
+            return Output::default();
+        }
         let nai = extensions.nai.clone();
         let identity = match &nai {
             Some(nai) => Identity::Nai(nai.clone()),
@@ -49,6 +55,11 @@ impl ForeignAgent {
         pending.authenticated = pending.signer.is_some()
             && self.check_mobile_authentication(&pending, &extensions).is_ok();
         match self.check(&pending, &extensions, received) {
+            // §3.3: one message a second about a binding, revocations among them; it comes again.
+            Ok(()) if self.is_too_soon(&pending, now) => {
+                self.tally.count(Counter::DatagramsRateLimited);
+                Output::default()
+            }
             Ok(()) => self.relay(pending, &extensions, received),
             Err(denial) => self.deny_request(&pending, denial, &extensions, now),
         }
@@ -200,7 +211,12 @@ impl ForeignAgent {
             && self.config.offers(request.care_of_address)
             && let Some(association) = self.associations.with(&home_agent).next()
         {
+            let offer = self.offer(&pending);
+            if let Some(offer) = offer {
+                offer.emit(&mut octets);
+            }
             association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+            pending.offer = offer;
             pending.signed_for_home_agent = true;
         }
         let from = self.config.relay_source(request.care_of_address);

@@ -14,6 +14,8 @@ pub(super) struct Visitors {
     rows: BTreeMap<(Identity, Ipv4Addr), Arc<Visitor>>,
     /// Invariant: one entry for each visitor that expires.
     deadlines: BTreeSet<(Time, Identity, Ipv4Addr)>,
+    /// Who has a home address; several may, told apart by NAI.
+    by_home: BTreeMap<Ipv4Addr, BTreeSet<Identity>>,
 }
 
 impl Visitors {
@@ -21,7 +23,12 @@ impl Visitors {
     pub(super) fn load(foreign_agent: Ipv4Addr, snapshot: &Snapshot, now: Now) -> Self {
         let uptime = i64::try_from(now.uptime.as_millis()).unwrap_or(i64::MAX);
         let origin = now.stamp().shifted(uptime.saturating_neg());
-        let mut visitors = Self { origin, rows: BTreeMap::new(), deadlines: BTreeSet::new() };
+        let mut visitors = Self {
+            origin,
+            rows: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            by_home: BTreeMap::new(),
+        };
         for row in snapshot.rows::<Visitor>().iter() {
             if row.foreign_agent == foreign_agent && row.accepted {
                 visitors.insert(Arc::clone(row));
@@ -42,6 +49,17 @@ impl Visitors {
         self.rows.get(&(identity.clone(), home))
     }
 
+    /// All visitors with a home address.
+    pub(super) fn with_home(&self, home: Ipv4Addr) -> impl Iterator<Item = &Arc<Visitor>> {
+        let identities = self.by_home.get(&home).into_iter().flatten();
+        identities.filter_map(move |identity| self.get(identity, home))
+    }
+
+    /// When a stamp of ours is, by the monotonic clock.
+    pub(super) fn uptime(&self, stamp: UtcTime) -> Time {
+        Time::from_uptime(stamp.since(self.origin))
+    }
+
     pub(super) fn contains(&self, identity: &Identity, home: Ipv4Addr) -> bool {
         self.get(identity, home).is_some()
     }
@@ -52,11 +70,18 @@ impl Visitors {
         if let Some(at) = self.deadline(&visitor) {
             self.deadlines.insert((at, key.0.clone(), key.1));
         }
+        self.by_home.entry(key.1).or_default().insert(key.0.clone());
         self.rows.insert(key, visitor);
     }
 
     pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Arc<Visitor>> {
         let visitor = self.rows.remove(&(identity.clone(), home))?;
+        if let Some(identities) = self.by_home.get_mut(&home) {
+            identities.remove(identity);
+            if identities.is_empty() {
+                self.by_home.remove(&home);
+            }
+        }
         if let Some(at) = self.deadline(&visitor) {
             self.deadlines.remove(&(at, identity.clone(), home));
         }

@@ -9,6 +9,7 @@ use wire::Lifetime;
 
 use crate::action::{Encapsulation, Service};
 use crate::limits::RateLimits;
+use crate::revocation::RevocationConfig;
 
 /// The configuration of a home agent; [`HomeAgentConfig::new`] has the defaults.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ pub struct HomeAgentConfig {
     /// Whether the home network is a link with ARP, on which mobile nodes can be at home; a
     /// virtual network has none (RFC 5944 §4.6).
     pub home_link: bool,
+    pub revocation: RevocationConfig,
     /// Octets from a good source of randomness, new for each start.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost, because it did not end in order.
@@ -69,6 +71,7 @@ impl HomeAgentConfig {
             admission: Admission::Open,
             rate_limits: RateLimits::default(),
             home_link: false,
+            revocation: RevocationConfig::default(),
             seed,
             counters_lost: false,
         }

@@ -14,6 +14,8 @@ pub enum Denial {
     HomeAddressNotServed,
     /// Another mobile node has the home address.
     HomeAddressTaken,
+    /// Revocation cannot be negotiated, and must be (RFC 3543 §4.2.1).
+    RevocationRequired,
     /// No address of the pools is free.
     PoolExhausted,
     /// The limit of all bindings is reached.
@@ -60,9 +62,10 @@ impl Denial {
     pub const fn answer(self) -> (Code, Counter) {
         match self {
             Self::Closed => (Code(128), Counter::HaReasonUnspecified),
-            Self::Draining | Self::HomeAddressNotServed | Self::HomeAddressTaken => {
-                (Code(129), Counter::HaAdmProhibited)
-            }
+            Self::Draining
+            | Self::HomeAddressNotServed
+            | Self::HomeAddressTaken
+            | Self::RevocationRequired => (Code(129), Counter::HaAdmProhibited),
             Self::PoolExhausted
             | Self::TooManyBindingsInAll
             | Self::Overloaded

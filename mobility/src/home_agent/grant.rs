@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Batch, Binding, BindingKey, Identity, Node, ReplayProtection, Row, Unknown, UtcTime};
+use store::{
+    Batch, Binding, BindingKey, Identity, Node, Now, ReplayProtection, Row, TargetResult, Unknown,
+    UtcTime,
+};
 use wire::{Code, Flags, Lifetime};
 
 use super::HomeAgent;
@@ -12,6 +15,8 @@ use super::config::Admission;
 use super::denial::Denial;
 use super::request::{Answer, Request};
 use crate::action::Action;
+use crate::clock;
+use crate::revocation::Offer;
 
 /// What a granted request does, before anything has been done.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Grant {
     /// The binding that comes to be or is renewed.
     bound: Option<Arc<Binding>>,
     node: Arc<Node>,
+    /// What the reply says of revocation.
+    pub(super) offer: Option<Offer>,
 }
 
 /// Which bindings of a home address a request ends, besides what memory knows of.
@@ -46,6 +53,15 @@ impl Scope {
             Self::Others(kept) => care_of_address != kept,
             Self::All => true,
         }
+    }
+}
+
+impl Grant {
+    /// What a node that has moved leaves behind; nothing, if it deregisters.
+    pub(super) fn left_behind(&self) -> Vec<Arc<Binding>> {
+        let Some(bound) = &self.bound else { return Vec::new() };
+        let elsewhere = |binding: &&Arc<Binding>| binding.foreign_agent != bound.foreign_agent;
+        self.ended.iter().filter(elsewhere).cloned().collect()
     }
 }
 
@@ -86,9 +102,17 @@ impl HomeAgent {
         let code =
             if simultaneous { Code::ACCEPTED } else { Code::ACCEPTED_NO_SIMULTANEOUS_BINDINGS };
         let lifetime = request.fixed.lifetime.min(self.config.lifetime_max);
+        let negotiated = self.negotiate(request, answer, renewed.first());
+        if negotiated.is_none() && self.config.revocation.is_required {
+            return Err(Denial::RevocationRequired);
+        }
         let node = self.node_row(request, answer, home_address);
-        let bound = self.binding_row(request, answer, home_address, lifetime, renewed.first());
-        Ok(Grant { home_address, lifetime, code, ended, scope, bound: Some(bound), node })
+        let mut bound = self.binding_row(request, answer, home_address, lifetime, renewed.first());
+        let offer = negotiated.map(|(offer, support)| {
+            Arc::make_mut(&mut bound).revocation = Some(offer.with(support));
+            offer
+        });
+        Ok(Grant { home_address, lifetime, code, ended, scope, bound: Some(bound), node, offer })
     }
 
     /// §3.8.2.2: a deregistration ends one binding, or all when the care-of address is the home address.
@@ -110,7 +134,34 @@ impl HomeAgent {
         let node = self.node_row(request, answer, home_address);
         let (lifetime, code) = (Lifetime::ZERO, Code::ACCEPTED);
         let scope = if all { Scope::All } else { Scope::One(fixed.care_of_address) };
-        Grant { home_address, lifetime, code, ended, scope, bound: None, node }
+        Grant { home_address, lifetime, code, ended, scope, bound: None, node, offer: None }
+    }
+
+    /// What the reply offers of revocation, if the request offers something that we may believe
+    /// (RFC 3543 §4.2.1).
+    fn negotiate(
+        &self,
+        request: &Request<'_>,
+        answer: &Answer,
+        renewed: Option<&Arc<Binding>>,
+    ) -> Option<(Offer, wire::RevocationSupport)> {
+        if !self.config.revocation.enabled {
+            return None;
+        }
+        let support = match request.foreign_agent() {
+            // Protected by the Foreign-Home authentication, which was checked if we have an
+            // association; without one there is nothing to authenticate revocations with.
+            Some(_) => answer.foreign_signer.as_ref().and(request.extensions.revocation_appended),
+            None => request.extensions.revocation_covered,
+        }?;
+        // §3.2: the `I` bit is agreed to, not offered.
+        let inform = self.config.revocation.negotiates_inform && support.informs();
+        // Not less than any identifier before, so that none of them can pass for a new one.
+        let last = self.last_revocation(&answer.identity);
+        let before = renewed.and_then(|binding| binding.revocation).map(|it| it.own_timestamp);
+        let clock = clock::seconds(request.now.stamp());
+        let timestamp = last.into_iter().chain(before).fold(clock, clock::later);
+        Some((Offer { inform, timestamp }, support))
     }
 
     /// The home address that the request is about, chosen from the pools if it names none.
@@ -203,6 +254,7 @@ impl HomeAgent {
             nonce,
             last_spi: answer.signer.spi,
             last_accepted_at: request.now.stamp(),
+            last_revocation: self.last_revocation(&answer.identity),
             unknown: unknown.unwrap_or_default(),
         })
     }
@@ -249,6 +301,7 @@ impl HomeAgent {
             registered_at: now,
             expires_at: lifetime.duration().map(|duration| now + duration),
             revocation: None,
+            revoking: None,
             unknown: renewed.map_or_else(Unknown::default, |binding| binding.unknown.clone()),
         })
     }
@@ -271,7 +324,9 @@ impl HomeAgent {
             let service = self.config.service(binding);
             let mut bindings = self.state.bindings(identity).iter();
             // While a commit is in flight, the service in memory may never come to be.
+            let key = binding.key();
             let unchanged = !self.busy.contains_key(identity)
+                && self.revocations.get(&key).is_none()
                 && bindings.any(|old| self.config.service(old) == service);
             if !unchanged {
                 actions.push(Action::StartService(service));
@@ -284,6 +339,14 @@ impl HomeAgent {
         self.give_back_homes(identity, grant.ended.iter().map(|binding| binding.home_address));
         actions.extend(self.arp_after_grant(answer, grant.home_address, was_away));
         (batch, actions)
+    }
+
+    /// Revocations of what the request ends or renews are over: there is something newer.
+    pub(super) fn give_up_superseded(&mut self, grant: &Grant, batch: &mut Batch, now: Now) {
+        let keys = grant.ended.iter().chain(&grant.bound).map(|binding| binding.key());
+        for key in keys.collect::<Vec<_>>() {
+            self.give_up_revocation(&key, TargetResult::Gone, batch, now);
+        }
     }
 
     /// Bindings that the request ends, if a commit in flight fails and leaves them in the store.

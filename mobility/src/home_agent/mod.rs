@@ -21,6 +21,8 @@ mod node_counters;
 mod notes;
 mod pool;
 mod request;
+mod revocation;
+mod revoked;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -32,16 +34,18 @@ use std::time::Duration;
 
 use store::{
     Batch, Binding, BindingKey, Change, ClockHealth, Counter, CountersKey, Identity, Now,
-    ReplayProtection, Resource, Role, Row, Snapshot, Time, UtcTime,
+    OperationId, ReplayProtection, Resource, Role, Row, Snapshot, TargetResult, Time, UtcTime,
 };
-use wire::{Code, Identification};
+use wire::{Code, Identification, message_type};
 
 use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::clock;
 use crate::clock_health::ClockOpinions;
 use crate::limits::Limiter;
+use crate::operations::Operations;
 use crate::random::Random;
+use crate::revocation::{Outstanding, Recent};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::Violations;
@@ -85,6 +89,11 @@ pub struct HomeAgent {
     trails: Trails,
     limiter: Limiter,
     clock_opinions: ClockOpinions,
+    revocations: Outstanding<Binding>,
+    /// Revocations that were acknowledged, and whose bindings are still there.
+    acknowledged: Vec<BindingKey>,
+    recent: Recent,
+    operations: Operations,
 }
 
 /// A batch on its way to the store.
@@ -96,8 +105,27 @@ struct InFlight {
 
 #[derive(Debug)]
 enum Purpose {
-    Registration { answer: Box<Answer>, code: Code, at: UtcTime },
-    Expiry { identities: BTreeSet<Identity>, at: UtcTime },
+    Registration {
+        answer: Box<Answer>,
+        code: Code,
+        at: UtcTime,
+        left: Vec<BindingKey>,
+    },
+    Expiry {
+        identities: BTreeSet<Identity>,
+        at: UtcTime,
+    },
+    /// Revocations that are sent, and bindings that went with others.
+    Revocation {
+        sent: Vec<BindingKey>,
+        ended: Vec<(Identity, &'static str)>,
+        at: UtcTime,
+    },
+    /// An operation is taken on, or says how far it is.
+    Step {
+        id: OperationId,
+        is_ours: bool,
+    },
 }
 
 impl HomeAgent {
@@ -127,9 +155,14 @@ impl HomeAgent {
             trails: Trails::load(config.address, snapshot),
             limiter: Limiter::new(config.rate_limits),
             clock_opinions: ClockOpinions::default(),
+            revocations: Outstanding::default(),
+            acknowledged: Vec::new(),
+            recent: Recent::default(),
+            operations: Operations::new(Role::HomeAgent, config.address, &config.instance),
             config,
         };
         home_agent.restart_service_times(now);
+        home_agent.resume_revocations(now);
         home_agent
     }
 
@@ -174,16 +207,23 @@ impl HomeAgent {
     /// Takes a datagram of the registration port.
     pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
         self.tally.count(Counter::DatagramsReceived);
+        match message_type(received.octets) {
+            Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
+            Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
+                self.on_revocation_acknowledgment(received, now)
+            }
+            _ => self.on_request(received, now),
+        }
+    }
+
+    fn on_request(&mut self, received: &Received<'_>, now: Now) -> Output {
         if !self.limiter.allows(*received.source.ip(), now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
         let request = match Request::parse(received, now) {
             Ok(request) => request,
-            Err(error) => {
-                self.tally.count_malformed(&error);
-                return Output::default();
-            }
+            Err(error) => return self.malformed(&error),
         };
         self.tally.count(Counter::HaRegRequestsReceived);
         if request.is_deregistration() {
@@ -202,6 +242,16 @@ impl HomeAgent {
             }
         };
         self.note_clock(&answer, None, now);
+        let key = BindingKey {
+            home_agent: self.config.address,
+            home_address: request.fixed.home_address,
+            care_of_address: request.fixed.care_of_address,
+            nai: request.extensions.nai.clone(),
+        };
+        if self.is_too_soon(&key, now) {
+            self.tally.count(Counter::DatagramsRateLimited);
+            return Output::default();
+        }
         match self.grant(&request, &answer) {
             Ok(grant) => self.accept(answer, &grant, now),
             Err(denial) => self.deny(&answer, denial, now),
@@ -233,27 +283,33 @@ impl HomeAgent {
         for binding in expired {
             let identity = binding.identity();
             self.give_back_homes(&identity, std::iter::once(binding.home_address));
-            batch.delete::<Binding>(binding.key());
+            let key = binding.key();
+            let sent = binding.revoking.as_ref().map_or(0, |it| it.identifiers.len());
+            let result = TargetResult::TimedOut(u32::try_from(sent).unwrap_or(u32::MAX));
+            self.give_up_revocation(&key, result, &mut batch, now);
+            batch.delete::<Binding>(key);
             actions.push(Action::StopService(self.config.service(&binding)));
             actions.extend(self.arp_after_end(&identity, binding.home_address));
             identities.insert(identity);
         }
         if batch.is_empty() {
-            return Output::default();
+            return self.revocation_work(now);
         }
         self.send_off(batch, actions, Purpose::Expiry { identities, at: now.stamp() })
     }
 
     /// When to call [`Self::on_deadline`].
     pub fn next_deadline(&self) -> Option<Time> {
-        self.state.first_deadline().into_iter().chain(self.retry_at).min()
+        let revocation = self.revocation_deadline();
+        self.state.first_deadline().into_iter().chain(self.retry_at).chain(revocation).min()
     }
 
     /// The batch of an [`Output`] is durable; its actions are to be done.
-    pub fn on_committed(&mut self, id: CommitId) {
+    pub fn on_committed(&mut self, id: CommitId, now: Now) {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
-            Some(Purpose::Registration { answer, code, at }) => {
+            Some(Purpose::Registration { answer, code, at, left }) => {
                 self.no_longer_busy(&answer.identity);
+                self.arm_left_behind(&left, now);
                 self.count_reply(&answer, code);
                 self.tally.count(if code == Code::ACCEPTED {
                     Counter::HaRegistrationAccepted
@@ -266,10 +322,18 @@ impl HomeAgent {
             Some(Purpose::Expiry { identities, at }) => {
                 for identity in &identities {
                     self.settle_service_time(identity, at);
-                    self.note_expired(identity, at);
+                    self.note_event(identity, "expired", at);
                 }
             }
-            None => {}
+            Some(Purpose::Revocation { sent, ended, at }) => {
+                self.arm_sent(&sent, now);
+                for (identity, word) in &ended {
+                    self.settle_service_time(identity, at);
+                    self.note_event(identity, word, at);
+                }
+            }
+            Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
+            Some(Purpose::Step { .. }) | None => {}
         }
     }
 
@@ -280,16 +344,38 @@ impl HomeAgent {
             return Vec::new();
         };
         match purpose {
-            Purpose::Registration { answer, .. } => {
+            Purpose::Registration { answer, left, .. } => {
+                for key in &left {
+                    self.revocations.remove(key);
+                }
+                self.operations.on_commit_failed(&changes, now);
                 self.no_longer_busy(&answer.identity);
                 self.reload(&answer.identity, &changes, snapshot);
                 self.deny(&answer, Denial::CommitFailed, now).actions
             }
             Purpose::Expiry { identities, at } => {
+                self.operations.on_commit_failed(&changes, now);
                 self.undeleted.extend(changes.iter().filter_map(binding_key));
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
                 for identity in &identities {
                     self.settle_service_time(identity, at);
+                }
+                Vec::new()
+            }
+            Purpose::Revocation { sent, ended, at } => {
+                self.operations.on_commit_failed(&changes, now);
+                let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
+                self.undeleted.extend(deleted.filter_map(binding_key));
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                self.unsend(&sent, snapshot, now);
+                for (identity, _) in &ended {
+                    self.settle_service_time(identity, at);
+                }
+                Vec::new()
+            }
+            Purpose::Step { id, is_ours } => {
+                if is_ours {
+                    self.operations.on_step_failed(id);
                 }
                 Vec::new()
             }
@@ -315,16 +401,20 @@ impl HomeAgent {
     }
 
     fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
-        let (batch, services) = self.apply(&answer, grant);
+        let (mut batch, services) = self.apply(&answer, grant);
+        self.give_up_superseded(grant, &mut batch, now);
+        let left = self.revoke_left_behind(&grant.left_behind());
         let identification = self.reply_identification(&answer, None, now);
         let home_agent = self.config.address;
         let Grant { home_address, code, lifetime, .. } = *grant;
-        let reply = answer.reply(home_agent, home_address, code, lifetime, identification);
+        let offer = grant.offer;
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, offer);
         // The tunnel is there before the mobile node learns that it may use it.
         let actions = services.into_iter().chain(reply).collect();
         let at = now.stamp();
         *self.busy.entry(answer.identity.clone()).or_insert(0) += 1;
-        self.send_off(batch, actions, Purpose::Registration { answer: Box::new(answer), code, at })
+        let answer = Box::new(answer);
+        self.send_off(batch, actions, Purpose::Registration { answer, code, at, left })
     }
 
     fn deny(&mut self, answer: &Answer, denial: Denial, now: Now) -> Output {
@@ -334,7 +424,7 @@ impl HomeAgent {
         let lifetime = answer.request.lifetime.min(self.config.lifetime_max);
         let home_address = answer.request.home_address;
         let home_agent = self.config.address;
-        let reply = answer.reply(home_agent, home_address, code, lifetime, identification);
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, None);
         self.tally.count(counter);
         self.node_denied(&answer.identity, code, now);
         if reply.is_some() {

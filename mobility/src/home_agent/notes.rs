@@ -104,8 +104,9 @@ impl HomeAgent {
         })
     }
 
-    pub(super) fn note_expired(&mut self, identity: &Identity, at: UtcTime) {
-        self.trails.record(identity, plain_event("expired", at));
+    /// Something that no request is the cause of.
+    pub(super) fn note_event(&mut self, identity: &Identity, event: &str, at: UtcTime) {
+        self.trails.record(identity, plain_event(event, at));
     }
 }
 

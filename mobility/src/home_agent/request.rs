@@ -12,6 +12,7 @@ use wire::{
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
+use crate::revocation::Offer;
 
 /// A request that parsed.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub(super) struct Answer {
     /// Whether the request was authenticated with `signer`.
     pub(super) authenticated: bool,
     request_len: usize,
+    /// Whether the mobile node registers without a foreign agent.
+    is_direct: bool,
 }
 
 impl Answer {
@@ -107,6 +110,7 @@ impl Answer {
             foreign_spi: request.extensions.foreign_home.first().map(|it| it.spi),
             authenticated: false,
             request_len: request.received.octets.len(),
+            is_direct: request.foreign_agent().is_none(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Answer {
         code: Code,
         lifetime: Lifetime,
         identification: Identification,
+        offer: Option<Offer>,
     ) -> Option<Action> {
         let mut octets = Vec::with_capacity(128);
         RegistrationReply { code, lifetime, home_address, home_agent, identification }
@@ -129,7 +134,16 @@ impl Answer {
         if let Some(nai) = &self.nai {
             nai.emit(&mut octets);
         }
+        // What is for the mobile node comes before its authentication, what is for the foreign
+        // agent behind it (RFC 3543 §3.2).
+        let is_direct = self.is_direct;
+        if let Some(offer) = offer.filter(|_| is_direct) {
+            offer.emit(&mut octets);
+        }
         self.signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        if let Some(offer) = offer.filter(|_| !is_direct) {
+            offer.emit(&mut octets);
+        }
         // §3.8.3.3 demands it whenever there is an association; §3.5.4 forbids it on
         // deregistrations, and the more particular rule holds.
         if let Some(association) = &self.foreign_signer

@@ -31,6 +31,8 @@ pub(super) struct State {
     deadlines: BTreeSet<Deadline>,
     /// Which mobile node, named by NAI, is bound to a home address.
     owners: BTreeMap<Ipv4Addr, Identity>,
+    /// The others, where several share one.
+    sharers: BTreeMap<Ipv4Addr, BTreeSet<Identity>>,
     binding_count: usize,
 }
 
@@ -44,6 +46,7 @@ impl State {
             nodes: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             owners: BTreeMap::new(),
+            sharers: BTreeMap::new(),
             binding_count: 0,
         };
         let first = NodeKey { home_agent, identity: Identity::Address(Ipv4Addr::UNSPECIFIED) };
@@ -104,6 +107,26 @@ impl State {
         self.owners.get(&home_address)
     }
 
+    /// All nodes that are bound to `home_address`, by whichever name.
+    pub(super) fn bound_to(&self, home_address: Ipv4Addr) -> impl Iterator<Item = Identity> {
+        let sharers = self.sharers.get(&home_address).into_iter().flatten().cloned();
+        let named = self.owners.get(&home_address).cloned().into_iter().chain(sharers);
+        named.chain(std::iter::once(Identity::Address(home_address)))
+    }
+
+    /// The binding that a key names.
+    pub(super) fn binding(&self, key: &BindingKey) -> Option<&Arc<Binding>> {
+        self.bindings(&super::identity(key)).iter().find(|binding| {
+            binding.home_address == key.home_address
+                && binding.care_of_address == key.care_of_address
+        })
+    }
+
+    /// When a stamp of ours is, by the monotonic clock.
+    pub(super) fn uptime(&self, stamp: UtcTime) -> Time {
+        Time::from_uptime(stamp.since(self.origin))
+    }
+
     /// Adds or replaces a binding.
     pub(super) fn insert(&mut self, binding: Arc<Binding>) {
         let identity = binding.identity();
@@ -113,7 +136,10 @@ impl State {
             self.deadlines.insert((at, identity.clone(), home_address, care_of_address));
         }
         if binding.nai.is_some() {
-            self.owners.entry(binding.home_address).or_insert_with(|| identity.clone());
+            let owner = self.owners.entry(binding.home_address).or_insert_with(|| identity.clone());
+            if *owner != identity {
+                self.sharers.entry(binding.home_address).or_default().insert(identity.clone());
+            }
         }
         let bindings = &mut self.entry(&identity).bindings;
         // Nearly every node has one binding, and there may be a million nodes.
@@ -135,8 +161,8 @@ impl State {
         };
         let binding = bindings.remove(bindings.iter().position(is_wanted)?);
         let home_is_bound = bindings.iter().any(|other| other.home_address == home_address);
-        if !home_is_bound && self.owners.get(&home_address) == Some(identity) {
-            self.owners.remove(&home_address);
+        if !home_is_bound {
+            self.disown(identity, home_address);
         }
         if let Some(at) = self.deadline(&binding) {
             let indexed =
@@ -145,6 +171,22 @@ impl State {
         }
         self.binding_count -= 1;
         Some(binding)
+    }
+
+    /// A node has no binding with a home address any more.
+    fn disown(&mut self, identity: &Identity, home_address: Ipv4Addr) {
+        let mut sharers = self.sharers.remove(&home_address).unwrap_or_default();
+        if self.owners.get(&home_address) == Some(identity) {
+            self.owners.remove(&home_address);
+            if let Some(next) = sharers.pop_first() {
+                self.owners.insert(home_address, next);
+            }
+        } else {
+            sharers.remove(identity);
+        }
+        if !sharers.is_empty() {
+            self.sharers.insert(home_address, sharers);
+        }
     }
 
     /// Removes and returns at most `limit` bindings whose lifetime has ended at `now`.

@@ -252,7 +252,8 @@ impl Run {
         }
         self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
         self.snapshot.tables.apply(&output.batch, self.snapshot.revision);
-        self.home_agent.on_committed(output.id);
+        let now = self.now();
+        self.home_agent.on_committed(output.id, now);
         if let Ok((request, _)) = RegistrationRequest::parse(&octets) {
             assert_eq!(output.actions.iter().filter(|action| is_granted(action)).count(), 1);
             self.grant(&request, at);

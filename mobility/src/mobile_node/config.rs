@@ -8,6 +8,10 @@ use wire::{Flags, Lifetime, Nai};
 
 /// The configuration of a mobile node; [`MobileNodeConfig::new`] has the defaults.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the configuration file"
+)]
 pub struct MobileNodeConfig {
     /// The name of the daemon instance, which its rows carry.
     pub instance: String,
@@ -35,6 +39,8 @@ pub struct MobileNodeConfig {
     pub attempts_max: Option<u32>,
     /// How long to wait after a denial that nothing can be done about; doubles each time.
     pub hold_off: Duration,
+    /// Whether a node without a foreign agent wants to be told of revocations (RFC 3543 §3.2).
+    pub supports_revocation: bool,
     /// Octets from a good source of randomness, other ones for each node.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost.
@@ -62,6 +68,7 @@ impl MobileNodeConfig {
             timeout_max: Duration::from_secs(60),
             attempts_max: None,
             hold_off: Duration::from_secs(10),
+            supports_revocation: true,
             seed,
             counters_lost: false,
         }

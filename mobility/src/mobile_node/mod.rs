@@ -17,6 +17,7 @@ mod config;
 mod discovery;
 mod identification;
 mod reply;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +83,8 @@ pub struct MobileNode {
     /// When to send the next request that no reply or timeout calls for.
     send_at: Option<Time>,
     last_sent_at: Option<Time>,
+    /// The greatest Revocation Identifier that was accepted.
+    last_revocation: Option<u32>,
     hold_off: Duration,
     resynchronisations: u32,
     /// The row that the store shows.
@@ -115,6 +118,8 @@ struct Granted {
     care_of_address: Ipv4Addr,
     renew_at: Option<Time>,
     expires_at: Option<Time>,
+    /// The home agent's timestamp, if it may revoke the registration (RFC 3543 §4.2.1).
+    revocable_since: Option<u32>,
 }
 
 /// What the node is doing, in the words of `mnState`.
@@ -159,6 +164,7 @@ impl MobileNode {
             registration: None,
             send_at: None,
             last_sent_at: None,
+            last_revocation: None,
             hold_off: config.hold_off,
             resynchronisations: 0,
             config,
@@ -408,6 +414,7 @@ impl MobileNode {
         if let Some(nai) = &self.config.nai {
             nai.emit(&mut octets);
         }
+        self.offer_revocation(&request, &mut octets, now);
         self.home_association()?.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
         if let Some(agent) = self.agent_identity()
             && let Some(association) = self.associations.iter().find(|it| it.peer == agent)
@@ -507,8 +514,14 @@ impl MobileNode {
     /// What was granted, and when to renew it.
     fn granted(&mut self, lifetime: Lifetime, pending: &Pending) -> Granted {
         let RegistrationRequest { identification, care_of_address, .. } = pending.request;
-        let mut granted =
-            Granted { lifetime, identification, care_of_address, renew_at: None, expires_at: None };
+        let mut granted = Granted {
+            lifetime,
+            identification,
+            care_of_address,
+            renew_at: None,
+            expires_at: None,
+            revocable_since: None,
+        };
         if let Some(duration) = lifetime.duration() {
             // Between 70 and 80 % of it, so that nodes that registered together renew apart and a
             // few requests may be lost.

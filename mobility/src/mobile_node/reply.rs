@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 
 use store::{Counter, Identity, Now, ReplayProtection, ViolationReason};
-use wire::{Code, Lifetime, ParseError, RegistrationReply, Spi};
+use wire::{Code, Lifetime, ParseError, RegistrationReply, Spi, message_type};
 
 use super::{MobileNode, Pending, RESYNCHRONISATIONS, Wish};
 use crate::action::{Action, Output, Received};
@@ -14,6 +14,9 @@ impl MobileNode {
     /// Takes a datagram of the port that the node sends from.
     pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
         self.tally.count(Counter::DatagramsReceived);
+        if message_type(received.octets) == Some(message_type::REGISTRATION_REVOCATION) {
+            return self.on_revocation(received, now);
+        }
         let reply = match RegistrationReply::parse(received.octets) {
             Ok((reply, _)) => reply,
             Err(error) => {
@@ -46,7 +49,11 @@ impl MobileNode {
             return Output::default();
         }
         let Some(pending) = self.pending.take() else { return Output::default() };
-        Output::at_once(self.take_reply(&reply, &pending, now))
+        let actions = self.take_reply(&reply, &pending, now);
+        if let Some(registration) = &mut self.registration {
+            registration.revocable_since = extensions.revocation_covered.map(|it| it.timestamp);
+        }
+        Output::at_once(actions)
     }
 
     /// §3.6.2.1: what fails authentication is a security exception.

@@ -64,7 +64,7 @@ impl World {
                 self.home_agent.on_datagram(&Received::new(&octets, from, to), at(seconds));
             self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
             self.snapshot.tables.apply(&output.batch, self.snapshot.revision);
-            self.home_agent.on_committed(output.id);
+            self.home_agent.on_committed(output.id, at(seconds));
             for action in output.actions {
                 if let Action::Send { from, to, octets } = action {
                     let now = self.node_now(seconds);

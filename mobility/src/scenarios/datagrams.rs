@@ -32,7 +32,10 @@ pub(super) fn socket(text: &str) -> SocketAddrV4 {
 }
 
 /// The association that `SPI@PEER` names.
-fn association<'a>(associations: &'a [SecurityAssociation], text: &str) -> &'a SecurityAssociation {
+pub(super) fn association<'a>(
+    associations: &'a [SecurityAssociation],
+    text: &str,
+) -> &'a SecurityAssociation {
     let (spi, peer) = text.split_once('@').unwrap();
     find(associations, &identity(peer), Spi(spi.parse().unwrap()))
 }

@@ -76,7 +76,46 @@ impl Printer<'_> {
         )
     }
 
+    /// Messages that are neither requests nor replies.
+    pub(super) fn other(&self, octets: &[u8]) -> String {
+        let clock = |identifier: u32| {
+            let offset = identifier.wrapping_sub(crate::clock::seconds(self.utc)).cast_signed();
+            format!("identifier={offset:+}s")
+        };
+        match wire::message_type(octets) {
+            Some(wire::RegistrationRevocation::TYPE) => {
+                let (fixed, _) = wire::RegistrationRevocation::parse(octets).unwrap();
+                let extensions = Extensions::parse(octets, wire::RegistrationRevocation::LEN);
+                let agent = if fixed.is_from_home_agent() { " A" } else { "" };
+                let inform = if fixed.informs() { " I" } else { "" };
+                format!(
+                    "revocation{agent}{inform} home={} home-agent={} foreign={} {}{}",
+                    fixed.home_address,
+                    fixed.home_domain_address,
+                    fixed.foreign_domain_address,
+                    clock(fixed.identifier),
+                    self.extensions(&extensions.unwrap())
+                )
+            }
+            Some(wire::RegistrationRevocationAcknowledgment::TYPE) => {
+                type Ack = wire::RegistrationRevocationAcknowledgment;
+                let (fixed, _) = Ack::parse(octets).unwrap();
+                let extensions = Extensions::parse(octets, Ack::LEN).unwrap();
+                let inform = if fixed.informs() { " I" } else { "" };
+                let (home, identifier) = (fixed.home_address, clock(fixed.identifier));
+                let extensions = self.extensions(&extensions);
+                format!("revocation-acknowledgment{inform} home={home} {identifier}{extensions}")
+            }
+            other => panic!("a message of type {other:?}"),
+        }
+    }
+
     fn extensions(&self, extensions: &Extensions<'_>) -> String {
+        let support = |name: &str, support: Option<wire::RevocationSupport>| {
+            support.map(|it| format!(" {name}{}", if it.informs() { "=I" } else { "" }))
+        };
+        let covered = support("revocation-support", extensions.revocation_covered);
+        let appended = support("revocation-support-between-agents", extensions.revocation_appended);
         let nai = extensions.nai.iter().map(|nai| format!(" nai={nai}"));
         let all = [
             ("mobile-home", &extensions.mobile_home),
@@ -86,7 +125,7 @@ impl Printer<'_> {
         let authentications = all.into_iter().flat_map(|(name, list)| {
             list.iter().map(move |it| format!(" {name}={}", self.authentication(it)))
         });
-        nai.chain(authentications).collect()
+        nai.chain(covered).chain(authentications).chain(appended).collect()
     }
 
     /// The association that an authenticator really fits.
@@ -111,6 +150,9 @@ impl Printer<'_> {
                     nonce.unwrap_or_default()
                 )
             }
+            Change::Put(AnyRow::Operation(row)) => format!("put {}", operation(row)),
+            Change::Put(AnyRow::OperationShare(row)) => format!("put {}", share(row)),
+            Change::Put(AnyRow::OperationTarget(row)) => format!("put {}", target(row)),
             Change::Put(AnyRow::Visitor(row)) => format!("put {}", self.visitor(row)),
             Change::Delete(AnyKey::Visitor(key)) => {
                 format!("delete visitor {} at {}", key.identity, key.home_address)
@@ -126,8 +168,9 @@ impl Printer<'_> {
     pub(super) fn visitor(&self, row: &Visitor) -> String {
         let left = row.remaining_seconds(self.stamp).filter(|_| row.accepted);
         let left = left.map(|left| format!(" left={left}")).unwrap_or_default();
+        let revocation = revocation(row.revocation.as_ref(), row.revoking.as_deref());
         format!(
-            "visitor {} home={} agent={} care-of={} from={} lifetime={}{left} accepted={}",
+            "visitor {} home={} agent={} care-of={} from={} lifetime={}{left} accepted={}{revocation}",
             row.identity,
             row.home_address,
             row.home_agent,
@@ -142,8 +185,9 @@ impl Printer<'_> {
         let left = row.remaining_seconds(self.stamp);
         let nai = row.nai.as_ref().map(|nai| format!(" nai={nai}")).unwrap_or_default();
         let through = row.foreign_agent.map(|it| format!(" through={it}")).unwrap_or_default();
+        let revocation = revocation(row.revocation.as_ref(), row.revoking.as_deref());
         format!(
-            "binding {} at {} lifetime={} left={} flags={} spi={}{nai}{through}",
+            "binding {} at {} lifetime={} left={} flags={} spi={}{nai}{through}{revocation}",
             row.home_address,
             row.care_of_address,
             lifetime(row.lifetime_granted),
@@ -152,6 +196,43 @@ impl Printer<'_> {
             row.spi
         )
     }
+}
+
+/// What was negotiated, and the revocation on its way.
+fn revocation(
+    negotiated: Option<&store::RevocationSupport>,
+    revoking: Option<&store::Revoking>,
+) -> String {
+    let inform = |it: &store::RevocationSupport| crate::revocation::uses_inform(it);
+    let negotiated = negotiated.map(|it| if inform(it) { " revocable=I" } else { " revocable" });
+    let revoking = revoking.map(|it| format!(" revoking={}", it.identifiers.len()));
+    format!("{}{}", negotiated.unwrap_or_default(), revoking.unwrap_or_default())
+}
+
+pub(super) fn operation(row: &store::Operation) -> String {
+    let error = row.error.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+    format!("operation {} {} {}{error}", row.id, row.action.word(), row.state.word())
+}
+
+pub(super) fn share(row: &store::OperationShare) -> String {
+    let results = row.results.iter().map(|(word, count)| format!(" {word}={count}"));
+    let results: String = results.collect();
+    let (id, address, state) = (row.id, row.owner.address, row.state.word());
+    format!("share of {id} by {address} {state} targets={}{results}", row.targets)
+}
+
+pub(super) fn target(row: &store::OperationTarget) -> String {
+    let name = super::operations::name(&row.target);
+    let state = match row.state {
+        store::TargetState::Pending => "pending".to_owned(),
+        store::TargetState::Sent => "sent".to_owned(),
+        store::TargetState::Ended(store::TargetResult::TimedOut(sent)) => {
+            format!("timed-out after {sent}")
+        }
+        store::TargetState::Ended(store::TargetResult::Denied(code)) => format!("denied {code}"),
+        store::TargetState::Ended(result) => result.word().to_owned(),
+    };
+    format!("target of {} {name} {state}", row.id)
 }
 
 pub(super) fn violation(row: &Violation) -> String {

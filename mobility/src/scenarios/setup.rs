@@ -84,12 +84,24 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     config.shared_home_addresses = networks(words, "shared");
     config.home_link = words.has("home-link");
     config.rate_limits = rate_limits(words);
+    revocation(&mut config.revocation, words);
     let home_agent = HomeAgent::new(config.clone(), &world.snapshot, world.now());
     world.home_agent = Some((config, home_agent));
 }
 
 fn rate_limits(words: &Words<'_>) -> RateLimits {
     RateLimits { all: words.value("rate"), peer: words.value("peer-rate") }
+}
+
+fn revocation(config: &mut crate::RevocationConfig, words: &Words<'_>) {
+    config.nai_peers = words.all("nai-peer").into_iter().map(|it| it.parse().unwrap()).collect();
+    match words.text("revocation") {
+        None => {}
+        Some("required") => config.is_required = true,
+        Some("off") => config.enabled = false,
+        Some("own-inform") => config.negotiates_inform = false,
+        Some(other) => panic!("revocation={other}"),
+    }
 }
 
 fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
@@ -119,6 +131,7 @@ fn foreign_agent(world: &mut World, words: &Words<'_>) {
     config.gre = words.or("gre", true);
     config.minimal_encapsulation = words.or("minimal", true);
     config.rate_limits = rate_limits(words);
+    revocation(&mut config.revocation, words);
     let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
     world.foreign_agent = Some((config, foreign_agent));
 }

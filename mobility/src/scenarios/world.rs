@@ -21,11 +21,11 @@ const EPOCH: UtcTime = UtcTime(1_800_000_000_000);
 
 /// A datagram that may be sent again.
 #[derive(Clone)]
-struct Recorded {
-    octets: Vec<u8>,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    ttl: Option<u8>,
+pub(super) struct Recorded {
+    pub(super) octets: Vec<u8>,
+    pub(super) from: SocketAddrV4,
+    pub(super) to: SocketAddrV4,
+    pub(super) ttl: Option<u8>,
 }
 
 #[derive(Default)]
@@ -51,12 +51,14 @@ pub(super) struct World {
     pub(super) advertiser: Option<crate::Advertiser>,
     /// How far the mobile node's clock is ahead, in milliseconds.
     pub(super) skew: i64,
-    recorded: BTreeMap<String, Recorded>,
+    pub(super) recorded: BTreeMap<String, Recorded>,
+    /// The revocation that was sent last by a machine, and its way.
+    pub(super) last_revocation: Option<Recorded>,
     last_reply: Option<Identification>,
     /// The request that was sent last by a machine, and its way.
     last_request: Option<(RegistrationRequest, Recorded)>,
     /// Whether commits wait until the scenario decides about them.
-    held: bool,
+    pub(super) held: bool,
     in_flight: BTreeMap<String, (Output, Option<Identification>)>,
     printed: BTreeMap<(String, Counter), u64>,
     /// How many datagrams the network loses next.
@@ -105,6 +107,11 @@ impl World {
             "answer" => self.answer(words, &mut lines),
             "unreachable" => self.unreachable(words, &mut lines),
             "reply" => self.reply(words, &mut lines),
+            "operation" => self.operation(words),
+            "wish" => self.wish(words),
+            "revocation" => self.revocation(words, &mut lines),
+            "acknowledgment" => self.acknowledgment(words, &mut lines),
+            "idle" => self.idle(words, &mut lines),
             "register" => self.tell(&mut lines, MobileNode::register),
             "deregister" => self.tell(&mut lines, MobileNode::deregister),
             "move" => {
@@ -117,6 +124,7 @@ impl World {
             "counters" => self.counters(&mut lines),
             unknown => panic!("unknown input {unknown:?}"),
         }
+        self.observe(&mut lines);
         lines
     }
 
@@ -131,7 +139,7 @@ impl World {
         Now { utc: now.utc.shifted(self.skew), ..now }
     }
 
-    fn printer(&self) -> Printer<'_> {
+    pub(super) fn printer(&self) -> Printer<'_> {
         let now = self.now();
         Printer { associations: &self.known, utc: now.utc, stamp: now.stamp() }
     }
@@ -194,7 +202,7 @@ impl World {
     }
 
     /// Gives a datagram to the machine that its destination belongs to.
-    fn deliver(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
+    pub(super) fn deliver(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
         let now = self.now();
         let mut received = Received::new(&datagram.octets, datagram.from, datagram.to);
         received.ttl = datagram.ttl;
@@ -202,7 +210,7 @@ impl World {
             .then(|| RegistrationRequest::parse(&datagram.octets).ok())
             .flatten()
             .map(|(request, _)| request.identification);
-        let to_node = self.node.as_ref().is_some_and(|(config, _)| config.local == datagram.to);
+        let to_node = self.node.as_ref().is_some_and(|(config, _)| is_of(config, datagram.to));
         let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
         let (output, prefix) = if to_node {
             let now = self.node_now();
@@ -223,7 +231,7 @@ impl World {
     }
 
     /// Sends a batch to the store, or holds it.
-    fn take(
+    pub(super) fn take(
         &mut self,
         output: Output,
         prefix: &str,
@@ -247,11 +255,12 @@ impl World {
 
     fn commit(&mut self, id: &str, lines: &mut Vec<String>) {
         let (output, asked) = self.in_flight.remove(id).unwrap();
+        let now = self.now();
         self.apply(&output.batch);
         if id.starts_with("fa") {
-            self.foreign_agent.as_mut().unwrap().1.on_committed(output.id);
+            self.foreign_agent.as_mut().unwrap().1.on_committed(output.id, now);
         } else {
-            self.home_agent.as_mut().unwrap().1.on_committed(output.id);
+            self.home_agent.as_mut().unwrap().1.on_committed(output.id, now);
         }
         self.act(output, asked, lines);
     }
@@ -269,12 +278,17 @@ impl World {
         self.act(Output { actions, ..Output::default() }, asked, lines);
     }
 
-    fn apply(&mut self, batch: &Batch) {
+    pub(super) fn apply(&mut self, batch: &Batch) {
         self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
         self.snapshot.tables.apply(batch, self.snapshot.revision);
     }
 
-    fn act(&mut self, output: Output, asked: Option<Identification>, lines: &mut Vec<String>) {
+    pub(super) fn act(
+        &mut self,
+        output: Output,
+        asked: Option<Identification>,
+        lines: &mut Vec<String>,
+    ) {
         for action in output.actions {
             match action {
                 Action::Send { from, to, octets } | Action::SendOnLink { from, to, octets, .. } => {
@@ -310,6 +324,13 @@ impl World {
             self.last_request = Some((request, recorded));
             return self.printer().request(octets);
         }
+        if message_type(octets) != Some(wire::RegistrationReply::TYPE) {
+            if message_type(octets) == Some(message_type::REGISTRATION_REVOCATION) {
+                let octets = octets.to_vec();
+                self.last_revocation = Some(Recorded { octets, from, to, ttl: None });
+            }
+            return self.printer().other(octets);
+        }
         self.last_reply = Some(wire::RegistrationReply::parse(octets).unwrap().0.identification);
         let last = self.last_request.as_ref().map(|(request, _)| request.identification);
         self.printer().reply(octets, asked.or(last))
@@ -317,8 +338,7 @@ impl World {
 
     /// What one machine sent reaches another, unless it is lost or nobody is there.
     fn travel(&mut self, datagram: &Recorded, lines: &mut Vec<String>) {
-        let is_node = |(config, _): &(MobileNodeConfig, MobileNode)| config.local == datagram.to;
-        let to_node = self.node.as_ref().is_some_and(is_node);
+        let to_node = self.node.as_ref().is_some_and(|(config, _)| is_of(config, datagram.to));
         let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
         let to_foreign_agent = self.foreign_agent.as_ref().is_some_and(|(config, _)| {
             let address = datagram.to.ip();
@@ -495,6 +515,12 @@ impl World {
         lines.extend(registrations.iter().map(|row| printer.registration(row)));
         let advertisements = self.snapshot.rows::<store::Advertisement>();
         lines.extend(advertisements.iter().map(|row| print::advertisement(row)));
+        let operations = self.snapshot.rows::<store::Operation>();
+        lines.extend(operations.iter().map(|row| print::operation(row)));
+        let shares = self.snapshot.rows::<store::OperationShare>();
+        lines.extend(shares.iter().map(|row| print::share(row)));
+        let targets = self.snapshot.rows::<store::OperationTarget>();
+        lines.extend(targets.iter().map(|row| print::target(row)));
         let visitors = self.snapshot.rows::<store::Visitor>();
         lines.extend(visitors.iter().map(|row| printer.visitor(row)));
         if let Some((_, foreign_agent)) = &self.foreign_agent {
@@ -551,6 +577,11 @@ impl World {
             }
         }
     }
+}
+
+/// Whether a node takes what is sent to `to`: revocations come to the port of agents (RFC 3543 §3.3).
+fn is_of(config: &MobileNodeConfig, to: SocketAddrV4) -> bool {
+    config.local == to || config.local.ip() == to.ip() && to.port() == crate::PORT
 }
 
 /// A request that was cut short has no addresses to go by.

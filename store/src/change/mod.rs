@@ -167,7 +167,10 @@ impl AnyRow {
             | Self::Registration(_)
             | Self::Violation(_)
             | Self::Advertisement(_)
-            | Self::Trail(_) => None,
+            | Self::Trail(_)
+            | Self::Operation(_)
+            | Self::OperationShare(_)
+            | Self::OperationTarget(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
-use super::{Unknown, shared_name};
+use super::{OperationId, Unknown, shared_name};
 use crate::key::{push_address, push_escaped, unescape};
 use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
 
@@ -43,6 +43,9 @@ pub struct Binding {
     pub expires_at: Option<UtcTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<RevocationSupport>,
+    /// A revocation that waits for its acknowledgment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoking: Option<Box<Revoking>>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }
@@ -75,6 +78,8 @@ struct Known {
     expires_at: Option<UtcTime>,
     #[serde(default)]
     revocation: Option<RevocationSupport>,
+    #[serde(default)]
+    revoking: Option<Box<Revoking>>,
     #[serde(skip)]
     unknown: Unknown,
 }
@@ -86,6 +91,21 @@ pub struct RevocationSupport {
     pub own_inform: bool,
     pub peer_timestamp: u32,
     pub own_timestamp: u32,
+}
+
+/// A revocation on its way, with all that a restarted agent needs to go on with it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Revoking {
+    /// The Revocation Identifiers that were sent, oldest first; an acknowledgment of any of them
+    /// counts. Written before the message is sent.
+    pub identifiers: Vec<u32>,
+    /// When the last one was sent.
+    pub sent_at: UtcTime,
+    /// Whether the mobile node is to be informed.
+    pub inform: bool,
+    /// The operations that this is a target of; none if policy asked for it.
+    #[serde(default)]
+    pub operations: Vec<OperationId>,
 }
 
 impl Binding {

@@ -243,6 +243,15 @@ counters! {
     DatagramsUnexpected,
     DatagramsRateLimited,
     SendErrors,
+    // Ours: registration revocation, which any agent may begin (RFC 3543).
+    RevocationsSent,
+    RevocationsRetried,
+    RevocationsAcknowledged,
+    RevocationsTimedOut,
+    RevocationsReceived,
+    RevocationsDiscarded,
+    RevocationAcknowledgmentsSent,
+    RevocationAcknowledgmentsUnexpected,
 }
 
 impl Counter {
@@ -264,6 +273,7 @@ impl Counter {
         let identifier = self.identifier();
         let shared = identifier.starts_with("Mip")
             || identifier.starts_with("Datagrams")
+            || identifier.starts_with("Revocation")
             || self == Self::SendErrors
             || (identifier.starts_with("Ma") && role != Role::MobileNode);
         shared || identifier.starts_with(own)

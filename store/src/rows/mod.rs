@@ -9,6 +9,7 @@ mod counters;
 mod instance;
 mod node;
 mod node_counters;
+mod operation;
 mod registration;
 mod setting;
 mod trail;
@@ -20,7 +21,7 @@ mod tests;
 
 pub use advertisement::{Advertisement, AdvertisementKey, AdvertisementSchedule};
 pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
-pub use binding::{Binding, BindingKey, RevocationSupport};
+pub use binding::{Binding, BindingKey, RevocationSupport, Revoking};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};
 pub use counters::{Counter, Counters, CountersKey, Resource, Usage};
@@ -29,6 +30,11 @@ pub use instance::{
 };
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
+pub use operation::{
+    Found, Operation, OperationAction, OperationId, OperationOwner, OperationSelector,
+    OperationShare, OperationShareKey, OperationState, OperationTarget, OperationTargetKey,
+    OperationWish, Progress, Subject, TargetKey, TargetResult, TargetState,
+};
 pub use registration::{Registration, RegistrationKey};
 pub use setting::{AdvertisementSetting, Scope, Setting, SettingIndex, SettingKey, SettingValue};
 pub use trail::{Trail, TrailEvent};

@@ -25,6 +25,10 @@ pub struct Node {
     pub nonce: Option<u32>,
     pub last_spi: Spi,
     pub last_accepted_at: UtcTime,
+    /// The greatest Revocation Identifier that was sent or accepted about it (RFC 3543 §3.5): the
+    /// timestamp of a new registration is not less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revocation: Option<u32>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }

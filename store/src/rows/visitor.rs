@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime};
 
-use super::Unknown;
+use super::{RevocationSupport, Revoking, Unknown};
 use crate::{Identity, Key, Row, Table, UtcTime, VisitorOrders};
 
 /// A mobile node that is, or wants to be, served by a foreign agent.
@@ -43,6 +43,11 @@ pub struct Visitor {
     /// `None` if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UtcTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationSupport>,
+    /// A revocation that waits for its acknowledgment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoking: Option<Box<Revoking>>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }

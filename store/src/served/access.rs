@@ -7,7 +7,7 @@ use tonic::{Request, Status};
 
 use super::span::{SECRETS, Span, prefix};
 use crate::change::user_name;
-use crate::{AnyRow, Configuration, Invalid, InvalidKind, Origin, Table, admit};
+use crate::{AnyRow, Configuration, Invalid, InvalidKind, Operation, Origin, Table, admit};
 
 /// The group whose members are operators.
 const OPERATOR_GROUP: &str = "mip4";
@@ -121,7 +121,7 @@ impl Access {
     /// Whether rows of `table` may be written or deleted.
     pub(crate) fn write(self, table: Table) -> Result<(), Status> {
         match (self, table) {
-            (Self::Daemon, _) | (Self::Operator, Table::Associations) => Ok(()),
+            (Self::Daemon, _) | (Self::Operator, Table::Associations | Table::Operations) => Ok(()),
             (Self::Operator, _) => {
                 Err(Status::permission_denied(format!("only daemons write {}", prefix(table))))
             }
@@ -135,6 +135,9 @@ impl Access {
     /// configuration is asked of operators here: daemons speak for the file and for managers, and
     /// have asked themselves.
     pub(crate) fn replace(self, old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
+        if self != Self::Daemon {
+            replace_operation(old, new)?;
+        }
         let new = new.and_then(AnyRow::configuration);
         let done = match self {
             Self::Daemon => new.map_or(Ok(()), Configuration::validate),
@@ -185,6 +188,25 @@ impl Access {
             Self::Operator => Err(Status::permission_denied("only daemons compact the history")),
             Self::Viewer => Err(read_only()),
         }
+    }
+}
+
+/// Whether an operator may write an operation: a new one, or another wish; none is deleted.
+fn replace_operation(old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
+    if let Some(AnyRow::Operation(new)) = new {
+        let old = match old {
+            Some(AnyRow::Operation(old)) => Some(&**old),
+            _ => None,
+        };
+        return Operation::admits(old, new)
+            .map_err(|why| Status::invalid_argument(format!("operation {}: {why}", new.id)));
+    }
+    match old {
+        Some(AnyRow::Operation(old)) => Err(Status::permission_denied(format!(
+            "operation {} is kept; cancel it instead",
+            old.id
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -272,7 +294,8 @@ mod tests {
             assert!(Access::Daemon.write(*table).is_ok());
             assert!(Access::Viewer.write(*table).is_err());
             let operator = Access::Operator.write(*table).is_ok();
-            assert_eq!(operator, *table == Table::Associations, "{table:?}");
+            let theirs = matches!(table, Table::Associations | Table::Operations);
+            assert_eq!(operator, theirs, "{table:?}");
         }
     }
 

@@ -152,6 +152,12 @@ impl<'a> Plan<'a> {
             // Whatever it says: who and when are the server's.
             row = row.stamped(Some(Changed { by: self.peer.name(), at: utc_now() }));
         }
+        if let (AnyRow::Operation(operation), None) = (&mut row, &old) {
+            // Of operations whoever asks for one: the audit trail is of everybody.
+            let operation = Arc::make_mut(operation);
+            operation.who = self.peer.name();
+            operation.created_at = utc_now();
+        }
         self.access.replace(old.as_ref().map(|(row, _)| row), Some(&row))?;
         if !self.put.insert(key.clone()) {
             return Err(Status::invalid_argument("etcdserver: duplicate key given in txn request"));

@@ -76,6 +76,8 @@ pub(crate) fn visitor(identity: Identity, source: [u8; 4]) -> Visitor {
         created_at: registered_at,
         registered_at,
         expires_at: Some(registered_at + Duration::from_secs(600)),
+        revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     }
 }

@@ -1,10 +1,11 @@
-//! Patterns for NAIs.
+//! Patterns for NAIs, as selectors of commands and of operations have them.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// `*` matches any text, `?` any one character; the realm is compared without case (RFC 4282 §2.4).
 #[derive(Clone, Debug)]
-pub(crate) struct Glob(Vec<char>);
+pub struct Glob(Vec<char>);
 
 impl FromStr for Glob {
     type Err = String;
@@ -19,7 +20,7 @@ impl FromStr for Glob {
 
 impl Glob {
     /// Linear in memory, and at worst the product of the lengths in time: no pattern can hang it.
-    pub(crate) fn matches(&self, nai: &str) -> bool {
+    pub fn matches(&self, nai: &str) -> bool {
         let text = fold_realm(nai);
         let (mut at, mut in_text) = (0, 0);
         // Where to go on from when a guess was wrong: the last `*`, and how much it has swallowed.
@@ -43,6 +44,13 @@ impl Glob {
             }
         }
         self.0.iter().skip(at).all(|&p| p == '*')
+    }
+}
+
+/// The pattern, its realm in lower case.
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|letter| write!(f, "{letter}"))
     }
 }
 

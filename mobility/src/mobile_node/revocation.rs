@@ -1,0 +1,97 @@
+//! Revocations that a mobile node without a foreign agent is told of (RFC 3543 §4.2.2.3).
+
+use store::{Counter, Now};
+use wire::{
+    Lifetime, ParseError, RegistrationRequest, RegistrationRevocation, RevocationSupport,
+    extension_type,
+};
+
+use super::discovery::Attachment;
+use super::{MobileNode, Wish};
+use crate::action::{Action, Output, Received};
+use crate::clock;
+use crate::extensions::Extensions;
+use crate::revocation::message;
+
+impl MobileNode {
+    /// Says that the node wants to be told; only where there is no foreign agent to tell (§3.2).
+    pub(super) fn offer_revocation(
+        &self,
+        request: &RegistrationRequest,
+        octets: &mut Vec<u8>,
+        now: Now,
+    ) {
+        let is_direct = self.attachment == Attachment::CoLocated;
+        if self.config.supports_revocation && is_direct && request.lifetime != Lifetime::ZERO {
+            let timestamp = clock::seconds(now.utc.shifted(self.clock.offset));
+            RevocationSupport { flags: RevocationSupport::INFORM, timestamp }.emit(octets);
+        }
+    }
+
+    pub(super) fn on_revocation(&mut self, received: &Received<'_>, now: Now) -> Output {
+        let parsed = RegistrationRevocation::parse(received.octets);
+        let parsed = parsed.and_then(|(fixed, _)| {
+            Ok((fixed, Extensions::parse(received.octets, RegistrationRevocation::LEN)?))
+        });
+        let (fixed, extensions) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => return self.count_malformed(&error),
+        };
+        self.tally.count(Counter::RevocationsReceived);
+        let signer = match extensions.mobile_home.as_slice() {
+            [only] => self.associations.iter().find(|it| it.verifies(only)).cloned(),
+            _ => None,
+        };
+        let Some(signer) = signer else {
+            self.tally.count(Counter::MipSecTotalViolations);
+            return self.discard_revocation();
+        };
+        let is_repeated = self.last_revocation == Some(fixed.identifier);
+        let is_old = self
+            .last_revocation
+            .is_some_and(|last| !clock::is_later(fixed.identifier, last) && !is_repeated);
+        if !fixed.is_from_home_agent() || is_old || !self.is_meant(&fixed) {
+            return self.discard_revocation();
+        }
+        let since = self.registration.as_ref().and_then(|it| it.revocable_since);
+        match since {
+            Some(since) if clock::is_later(fixed.identifier, since) => {}
+            // It is over already, and the acknowledgment was lost; or we never asked to be told.
+            None if self.registration.is_none() && self.last_revocation.is_some() => {}
+            Some(_) | None => return self.discard_revocation(),
+        }
+        self.last_revocation = Some(fixed.identifier);
+        let nai = extensions.nai.as_ref();
+        let mut octets = message::acknowledgment(&fixed, true, nai);
+        signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let mut actions = vec![Action::Send { from: received.local, to: received.source, octets }];
+        if self.registration.take().is_some() {
+            self.is_row_stale = true;
+            actions.push(Action::Revoked { home_address: fixed.home_address });
+            if self.wish == Some(Wish::Registered) {
+                // Whoever was thrown out waits before asking to be let in again.
+                self.pending = None;
+                self.hold_off(now);
+            }
+        }
+        Output::at_once(actions)
+    }
+
+    /// Whether a revocation names this node, its home agent and its care-of address.
+    fn is_meant(&self, fixed: &RegistrationRevocation) -> bool {
+        Some(fixed.home_address) == self.home_address
+            && fixed.home_domain_address == *self.home_agent.ip()
+            && fixed.foreign_domain_address == *self.config.local.ip()
+    }
+
+    fn discard_revocation(&mut self) -> Output {
+        self.tally.count(Counter::RevocationsDiscarded);
+        Output::default()
+    }
+
+    fn count_malformed(&mut self, error: &ParseError) -> Output {
+        self.tally.count_malformed(error);
+        Output::default()
+    }
+}
