@@ -105,7 +105,6 @@ impl Filler {
             served_milliseconds: 0,
             serving_since: Some(self.now),
             last_accepted_at: Some(self.now),
-            last_revocation: None,
             last_denied_at: None,
             last_denied_code: None,
             discontinuity_at: self.now,
@@ -125,6 +124,7 @@ impl Filler {
             nonce: None,
             last_spi: binding.spi,
             last_accepted_at: self.now,
+            last_revocation: None,
             unknown: Unknown::default(),
         }
     }
