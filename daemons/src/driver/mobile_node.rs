@@ -196,9 +196,12 @@ impl MobileNodeDriver {
             Action::Denied { code } => warn!(%code, "denied"),
             Action::Deregistered { home_address } => info!(%home_address, "deregistered"),
             Action::Expired { home_address } => warn!(%home_address, "the registration expired"),
+            Action::Revoked { home_address } => {
+                warn!(%home_address, "the registration was revoked")
+            }
             Action::GaveUp => warn!("nobody answers: gave up registering"),
             // The forwarding seam of a node, and what agents do.
-            Action::StartService(_) | Action::StopService(_) => {}
+            Action::StartService(_) | Action::StopService(_) | Action::InformRevoked { .. } => {}
         }
     }
 
