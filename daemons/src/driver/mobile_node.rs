@@ -197,7 +197,7 @@ impl MobileNodeDriver {
             Action::Deregistered { home_address } => info!(%home_address, "deregistered"),
             Action::Expired { home_address } => warn!(%home_address, "the registration expired"),
             Action::Revoked { home_address } => {
-                warn!(%home_address, "the registration was revoked")
+                warn!(%home_address, "the registration was revoked");
             }
             Action::GaveUp => warn!("nobody answers: gave up registering"),
             // The forwarding seam of a node, and what agents do.
