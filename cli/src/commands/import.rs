@@ -170,7 +170,7 @@ fn words(prepared: &Prepared) -> String {
     if deleted > 0 { format!("{put} rows, deleted {deleted}") } else { format!("{put} rows") }
 }
 
-/// Writes the secrets and then the rows; if the rows are not taken, the secrets are as before.
+/// Writes the secrets and then the rows, and deletes the keys of associations that are gone.
 ///
 /// Without secrets no daemon can act on new associations yet, and none is waited for.
 fn commit(
@@ -178,36 +178,46 @@ fn commit(
     secrets: Option<&Secrets>,
     session: &mut Session,
 ) -> Result<store::Revision, Stop> {
-    let Some(secrets) = secrets else {
-        return session.ask(|source| source.commit(prepared.batch));
+    let deleted = deleted_keys(&prepared);
+    let revision = match secrets {
+        Some(secrets) => commit_with(prepared, secrets, session)?,
+        None => session.ask(|source| source.commit(prepared.batch))?,
     };
+    for path in deleted {
+        session.ask(|source| source.delete_secret(&path))?;
+    }
+    Ok(revision)
+}
+
+/// Where the keys of the associations are that a change deletes.
+fn deleted_keys(prepared: &Prepared) -> Vec<String> {
+    let changes = prepared.batch.changes.iter();
+    let paths = changes.filter_map(|change| match change {
+        store::Change::Delete(AnyKey::Association(key)) => {
+            Some(format!("associations/{}", key.path()))
+        }
+        _ => None,
+    });
+    paths.collect()
+}
+
+/// Writes the secrets and then the rows; if the rows are not taken, the secrets are as before.
+fn commit_with(
+    prepared: Prepared,
+    secrets: &Secrets,
+    session: &mut Session,
+) -> Result<store::Revision, Stop> {
     let mut before = Vec::new();
     for path in secrets.keys() {
         before.push((path, session.ask(|source| source.secret(path))?));
     }
-    let deleted: Vec<String> = prepared
-        .batch
-        .changes
-        .iter()
-        .filter_map(|change| match change {
-            store::Change::Delete(AnyKey::Association(key)) => {
-                Some(format!("associations/{}", key.path()))
-            }
-            _ => None,
-        })
-        .collect();
     let mut done: Result<_, Stop> = Ok(());
     for (path, octets) in secrets {
         // The keys first: whoever sees a row can read its key.
         done = done.and_then(|()| session.ask(|source| source.put_secret(path, octets)));
     }
     match done.and_then(|()| session.change(prepared)) {
-        Ok(revision) => {
-            for path in deleted {
-                session.ask(|source| source.delete_secret(&path))?;
-            }
-            Ok(revision)
-        }
+        Ok(revision) => Ok(revision),
         // The rows are there, though a daemon does not act on one of them.
         Err(Stop::Failure(failure)) if failure.status == ExitStatus::PartlyFailed => {
             Err(failure.into())

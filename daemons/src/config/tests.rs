@@ -138,7 +138,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[snmp]\nlisten = [\"tcp:127.0.0.1:161\", \"udp:here\", \"161\"]",
-        "mip4d.toml:4:11: `snmp.listen`: TCP is not supported yet; expected `udp:ADDRESS:PORT`\nmip4d.toml:4:32: `snmp.listen`: it is no address and port; expected `udp:ADDRESS:PORT`\nmip4d.toml:4:44: `snmp.listen`: it names no transport; expected `udp:ADDRESS:PORT`",
+        "mip4d.toml:4:32: `snmp.listen`: it is no address and port; expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`\nmip4d.toml:4:44: `snmp.listen`: it names no transport; expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`",
     ),
     (
         "[snmp]\n[[snmp.community]]\nname = 5",
@@ -158,7 +158,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[snmp]\n[[snmp.user]]\nname = \"noc\"\nauth = \"SHA-1\"\nauth-password = \"a long one\"\ncontext = \"lab\"",
-        "mip4d.toml:6:8: `snmp.user.auth`: expected \"MD5\", \"SHA\", \"SHA-224\", \"SHA-256\", \"SHA-384\" or \"SHA-512\", found \"SHA-1\"\nmip4d.toml:8:11: `snmp.user.context` is not supported yet",
+        "mip4d.toml:6:8: `snmp.user.auth`: expected \"MD5\", \"SHA\", \"SHA-224\", \"SHA-256\", \"SHA-384\" or \"SHA-512\", found \"SHA-1\"",
     ),
     (
         "[[association]]\npeer = \"10.99.0.7\"\nspi = 1000\nalgorithm = \"rot13\"\nkey = \"hex:00\"",
