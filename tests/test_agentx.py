@@ -192,11 +192,21 @@ def test_a_master_that_stops_for_a_while_goes_on(served_by_unix):
     master.wait_until_ours()
 
 
-def test_a_write_through_the_master_is_refused(served_by_unix):
+def test_what_is_read_only_is_refused_through_the_master(served_by_unix):
     _, master = served_by_unix
-    done = master.tool("snmpset", f"{MIP}.1.1.2.0", "i", "2", community="private")
+    done = master.tool("snmpset", f"{MIP}.1.1.1.0", "x", "20", community="private")
     assert done.returncode != 0
     assert "notWritable" in done.stderr, done.stderr
+    master.wait_until_ours()
+
+
+def test_a_write_through_the_master_is_done(served_by_unix):
+    """`mipEnable`: whom the master lets write, it is for the master to say (docs/agentx.md)."""
+    _, master = served_by_unix
+    for value in ("2", "1"):
+        done = master.tool("snmpset", f"{MIP}.1.1.2.0", "i", value, community="private")
+        assert done.returncode == 0, done.stderr
+        assert master.tool("snmpget", f"{MIP}.1.1.2.0").stdout.strip().endswith(f": {value}")
     master.wait_until_ours()
 
 
