@@ -116,6 +116,9 @@ struct Granted {
     lifetime: Lifetime,
     identification: Identification,
     care_of_address: Ipv4Addr,
+    /// Whom the request went to.
+    agent_address: Ipv4Addr,
+    co_located: bool,
     renew_at: Option<Time>,
     expires_at: Option<Time>,
     /// The home agent's timestamp, if it may revoke the registration (RFC 3543 §4.2.1).
@@ -491,13 +494,18 @@ impl MobileNode {
         Some(store::Registration {
             instance: self.config.instance.clone(),
             identity: nai.unwrap_or(Identity::Address(home_address)),
-            agent_address: *self.destination().ip(),
+            // Of what is in effect: a node that asks elsewhere is registered here until it is told.
+            agent_address: self
+                .registration
+                .map_or(*self.destination().ip(), |it| it.agent_address),
             care_of_address,
             home_address,
             home_agent: *self.home_agent.ip(),
             flags: self.terms().1,
             identification,
-            co_located: self.attachment == Attachment::CoLocated,
+            co_located: self
+                .registration
+                .map_or(self.attachment == Attachment::CoLocated, |it| it.co_located),
             lifetime,
             sent_at,
             accepted: self.registration.is_some(),
@@ -518,6 +526,8 @@ impl MobileNode {
             lifetime,
             identification,
             care_of_address,
+            agent_address: *self.destination().ip(),
+            co_located: self.attachment == Attachment::CoLocated,
             renew_at: None,
             expires_at: None,
             revocable_since: None,
