@@ -31,6 +31,7 @@ pub fn binding(number: u32, identification: u64) -> Done<Binding> {
         registered_at,
         expires_at: Some(registered_at + Duration::from_secs(1800)),
         revocation: None,
+        revoking: None,
         unknown: Unknown::default(),
     })
 }
