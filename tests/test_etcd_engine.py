@@ -1,5 +1,6 @@
 """`mip4d run` on a real etcd cluster, which loses members and leaders, and all of itself."""
 
+import json
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import pytest
 from cluster import cluster  # noqa: F401
 from harness import MIP4D, Daemon, wait_until
 from node import KEY, Node
+from test_associations import key_file
 from test_crash import LOOP, acknowledged, homes
 
 CONFIG = """
@@ -182,3 +184,24 @@ def test_a_certificate_that_the_cluster_does_not_know_is_refused_in_words(tmp_pa
     done = subprocess.run([MIP4D, "run", "--config", str(refused.config)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 3 and "cannot reach the store" in done.stderr, done
     assert "certificate" in done.stderr.lower(), done
+
+
+def test_the_shell_reaches_the_cluster_with_certificates_of_its_own(home_agent, cluster):  # noqa: F811
+    home_agent.start()
+    assert Node(("127.0.0.1", home_agent.mip_port), homes()[0]).register(lifetime=900).code == 0
+    url = "etcd:" + ",".join(cluster.endpoints)
+    files = [
+        "--store-authority", f"{cluster.folder}/authority.pem", "--store-certificate", f"{cluster.folder}/client.pem",
+        "--store-certificate-key", f"{cluster.folder}/client.key", "--store-key-file", f"{home_agent.directory}/secret.key",
+    ]
+
+    def shown():
+        printed = home_agent.ctl(*files, "-o", "json", "show", "bindings", store=url)
+        return [row["home_address"] for row in json.loads(printed)["rows"]]
+
+    wait_until(lambda: shown() == [homes()[0]], what="the binding")
+    home_agent.ctl("show", "bindings", store=url, expect=3)
+    home_agent.ctl(*files[:4], "show", "bindings", store=url, expect=2)
+    words = ["association", "add", "10.97.0.1", "--spi", "2000", "--key-file", key_file(home_agent.directory, KEY)]
+    home_agent.ctl(*files, *words, store=url)
+    assert Node(("127.0.0.1", home_agent.mip_port), "10.97.0.1", spi=2000).register().code == 0

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use store::{EtcdOptions, OpenOptions};
 
 use crate::commands::{
     AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
@@ -15,7 +16,7 @@ use crate::commands::{
     ShowOperations, WaitOperation, WatchOperations,
 };
 use crate::failure::Stop;
-use crate::session::{LineOptions, Session};
+use crate::session::{LineOptions, Session, StorePlace};
 
 /// Where daemons serve their store unless configured otherwise.
 const DEFAULT_STORE: &str = "unix:/run/mip4/store.sock";
@@ -48,6 +49,8 @@ pub(crate) struct Cli {
         default_value = DEFAULT_STORE
     )]
     pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) certificates: Certificates,
     /// Run the commands in this file, one a line; `-` is standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -58,6 +61,54 @@ pub(crate) struct Cli {
     pub(crate) options: LineOptions,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// How a cluster is spoken to: files in PEM, as a daemon's `[store]` names them
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Certificates {
+    /// The authority that signed the certificates of an `etcd:` cluster
+    #[arg(long, value_name = "FILE", env = "MIP4_STORE_AUTHORITY", hide_env_values = true)]
+    pub(crate) store_authority: Option<PathBuf>,
+    /// Our own certificate for an `etcd:` cluster
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MIP4_STORE_CERTIFICATE",
+        hide_env_values = true,
+        requires = "store_certificate_key"
+    )]
+    pub(crate) store_certificate: Option<PathBuf>,
+    /// The key of our own certificate
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MIP4_STORE_CERTIFICATE_KEY",
+        hide_env_values = true,
+        requires = "store_certificate"
+    )]
+    pub(crate) store_certificate_key: Option<PathBuf>,
+    /// What secrets in an `etcd:` cluster are sealed with, to write them
+    #[arg(long, value_name = "FILE", env = "MIP4_STORE_KEY_FILE", hide_env_values = true)]
+    pub(crate) store_key_file: Option<PathBuf>,
+}
+
+impl Certificates {
+    /// The same in the store's words.
+    fn options(&self) -> OpenOptions {
+        let etcd = EtcdOptions {
+            authority: self.store_authority.clone(),
+            certificate: self.store_certificate.clone(),
+            key: self.store_certificate_key.clone(),
+        };
+        OpenOptions { key_file: self.store_key_file.clone(), etcd }
+    }
+}
+
+impl Cli {
+    /// Where the store is, and how it is opened.
+    pub(crate) fn place(&self) -> StorePlace {
+        StorePlace { url: self.store.clone(), options: self.certificates.options() }
+    }
 }
 
 /// A line of a script or of the shell

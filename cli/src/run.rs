@@ -8,7 +8,7 @@ use clap::Parser as _;
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::grammar::Cli;
 use crate::output::Format;
-use crate::session::{LineOptions, Session, World};
+use crate::session::{LineOptions, Session, StorePlace, World};
 use crate::usage::{Refusal, refusal};
 use crate::{script, shell};
 
@@ -16,17 +16,17 @@ use crate::{script, shell};
 pub(crate) fn run(words: &[OsString], world: World) -> ExitStatus {
     let line = std::iter::once(OsString::from("mip4ctl")).chain(words.iter().cloned());
     match Cli::try_parse_from(line) {
-        Ok(cli) => start(&cli, Session::new(world, cli.store.clone(), cli.options)),
+        Ok(cli) => start(&cli, Session::new(world, cli.place(), cli.options)),
         Err(err) => {
             let options = LineOptions { output: format_of(words), fresh: false };
-            let mut session = Session::new(world, String::new(), options);
+            let mut session = Session::new(world, StorePlace::default(), options);
             refuse(&err, &mut session)
         }
     }
 }
 
 fn start(cli: &Cli, mut session: Session) -> ExitStatus {
-    if let Err(err) = session.store.parse::<store::StoreUrl>() {
+    if let Err(err) = session.store.url.parse::<store::StoreUrl>() {
         return session.conclude(Err(Failure::usage(err.to_string()).into()));
     }
     match (&cli.command, &cli.file) {

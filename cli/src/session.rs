@@ -3,7 +3,10 @@
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-use store::{Application, Changed, Invalid, Origin, Prepared, Proposal, Revision, Table, UtcTime};
+use store::{
+    Application, Changed, Invalid, OpenOptions, Origin, Prepared, Proposal, Revision, Table,
+    UtcTime,
+};
 
 use crate::cell::Column;
 use crate::failure::{ExitStatus, Failure, Stop};
@@ -30,8 +33,15 @@ pub(crate) struct World {
     pub(crate) connect: Connect,
 }
 
-/// Opens the store that a URL names.
-pub(crate) type Connect = Box<dyn Fn(&str) -> Result<Box<dyn Source>, Stop>>;
+/// Opens a store.
+pub(crate) type Connect = Box<dyn Fn(&StorePlace) -> Result<Box<dyn Source>, Stop>>;
+
+/// Where a store is, and how it is opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StorePlace {
+    pub(crate) url: String,
+    pub(crate) options: OpenOptions,
+}
 
 /// Options that a line may have anywhere.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
@@ -47,8 +57,7 @@ pub(crate) struct LineOptions {
 /// One use of the program: a command, a script, or a shell.
 pub(crate) struct Session {
     pub(crate) world: World,
-    /// The store's URL.
-    pub(crate) store: String,
+    pub(crate) store: StorePlace,
     /// Options of the current line.
     pub(crate) options: LineOptions,
     /// Whether there may be many documents, one a line.
@@ -61,7 +70,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(world: World, store: String, options: LineOptions) -> Self {
+    pub(crate) fn new(world: World, store: StorePlace, options: LineOptions) -> Self {
         Self { world, store, options, many: false, place: None, source: None, printed: false }
     }
 

@@ -78,7 +78,7 @@ fn tenths(milliseconds: i64) -> String {
 
 fn about(session: &Session, health: &Health, view: &View) -> serde_json::Value {
     json!({
-        "url": session.store,
+        "url": session.store.url,
         "engine": health.engine,
         "revision": health.revision,
         "age_seconds": health.age.as_secs(),
@@ -94,7 +94,7 @@ fn preface(session: &Session, health: &Health, view: &View) -> Vec<String> {
         |words| format!("degraded: {}", Cell::text(words).for_people()),
     );
     vec![
-        format!("Store:     {} ({})", session.store, health.engine),
+        format!("Store:     {} ({})", session.store.url, health.engine),
         format!("Revision:  {}", health.revision),
         format!("Health:    {condition}"),
         format!("Bindings:  {}", view.rows::<Binding>().len()),

@@ -47,7 +47,7 @@ fn converse(
     question: &Question,
 ) -> Result<(), Stop> {
     let defaults = session.borrow().options;
-    let prompt = prompt(&session.borrow().store);
+    let prompt = prompt(&session.borrow().store.url);
     greet(&mut session.borrow_mut())?;
     let mut initial = (String::new(), String::new());
     loop {

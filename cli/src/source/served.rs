@@ -6,24 +6,25 @@ use std::thread;
 use std::time::Duration;
 
 use store::{
-    Batch, CommitError, Event, OpenError, OpenOptions, Revision, Snapshot, Store, StoreUrl, Table,
-    WatchEvent, WatchStream,
+    Batch, CommitError, Event, OpenError, Revision, Snapshot, Store, StoreUrl, Table, WatchEvent,
+    WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Stop, chain};
+use crate::session::StorePlace;
 use crate::source::{Health, Source, SourceError};
 
 /// How long a store may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Opens the store at `url`.
-pub(crate) fn connect(url: &str) -> Result<Box<dyn Source>, Stop> {
-    let url: StoreUrl = url.parse().map_err(|err| Failure::usage(chain(&err)))?;
+/// Opens the store at `place`.
+pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
+    let url: StoreUrl = place.url.parse().map_err(|err| Failure::usage(chain(&err)))?;
     let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
     let opening = async {
-        tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, OpenOptions::default())).await
+        tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, place.options.clone())).await
     };
     match interruptible(&runtime, opening)? {
         Ok(Ok(store)) => Ok(Box::new(Served { runtime, store, changes: None })),

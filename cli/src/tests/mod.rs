@@ -90,7 +90,7 @@ fn world(
         err: Box::new(err),
         terminal: || None,
         now: || fixture::NOW,
-        connect: Box::new(move |_url| match source.borrow_mut().take() {
+        connect: Box::new(move |_place| match source.borrow_mut().take() {
             Some(fake) => {
                 let source: Box<dyn Source> = Box::new(fake);
                 Ok(source)

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::codegen::http::uri::Authority;
 use tonic::transport::server::Connected;
 
@@ -37,11 +38,13 @@ pub(crate) struct Lenient<S> {
     /// What was read and may be handed on from `handed`.
     ready: Vec<u8>,
     handed: usize,
+    /// One of the socket's places, given back with the connection.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<S> Lenient<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner, frames: Frames::default(), ready: Vec::new(), handed: 0 }
+    pub(crate) fn new(inner: S, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { inner, frames: Frames::default(), ready: Vec::new(), handed: 0, _place: place }
     }
 }
 

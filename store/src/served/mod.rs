@@ -20,7 +20,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
@@ -36,6 +37,10 @@ use crate::Store;
 
 /// The largest request; a transaction of a whole import fits.
 const REQUEST_OCTETS_MAX: usize = 64 << 20;
+/// How many clients a socket serves at once; those beyond are hung up on, and the log says so.
+///
+/// Each may have windows full of answers that it does not read.
+const CONNECTIONS_MAX: usize = 256;
 /// How long open calls may take once the server is to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -60,7 +65,8 @@ pub async fn serve(
     let shared = Shared(Arc::clone(&server));
     let mut closed = closing.clone();
     let connections = UnixListenerStream::new(listener);
-    let connections = connections.map(|accepted| accepted.map(lenient::Lenient::new));
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = connections.filter_map(move |accepted| admitted(accepted, &places));
     let transport = Transport::builder()
         .max_concurrent_streams(1_024)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -86,11 +92,29 @@ pub async fn serve(
     }
 }
 
+/// Gives a connection its place; one that finds none is closed.
+fn admitted(
+    accepted: io::Result<UnixStream>,
+    places: &Arc<Semaphore>,
+) -> Option<io::Result<lenient::Lenient<UnixStream>>> {
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(error) => return Some(Err(error)),
+    };
+    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        tracing::warn!(
+            "a client was refused: {CONNECTIONS_MAX} are connected to the store's socket"
+        );
+        return None;
+    };
+    Some(Ok(lenient::Lenient::new(stream, Some(place))))
+}
+
 /// Lets go of old revisions as their time comes; never returns.
 async fn expire_views(server: &Server) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        server.views.expire();
+        server.views.expire(std::time::Instant::now());
     }
 }
 

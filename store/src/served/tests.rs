@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -289,4 +290,29 @@ async fn a_server_stops_though_somebody_watches() {
     assert!(watching.next().await.created);
     let stopped = tokio::time::timeout(Duration::from_secs(4), served.server.stop());
     stopped.await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_hung_up_on_and_hurt_nobody() {
+    let served = Served::new(Policy::viewers()).await;
+    let mut crowd = Vec::new();
+    for _ in 1..super::CONNECTIONS_MAX {
+        crowd.push(UnixStream::connect(&served.path).await.unwrap());
+    }
+    let mut refused = UnixStream::connect(&served.path).await.unwrap();
+    assert_eq!(greeted(&mut refused).await, 0);
+    served.kv().range(all()).await.unwrap();
+    drop(crowd);
+    while greeted(&mut UnixStream::connect(&served.path).await.unwrap()).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How many octets a server answers to a greeting; none if it has hung up.
+async fn greeted(stream: &mut UnixStream) -> usize {
+    // The preface, and settings of no length. Whether it can be written shows in the answer.
+    let _ = stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut octets = [0; 64];
+    let reading = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut octets));
+    reading.await.unwrap().unwrap_or(0)
 }

@@ -103,6 +103,10 @@ pub(crate) struct Views {
 impl Views {
     /// The view at `revision` of a request; 0 is the newest.
     pub(crate) fn at(&self, store: &Store, revision: i64) -> Result<Arc<View>, Status> {
+        self.at_time(Instant::now(), store, revision)
+    }
+
+    fn at_time(&self, now: Instant, store: &Store, revision: i64) -> Result<Arc<View>, Status> {
         let snapshot = store.snapshot();
         let wanted = match revision {
             ..=0 => snapshot.revision,
@@ -111,7 +115,7 @@ impl Views {
         if wanted > snapshot.revision {
             return Err(status::future());
         }
-        match self.find(wanted) {
+        match self.find(now, wanted) {
             Some(view) => Ok(view),
             None if wanted == snapshot.revision => Ok(Arc::new(View::new(snapshot))),
             None => Err(status::compacted()),
@@ -131,9 +135,9 @@ impl Views {
     }
 
     /// Lets go of what nobody may ask for any more.
-    pub(crate) fn expire(&self) {
+    pub(crate) fn expire(&self, now: Instant) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(since, _)| since.elapsed() <= KEPT_FOR);
+        kept.retain(|(since, _)| within(*since, now));
     }
 
     /// Lets go of the revisions before `revision`.
@@ -142,11 +146,46 @@ impl Views {
         kept.retain(|(_, view)| view.snapshot.revision >= revision);
     }
 
-    fn find(&self, revision: Revision) -> Option<Arc<View>> {
+    fn find(&self, now: Instant, revision: Revision) -> Option<Arc<View>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, view) = kept.iter().find(|(since, view)| {
-            view.snapshot.revision == revision && since.elapsed() <= KEPT_FOR
-        })?;
+        let (_, view) = kept
+            .iter()
+            .find(|(since, view)| view.snapshot.revision == revision && within(*since, now))?;
         Some(Arc::clone(view))
+    }
+}
+
+/// Whether what was kept at `since` may still be read at `now`.
+fn within(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) <= KEPT_FOR
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::Class;
+    use crate::testing::put;
+
+    #[tokio::test]
+    async fn a_kept_revision_can_be_read_for_a_minute() {
+        let store = Store::in_memory();
+        let old = store.commit(put(Class::Durable, 1, 1)).await.unwrap();
+        let views = Views::default();
+        views.keep(&Arc::new(View::new(store.snapshot())));
+        let since = Instant::now();
+        store.commit(put(Class::Durable, 1, 2)).await.unwrap();
+        let asked = i64::try_from(old.0).unwrap();
+        let before = KEPT_FOR.saturating_sub(Duration::from_secs(1));
+        assert_eq!(views.at_time(since + before, &store, asked).unwrap().snapshot.revision, old);
+        let after = since + KEPT_FOR + Duration::from_secs(1);
+        let status = views.at_time(after, &store, asked).err().unwrap();
+        assert_eq!(status.code(), Code::OutOfRange);
+        assert!(status.message().contains("compacted"), "{status}");
+        views.expire(since + before);
+        assert_eq!(views.kept.lock().unwrap().len(), 1);
+        views.expire(after);
+        assert!(views.kept.lock().unwrap().is_empty());
     }
 }

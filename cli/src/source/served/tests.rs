@@ -59,6 +59,8 @@ fn secrets_are_put_and_deleted() {
 fn a_socket_that_nobody_serves_is_unreachable() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("unix:{}", folder.path().join("store.sock").display());
-    let Err(Stop::Failure(failure)) = connect(&url) else { panic!("nobody is there") };
+    let Err(Stop::Failure(failure)) = connect(&StorePlace { url, ..StorePlace::default() }) else {
+        panic!("nobody is there")
+    };
     assert_eq!(failure.status, ExitStatus::Unreachable);
 }
