@@ -44,14 +44,29 @@ pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arriv
     })
 }
 
-/// The next ICMP error: whom it is about, and what it says; `None` if there is none left.
+/// Waits until ICMP has said something of what was sent: [`next_error`] tells it.
+///
+/// Such a socket is not readable, so who waits for datagrams alone is not woken.
+pub(crate) async fn has_error(socket: &UdpSocket) {
+    if socket.ready(Interest::ERROR).await.is_err() {
+        // The reactor has ended, and with it whoever could be told.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The next ICMP error: whom it is about, and what it says; `None` if there is none left, and then
+/// [`has_error`] waits for another one.
 pub(crate) fn next_error(socket: &UdpSocket) -> Option<(SocketAddrV4, Option<Unreachable>)> {
     let mut space = cmsg_space!(i32, sock_extended_err, sockaddr_in);
     let mut octets = [0; 64];
     let mut parts = [IoSliceMut::new(&mut octets)];
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_ERRQUEUE;
-    let message =
-        recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
+    let taken = socket.try_io(Interest::ERROR, || {
+        recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)
+            // Whatever keeps it from being read, it must not wake us for ever.
+            .map_err(|_| io::ErrorKind::WouldBlock.into())
+    });
+    let message = taken.ok()?;
     // The address that the datagram was for.
     let to = message.address?;
     let said = message.cmsgs().ok()?.find_map(|control| match control {
@@ -111,14 +126,16 @@ mod tests {
         // A port of an address of its own: one that was freed may be another test's at once.
         let nobody = SocketAddrV4::new(Ipv4Addr::new(127, 77, 0, 1), 9);
         ours.send_to(b"hello", nobody).await.unwrap();
-        let (to, unreachable) = loop {
-            if let Some(error) = next_error(&ours) {
-                break error;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        };
-        assert_eq!((to, unreachable), (nobody, Some(Unreachable::Port)));
-        assert!(next_error(&ours).is_none());
+        let patience = std::time::Duration::from_secs(60);
+        tokio::time::timeout(patience, has_error(&ours)).await.unwrap();
+        assert_eq!(next_error(&ours), Some((nobody, Some(Unreachable::Port))));
+        assert_eq!(next_error(&ours), None);
+        // It is told once: nothing wakes us until there is another one.
+        let moment = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(moment, has_error(&ours)).await.is_err());
+        ours.send_to(b"hello", nobody).await.unwrap();
+        tokio::time::timeout(patience, has_error(&ours)).await.unwrap();
+        assert_eq!(next_error(&ours).map(|(to, _)| to), Some(nobody));
     }
 
     #[test]

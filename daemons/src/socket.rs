@@ -4,6 +4,8 @@ pub(crate) mod datagram;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::{Context as _, bail};
@@ -13,6 +15,7 @@ use tokio::net::UdpSocket;
 use tracing::warn;
 
 use crate::config::Listen;
+use crate::datagram::has_error;
 use crate::link::interface::Interface;
 
 /// Room for a burst of some 5,000 requests; the kernel counts its own overhead in it.
@@ -143,8 +146,34 @@ pub(crate) struct Sockets(Vec<Served>);
 
 struct Served {
     local: SocketAddrV4,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     interface: Option<u32>,
+}
+
+/// Waits for the ICMP errors of the sockets of a role.
+pub(crate) struct Errors(Vec<(Arc<UdpSocket>, Waiting)>);
+
+type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Errors {
+    /// The index of a socket that has some; it is said again until all of them are taken.
+    pub(crate) async fn next(&mut self) -> usize {
+        std::future::poll_fn(|context| {
+            for (index, (socket, waiting)) in self.0.iter_mut().enumerate() {
+                if waiting.as_mut().poll(context).is_ready() {
+                    *waiting = wait_for_error(socket);
+                    return Poll::Ready(index);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn wait_for_error(socket: &Arc<UdpSocket>) -> Waiting {
+    let socket = Arc::clone(socket);
+    Box::pin(async move { has_error(&socket).await })
 }
 
 impl Sockets {
@@ -154,7 +183,8 @@ impl Sockets {
         for BoundSocket { socket, interface } in bound {
             match socket.local_addr().context("a socket without an address")? {
                 SocketAddr::V4(local) => {
-                    sockets.push(Served { local, socket: into_tokio(socket)?, interface });
+                    let socket = Arc::new(into_tokio(socket)?);
+                    sockets.push(Served { local, socket, interface });
                 }
                 SocketAddr::V6(local) => bail!("Mobile IPv4 is not served at {local}"),
             }
@@ -174,7 +204,7 @@ impl Sockets {
 
     /// The address and the socket with that index.
     pub(crate) fn get(&self, index: usize) -> Option<(SocketAddrV4, &UdpSocket)> {
-        self.0.get(index).map(|served| (served.local, &served.socket))
+        self.0.get(index).map(|served| (served.local, &*served.socket))
     }
 
     /// The index of the interface that a socket is bound to.
@@ -191,14 +221,21 @@ impl Sockets {
     ) -> io::Result<()> {
         let found = self.0.iter().find(|served| served.interface == Some(interface));
         let served = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        sendto(&served.socket, octets, SendFlags::DONTROUTE, &to)?;
+        sendto(&*served.socket, octets, SendFlags::DONTROUTE, &to)?;
         Ok(())
     }
 
     /// The socket that sends from `address`.
     pub(crate) fn from(&self, address: Ipv4Addr) -> Option<&UdpSocket> {
         let found = self.0.iter().find(|served| *served.local.ip() == address);
-        found.map(|served| &served.socket)
+        found.map(|served| &*served.socket)
+    }
+
+    /// Waits for their ICMP errors, where they were asked for.
+    pub(crate) fn errors(&self) -> Errors {
+        let waiting =
+            |served: &Served| (Arc::clone(&served.socket), wait_for_error(&served.socket));
+        Errors(self.0.iter().map(waiting).collect())
     }
 
     /// The index of a socket that has something to read.

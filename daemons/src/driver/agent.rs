@@ -246,6 +246,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             arp.resume(self.machine.away());
         }
         let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut errors = self.sockets.errors();
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut operations = interval(OPERATIONS_EVERY);
@@ -284,10 +285,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     }
                 }
                 _ = operations.tick() => self.observe_operations().await,
+                socket = errors.next(), if M::WANTS_MORE => self.take_errors(socket).await,
                 _ = counters.tick() => {
-                    if M::WANTS_MORE {
-                        self.take_errors().await;
-                    }
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
                 }
@@ -492,18 +491,16 @@ impl<M: MobilityAgent> AgentDriver<M> {
         batch
     }
 
-    /// Takes what ICMP said of what was sent.
-    async fn take_errors(&mut self) {
-        for index in 0..self.sockets.len() {
-            for _ in 0..DATAGRAMS_A_TURN {
-                let Some((_, socket)) = self.sockets.get(index) else { return };
-                let Some((to, unreachable)) = datagram::next_error(socket) else { break };
-                debug!(%to, ?unreachable, "ICMP");
-                if let Some(unreachable) = unreachable {
-                    let now = self.clock.now();
-                    let output = self.machine.on_unreachable(*to.ip(), unreachable, now);
-                    self.carry_out(output).await;
-                }
+    /// Takes what ICMP said of what was sent, up to a limit: what is left wakes us again.
+    async fn take_errors(&mut self, index: usize) {
+        for _ in 0..DATAGRAMS_A_TURN {
+            let Some((_, socket)) = self.sockets.get(index) else { return };
+            let Some((to, unreachable)) = datagram::next_error(socket) else { return };
+            debug!(%to, ?unreachable, "ICMP");
+            if let Some(unreachable) = unreachable {
+                let now = self.clock.now();
+                let output = self.machine.on_unreachable(*to.ip(), unreachable, now);
+                self.carry_out(output).await;
             }
         }
     }
