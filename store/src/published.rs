@@ -23,7 +23,16 @@ pub(crate) struct Published {
     history: Mutex<History>,
     revision: watch::Sender<Revision>,
     lineage: AtomicU64,
+    /// The snapshots before the current one, the oldest first.
+    ///
+    /// To free what only an old one held takes time, a whole group of commits' worth. Whoever
+    /// lets go of it last pays, and that is to be who publishes, not a reader that had it for some
+    /// microseconds while the next one came.
+    retired: Mutex<VecDeque<Arc<Snapshot>>>,
 }
+
+/// How many snapshots are kept behind the current one.
+const RETIRED_MAX: usize = 2;
 
 #[derive(Debug)]
 struct History {
@@ -53,6 +62,7 @@ impl Published {
             }),
             revision: watch::Sender::new(revision),
             lineage: AtomicU64::new(lineage),
+            retired: Mutex::default(),
         })
     }
 
@@ -128,8 +138,15 @@ impl Published {
             std::mem::replace(&mut *current, next)
         };
         self.revision.send_replace(revision);
-        // Freeing what only the old snapshot held takes time; readers need not wait for it.
-        drop(last);
+        // Nobody waits for this: no lock is held when it is freed.
+        drop(self.retire(last));
+    }
+
+    /// Keeps `last` for a while; gives the snapshot that was kept long enough.
+    fn retire(&self, last: Arc<Snapshot>) -> Option<Arc<Snapshot>> {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.push_back(last);
+        if retired.len() > RETIRED_MAX { retired.pop_front() } else { None }
     }
 }
 
@@ -153,5 +170,25 @@ impl History {
         while self.events.front().is_some_and(|event| event.revision <= revision) {
             self.pop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_for_a_moment_is_not_the_last_to_let_go() {
+        let published = Published::new(Snapshot::default(), 1);
+        let publish = |revision| {
+            published.publish(Snapshot { revision: Revision(revision), ..Snapshot::default() }, []);
+        };
+        let first = published.snapshot();
+        for revision in 1..=u64::try_from(RETIRED_MAX).unwrap() {
+            publish(revision);
+            assert_eq!(Arc::strong_count(&first), 2, "it is kept at revision {revision}");
+        }
+        publish(100);
+        assert_eq!(Arc::strong_count(&first), 1, "not for ever");
     }
 }

@@ -372,7 +372,12 @@ impl Subagent {
         if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_idle()) {
             return Answer::failed(ErrorCode::RESOURCE_UNAVAILABLE, 0);
         }
-        let context = Context { now: self.clock.now(now), snapshot, local: &self.config.local };
+        let context = Context {
+            now: self.clock.now(now),
+            snapshot,
+            local: &self.config.local,
+            instance: None,
+        };
         match Transaction::test(ids.transaction, &self.registry, context, variables) {
             Ok(transaction) => {
                 self.transaction = Some(transaction);
@@ -557,7 +562,12 @@ impl Subagent {
         if body.context().is_some_and(|context| !context.is_empty()) {
             return Some(Answer { error: ErrorCode::UNSUPPORTED_CONTEXT, ..Answer::empty() });
         }
-        let context = Context { now: self.clock.now(now), snapshot, local: &self.config.local };
+        let context = Context {
+            now: self.clock.now(now),
+            snapshot,
+            local: &self.config.local,
+            instance: None,
+        };
         let reading = Reading { registry: &self.registry, context };
         Some(match body {
             Body::Get { ranges, .. } => reading.get(ranges),

@@ -1,11 +1,12 @@
 //! What an engine is told at its start.
 
 use std::fmt;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::admin::SpinLocks;
+use super::admin::{Admin, SpinLocks};
 use crate::mib::LocalFacts;
 use crate::notify::Targets;
 use crate::row_status::{RowStatus, StorageType};
@@ -73,6 +74,22 @@ impl EngineConfig {
             view: start([e, f, g, h]),
             target: start([d, c, f, e]),
             user: start([h, a, g, b]),
+        }
+    }
+
+    /// What of it SNMP itself can change; users, communities, views and targets are taken out.
+    pub(super) fn take_admin(&mut self, locks: SpinLocks) -> Admin {
+        let users = std::mem::take(&mut self.users).into_iter();
+        let communities = std::mem::take(&mut self.communities).into_iter();
+        Admin {
+            engine_id: Name(std::mem::take(&mut self.engine_id)),
+            communities: communities.map(Arc::new).collect(),
+            vacm: std::mem::take(&mut self.vacm),
+            users: users.map(|user| (user.name.clone(), Arc::new(user))).collect(),
+            authentication_traps: self.authentication_traps,
+            targets: std::mem::take(&mut self.targets),
+            locks,
+            ..Admin::default()
         }
     }
 

@@ -4,9 +4,8 @@
 //! It owns no socket and no clock: a driver hands it datagrams with the moment
 //! and the snapshot to answer from, and does what the [`Action`]s say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use store::{Batch, Now, Snapshot};
 
@@ -89,6 +88,8 @@ pub struct Engine {
     agent_address: [u8; 4],
     /// Whether there is a master agent to hand notifications to.
     has_master: bool,
+    /// The contexts of the configuration; each daemon of the store has one beside them.
+    own_contexts: BTreeSet<Name>,
 }
 
 impl Engine {
@@ -102,21 +103,14 @@ impl Engine {
         objects::add_objects(&mut registry);
         let locks = config.locks();
         let locks_seed = locks.view;
+        let mut config = config;
+        let admin = config.take_admin(locks);
         let mut local = config.local;
         let facts = &mut local.engine;
         facts.engine_boots = config.engine_boots;
         facts.message_size_max = config.message_size_max;
-        let users = config.users.into_iter();
-        facts.admin = Admin {
-            engine_id: Name(config.engine_id),
-            communities: config.communities.into_iter().map(Arc::new).collect(),
-            vacm: config.vacm,
-            users: users.map(|user| (user.name.clone(), Arc::new(user))).collect(),
-            authentication_traps: config.authentication_traps,
-            targets: config.targets,
-            locks,
-            ..Admin::default()
-        };
+        let own_contexts = admin.vacm.contexts.clone();
+        facts.admin = admin;
         Self {
             registry,
             local,
@@ -132,6 +126,7 @@ impl Engine {
             last_request: locks_seed,
             agent_address: [0; 4],
             has_master: config.has_master,
+            own_contexts,
         }
     }
 
@@ -165,6 +160,36 @@ impl Engine {
     pub fn count_dropped(&mut self, datagrams: u32) {
         let counter = &mut self.local.engine.counters.datagrams_dropped;
         *counter = counter.wrapping_add(datagrams);
+    }
+
+    /// Acts on another configuration from here on: who may do what, where notifications go, what
+    /// the system is called. What it is, counts and waits for stays.
+    ///
+    /// `saved` is what was kept of SETs; what is volatile of them stays, too, unless the
+    /// configuration has the same. Returns what could not be put back, or `None`, and nothing has
+    /// changed, while a SET of the engine itself waits for the disk.
+    pub fn reconfigure(&mut self, mut config: EngineConfig, saved: Saved) -> Option<Vec<String>> {
+        if self.pending.iter().any(Pending::changes_engine) {
+            return None;
+        }
+        let before = &mut self.local.engine.admin;
+        let volatile = Saved::volatile_of(before);
+        let mut admin = config.take_admin(before.locks.clone());
+        let mut problems = saved.restore(&mut admin);
+        problems.extend(volatile.restore_volatile(&mut admin));
+        self.own_contexts = std::mem::take(&mut admin.vacm.contexts);
+        admin.vacm.contexts.extend(self.own_contexts.iter().cloned());
+        // Those of the daemons are looked for soon; until then they stay.
+        admin.vacm.contexts.append(&mut before.vacm.contexts);
+        *before = admin;
+        self.remote_users = config.remote_users;
+        // Keys there are made of passwords that may be others by now.
+        self.remote_engines.clear();
+        let LocalFacts { description, contact, name, location, .. } = config.local;
+        self.local.description = description;
+        (self.local.contact, self.local.name) = (contact, name);
+        self.local.location = location;
+        Some(problems)
     }
 
     /// Puts back what was kept before the last restart; returns what of it could not be.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use store::{Health, Now, Snapshot};
+use store::{Health, Instance, Now, Snapshot};
 
 use crate::ber::{Writer, tag};
 use crate::message::{PduType, Version};
@@ -27,6 +27,9 @@ const SNMP_TRAP_OID: &[u32] = &[1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// `snmpTraps`: the standard notifications are below it (RFC 3418).
 const SNMP_TRAPS: &[u32] = &[1, 3, 6, 1, 6, 3, 1, 1, 5];
 
+/// The most octets that `vacmContextName` has (RFC 3415).
+const CONTEXT_NAME_MAX: usize = 32;
+
 /// One target of one notification, by value: sending needs the engine.
 struct Addressee {
     to: SocketAddr,
@@ -48,10 +51,22 @@ impl Engine {
     /// To be called once a second, and soon after violations.
     pub fn observe(&mut self, now: Now, snapshot: &Snapshot, health: Health) -> Vec<Action> {
         self.local.store = health;
+        self.follow_contexts(snapshot);
         let mut alarms = std::mem::take(&mut self.local.alarms);
-        let news = alarms.observe(Context { now, snapshot, local: &self.local }, &self.registry);
+        let news = alarms
+            .observe(Context { now, snapshot, local: &self.local, instance: None }, &self.registry);
         self.local.alarms = alarms;
         news.iter().flat_map(|notification| self.notify(now, notification)).collect()
+    }
+
+    /// There is a context for each daemon of the store, beside those of the configuration.
+    fn follow_contexts(&mut self, snapshot: &Snapshot) {
+        let instances = snapshot.rows::<Instance>().iter().map(|row| row.name.as_str());
+        let instances = instances.filter(|name| name.len() <= CONTEXT_NAME_MAX).map(Name::from);
+        let contexts = self.own_contexts.iter().cloned().chain(instances).collect();
+        if self.local.engine.admin.vacm.contexts != contexts {
+            self.local.engine.admin.vacm.contexts = contexts;
+        }
     }
 
     /// Sends a notification to every target that is to have it and may.

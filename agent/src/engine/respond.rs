@@ -143,7 +143,8 @@ impl Engine {
         let room = request.size_max.saturating_sub(request.envelope.overhead());
         let mut writer = std::mem::take(&mut self.writer);
         let done = self.view(request, ViewType::Read).and_then(|view| {
-            let context = Context { now, snapshot, local: &self.local };
+            let instance = shown(request.asker.context);
+            let context = Context { now, snapshot, local: &self.local, instance };
             let mut reading = Reading::new(&self.registry, context, view, &mut writer, room);
             let v1 = request.version == Version::V1;
             let done = match request.pdu.kind {
@@ -217,6 +218,13 @@ impl Engine {
 pub(super) enum Refusal {
     Failed(Failure),
     UnknownContext,
+}
+
+/// The daemon whose rows are in a context: contexts are called like instances, and the default one
+/// has the rows of all.
+pub(super) fn shown(context: &[u8]) -> Option<&str> {
+    // A name that is no text is no instance's; there is no context of that name either.
+    Some(context).filter(|name| !name.is_empty()).map(|name| str::from_utf8(name).unwrap_or(""))
 }
 
 fn count_request(counters: &mut Counters, pdu_type: PduType) {

@@ -25,7 +25,7 @@ use crate::{Oid, Registry};
 
 use super::admin::{Admin, Requester, Saved, USER_CLONE_FROM};
 use super::counters::add;
-use super::respond::{Envelope, Failure, Refusal, Request};
+use super::respond::{Envelope, Failure, Refusal, Request, shown};
 use super::secure::Secured;
 use super::staging::Staged;
 use super::{Action, Engine, ErrorStatus, Staging};
@@ -58,6 +58,13 @@ pub(super) struct Pending {
     /// What changes in the engine as soon as the store has changed.
     admin: Option<Box<Admin>>,
     retried: bool,
+}
+
+impl Pending {
+    /// Whether the engine itself is other than before once this is done.
+    pub(super) fn changes_engine(&self) -> bool {
+        self.admin.is_some()
+    }
 }
 
 /// All that a reply needs to know of its request.
@@ -145,7 +152,7 @@ impl Engine {
             return self.finish_set(request, staged.admin).map(Action::Reply);
         }
         // A change of the engine itself must not be overtaken by another one.
-        let busy = staged.admin.is_some() && self.pending.iter().any(|it| it.admin.is_some());
+        let busy = staged.admin.is_some() && self.pending.iter().any(Pending::changes_engine);
         if busy || self.pending.len() >= PENDING_MAX {
             let failure = Failure { status: ErrorStatus::ResourceUnavailable, index: 0 };
             return self.refuse(request, &Refusal::Failed(failure)).map(Action::Reply);
@@ -221,7 +228,8 @@ impl Engine {
             security_name: Name::new(asker.security_name),
             level: asker.level,
         };
-        let context = Context { now, snapshot, local: &self.local };
+        let instance = shown(asker.context);
+        let context = Context { now, snapshot, local: &self.local, instance };
         let mut staging = Staging::new(context, requester);
         // All are set at the same time; that a user is cloned is what its other columns start from.
         let is_clone = |variable: &VarBind| variable.name.starts_with(USER_CLONE_FROM);

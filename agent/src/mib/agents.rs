@@ -11,6 +11,8 @@ use store::{
     Binding, BindingKey, Identity, NodeCounters, NodeKey, Range, Row, Rows, Visitor, VisitorKey,
 };
 
+use super::Context;
+
 /// Rows of one agent from some place on.
 pub(crate) struct Sequence<'a, R: PerAgent> {
     agent: Ipv4Addr,
@@ -96,7 +98,7 @@ fn following(address: Ipv4Addr) -> Option<Ipv4Addr> {
     address.to_bits().checked_add(1).map(Ipv4Addr::from_bits)
 }
 
-/// The sequences of all agents, merged by what `rank` says of a row.
+/// The sequences of all agents that are shown, merged by what `rank` says of a row.
 pub(crate) struct Merged<'a, R: PerAgent, K> {
     sequences: Vec<Peekable<Sequence<'a, R>>>,
     rank: fn(&'a R) -> K,
@@ -105,11 +107,13 @@ pub(crate) struct Merged<'a, R: PerAgent, K> {
 impl<'a, R: PerAgent, K: Ord> Merged<'a, R, K> {
     /// `start` is where to start in the rows of each agent.
     pub(crate) fn new(
-        rows: &'a Rows<R>,
+        context: Context<'a>,
         rank: fn(&'a R) -> K,
         start: impl Fn(Ipv4Addr) -> R::Key,
     ) -> Self {
-        let sequences = R::agents(rows).map(|agent| rows_of(rows, agent, start(agent)).peekable());
+        let rows = context.snapshot.rows::<R>();
+        let agents = R::agents(rows).filter(|agent| context.shows_agent(*agent));
+        let sequences = agents.map(|agent| rows_of(rows, agent, start(agent)).peekable());
         Self { sequences: sequences.collect(), rank }
     }
 

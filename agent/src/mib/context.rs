@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use store::{Counter, Counters, Instance, Role, UtcTime};
+use store::{Association, Counter, Counters, Instance, Role, UtcTime};
 
 use super::Context;
 use crate::Value;
@@ -15,8 +15,37 @@ pub(crate) const MOBILITY_ROLES: [Role; 3] =
 impl<'a> Context<'a> {
     /// The instances that play `role`.
     pub(crate) fn instances(self, role: Role) -> impl Iterator<Item = &'a Instance> {
-        let instances = self.snapshot.rows::<Instance>().iter();
-        instances.map(AsRef::as_ref).filter(move |instance| instance.roles.contains(&role))
+        self.all_instances().filter(move |instance| instance.roles.contains(&role))
+    }
+
+    /// The instances that are shown.
+    pub(crate) fn all_instances(self) -> impl Iterator<Item = &'a Instance> {
+        let instances = self.snapshot.rows::<Instance>().iter().map(AsRef::as_ref);
+        instances.filter(move |instance: &&Instance| self.shows(&instance.name))
+    }
+
+    /// Whether rows of the instance `name` are shown: an SNMP context may be of one alone.
+    pub(crate) fn shows(self, name: &str) -> bool {
+        self.instance.is_none_or(|shown| shown == name)
+    }
+
+    /// Whether rows of the agent at `address` are shown.
+    pub(crate) fn shows_agent(self, address: Ipv4Addr) -> bool {
+        let is_its = |row: &Instance| row.addresses.contains(&address);
+        self.instance.is_none_or(|name| self.named(name).is_some_and(is_its))
+    }
+
+    /// Whether an association is shown: those that are of no one file are of all who act on them.
+    pub(crate) fn shows_association(self, row: &Association) -> bool {
+        let acts = |instance: &Instance| instance.roles.contains(&row.role);
+        self.instance.is_none_or(|name| {
+            row.instance.as_ref().is_none_or(|owner| owner == name)
+                && self.named(name).is_some_and(acts)
+        })
+    }
+
+    fn named(self, name: &str) -> Option<&'a Instance> {
+        self.snapshot.rows::<Instance>().named(name).map(AsRef::as_ref)
     }
 
     /// Whether some instance was ever configured with `role`; its objects are absent if not.
@@ -27,7 +56,8 @@ impl<'a> Context<'a> {
     /// What all agents counted under `counter`.
     pub(crate) fn count(self, counter: Counter) -> u64 {
         let rows = self.snapshot.rows::<Counters>().iter();
-        rows.map(|row| row.value(counter)).fold(0, u64::wrapping_add)
+        let shown = rows.filter(|row| self.shows(&row.instance));
+        shown.map(|row| row.value(counter)).fold(0, u64::wrapping_add)
     }
 
     /// The present moment on the clock of the instance `name`.

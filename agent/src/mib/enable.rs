@@ -48,10 +48,16 @@ impl Object for Enable {
             _ => return Err(ErrorStatus::WrongType),
         };
         let context = staging.context;
-        for role in AGENTS.into_iter().filter(|role| context.has_role(*role)) {
-            let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(Scope::Role(role)));
+        let roles = AGENTS.into_iter().filter(|role| context.has_role(*role)).map(Scope::Role);
+        let scopes: Vec<Scope> = match context.instance {
+            None => roles.collect(),
+            // In the context of one daemon it is that one's switch.
+            Some(name) => vec![Scope::Instance(name.to_owned())],
+        };
+        for scope in scopes {
+            let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(scope.clone()));
             let setting = Setting {
-                scope: Scope::Role(role),
+                scope,
                 index: None,
                 value: SettingValue::Enabled { enabled },
                 origin: Origin::Snmp,
@@ -93,7 +99,6 @@ fn is_enabled(context: Context<'_>, instance: &Instance) -> bool {
 /// enabled(1), or disabled(2).
 fn read(context: Context<'_>) -> Option<Value> {
     MOBILITY_ROLES.into_iter().find(|role| context.has_role(*role))?;
-    let instances = context.snapshot.rows::<Instance>();
-    let enabled = instances.iter().any(|instance| is_enabled(context, instance));
+    let enabled = context.all_instances().any(|instance| is_enabled(context, instance));
     Some(Value::Integer32(if enabled { 1 } else { 2 }))
 }

@@ -36,7 +36,7 @@ impl<'a> Visitors<'a> {
     fn new(context: Context<'a>, start: Option<Identity>, after: &[u32]) -> Self {
         let merged = start.map(|identity| {
             let rank = |row: &'a Visitor| &row.identity;
-            Merged::new(context.snapshot.rows::<Visitor>(), rank, |foreign_agent| VisitorKey {
+            Merged::new(context, rank, |foreign_agent| VisitorKey {
                 foreign_agent,
                 identity: identity.clone(),
                 home_address: std::net::Ipv4Addr::UNSPECIFIED,

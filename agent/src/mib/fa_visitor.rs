@@ -37,7 +37,10 @@ pub(crate) struct Visitors<'a>(Sources<'a>);
 impl<'a> Visitors<'a> {
     fn from(context: Context<'a>, start: Option<Ipv4Addr>) -> Self {
         let rows: Box<dyn Iterator<Item = &'a Arc<Visitor>> + 'a> = match start {
-            Some(start) => Box::new(context.snapshot.rows::<Visitor>().by_source_from(start)),
+            Some(start) => {
+                let rows = context.snapshot.rows::<Visitor>().by_source_from(start);
+                Box::new(rows.filter(move |row| context.shows_agent(row.foreign_agent)))
+            }
             None => Box::new(std::iter::empty()),
         };
         Self(rows.peekable())

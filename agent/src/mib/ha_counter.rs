@@ -32,6 +32,12 @@ pub(crate) struct HaCounterTable<'a> {
 }
 
 impl<'a> HaCounterTable<'a> {
+    /// The home agents that have counted, as far as they are shown.
+    fn agents(self) -> impl Iterator<Item = Ipv4Addr> {
+        let agents = NodeCounters::agents(self.context.snapshot.rows::<NodeCounters>());
+        agents.filter(move |agent| self.context.shows_agent(*agent))
+    }
+
     /// The smallest home address from `start` on that may have statistics.
     fn home_address_from(self, start: Ipv4Addr) -> Option<Ipv4Addr> {
         let rows = self.context.snapshot.rows::<NodeCounters>();
@@ -40,7 +46,7 @@ impl<'a> HaCounterTable<'a> {
         }
         let bound = Bindings::from(self.context, (start, Ipv4Addr::UNSPECIFIED)).next();
         let bound = bound.map(|binding| binding.home_address);
-        let counted = NodeCounters::agents(rows).filter_map(|home_agent| {
+        let counted = self.agents().filter_map(|home_agent| {
             let key = NodeKey { home_agent, identity: Identity::Address(start) };
             match rows_of(rows, home_agent, key).next()?.identity {
                 Identity::Address(address) => Some(address),
@@ -60,7 +66,7 @@ impl<'a> HaCounterTable<'a> {
             .map(store::Binding::identity)
             .filter(|identity| *identity != named);
         let mut statistics: Option<Statistics<'a>> = None;
-        for home_agent in NodeCounters::agents(rows) {
+        for home_agent in self.agents() {
             for identity in iter::once(&named).chain(&bound) {
                 let key = NodeKey { home_agent, identity: identity.clone() };
                 if let Some(row) = rows.get(&key) {

@@ -54,8 +54,11 @@ impl<'a> Bindings<'a> {
     /// Those whose index is `start` or greater.
     pub(crate) fn from(context: Context<'a>, start: Index) -> Self {
         let (home_address, care_of_address) = start;
-        Self(Some(Merged::new(context.snapshot.rows::<Binding>(), index_of, |home_agent| {
-            BindingKey { home_agent, home_address, care_of_address, nai: None }
+        Self(Some(Merged::new(context, index_of, |home_agent| BindingKey {
+            home_agent,
+            home_address,
+            care_of_address,
+            nai: None,
         })))
     }
 }
@@ -133,7 +136,12 @@ impl HaMobilityBindingTable<'_> {
 /// `haRegMobilityBindingCount`: how many rows the table has.
 pub(super) fn count(context: Context<'_>) -> Option<Value> {
     Source::open(context)?;
-    let pairs = context.snapshot.rows::<Binding>().by_mib_index().len();
+    let rows = context.snapshot.rows::<Binding>();
+    let pairs = if rows.home_agents().all(|agent| context.shows_agent(agent)) {
+        rows.by_mib_index().len() // Which is known without counting.
+    } else {
+        Bindings::from(context, from_octets([0; 8])).count()
+    };
     Some(Value::gauge32(u64::try_from(pairs).unwrap_or(u64::MAX)))
 }
 

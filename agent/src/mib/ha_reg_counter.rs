@@ -127,7 +127,7 @@ impl<'a> Nodes<'a> {
     fn from(context: Context<'a>, start: Option<Identity>, skip: &[u32]) -> Self {
         let merged = start.map(|identity| {
             let rank = |row: &'a NodeCounters| &row.identity;
-            Merged::new(context.snapshot.rows::<NodeCounters>(), rank, |home_agent| NodeKey {
+            Merged::new(context, rank, |home_agent| NodeKey {
                 home_agent,
                 identity: identity.clone(),
             })

@@ -59,7 +59,7 @@ fn rows(context: Context<'_>) -> Option<Vec<(Oid, Row<'_>)>> {
         .snapshot
         .rows::<Advertisement>()
         .iter()
-        .filter(|row| row.role != Role::MobileNode)
+        .filter(|row| row.role != Role::MobileNode && context.shows(&row.instance))
         .map(|row| row.interface)
         .collect();
     let known = advertised.iter().filter_map(|index| {

@@ -26,8 +26,12 @@ fn is_present(context: Context<'_>) -> bool {
 
 /// `mipSecurityAssocsCount`.
 pub(super) fn count(context: Context<'_>) -> Option<Value> {
-    let rows = context.snapshot.rows::<Association>().len();
-    is_present(context).then(|| Value::gauge32(u64::try_from(rows).unwrap_or(u64::MAX)))
+    let rows = context.snapshot.rows::<Association>();
+    let count = match context.instance {
+        None => rows.len(),
+        Some(_) => rows.iter().filter(|row| context.shows_association(row)).count(),
+    };
+    is_present(context).then(|| Value::gauge32(u64::try_from(count).unwrap_or(u64::MAX)))
 }
 
 /// `mipSecurityAlgorithmType`: md5(2), or other(1) for what the module does not know.
@@ -52,7 +56,8 @@ fn from(
     context: Context<'_>,
     start: AssociationKey,
 ) -> impl Iterator<Item = &Arc<Association>> + use<'_> {
-    context.snapshot.rows::<Association>().range(start..).map(|(_, entry)| &entry.row)
+    let rows = context.snapshot.rows::<Association>().range(start..);
+    rows.map(|(_, entry)| &entry.row).filter(move |row| context.shows_association(row))
 }
 
 /// Opens `mipSecurityAssocTable`.
@@ -229,7 +234,8 @@ impl<'a> Table for MipSecAssocTable<'a> {
         let (&spi, address) = suffix.split_last()?;
         let peer = Identity::Address(index::exact::<4>(address)?.into());
         let key = AssociationKey { peer, spi: Spi(spi) };
-        self.context.snapshot.rows::<Association>().get(&key).map(AsRef::as_ref)
+        let row = self.context.snapshot.rows::<Association>().get(&key).map(AsRef::as_ref);
+        row.filter(|row| self.context.shows_association(row))
     }
 
     fn rows_after(&self, suffix: &[u32]) -> Self::Rows {

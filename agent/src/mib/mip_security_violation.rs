@@ -29,7 +29,8 @@ fn offenders<'a>(
 ) -> Option<Vec<(Oid, Offender<'a>)>> {
     MOBILITY_ROLES.into_iter().find(|role| context.has_role(*role))?;
     let mut offenders = BTreeMap::<Oid, Offender<'a>>::new();
-    for row in context.snapshot.rows::<Violation>().iter() {
+    let rows = context.snapshot.rows::<Violation>().iter();
+    for row in rows.filter(|row| context.shows(&row.instance)) {
         let age = context.owner_now(&row.instance).since(row.at);
         offenders
             .entry(index(row))

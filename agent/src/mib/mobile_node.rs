@@ -49,7 +49,8 @@ pub(super) fn from_one(number: u16) -> Option<Value> {
 }
 
 fn registrations(context: Context<'_>) -> impl Iterator<Item = &Registration> {
-    context.snapshot.rows::<Registration>().iter().map(AsRef::as_ref)
+    let rows = context.snapshot.rows::<Registration>().iter().map(AsRef::as_ref);
+    rows.filter(move |row: &&Registration| context.shows(&row.instance))
 }
 
 /// Those that have not expired.
@@ -76,7 +77,8 @@ fn home_address(context: Context<'_>) -> Ipv4Addr {
     let registered = registrations(context).next().map(|row| row.home_address);
     let counted = || {
         let mut rows = context.snapshot.rows::<Counters>().iter();
-        rows.find(|row| row.role == Role::MobileNode).map(|row| row.address)
+        rows.find(|row| row.role == Role::MobileNode && context.shows(&row.instance))
+            .map(|row| row.address)
     };
     registered.or_else(counted).unwrap_or(Ipv4Addr::UNSPECIFIED)
 }
@@ -90,7 +92,9 @@ fn own_identity(context: Context<'_>) -> Identity {
 /// Advertisements that a mobile node heard.
 fn heard(context: Context<'_>) -> impl Iterator<Item = &Advertisement> {
     let rows = context.snapshot.rows::<Advertisement>().iter().map(AsRef::as_ref);
-    rows.filter(|row: &&Advertisement| row.role == Role::MobileNode && row.at.is_some())
+    rows.filter(move |row: &&Advertisement| {
+        row.role == Role::MobileNode && row.at.is_some() && context.shows(&row.instance)
+    })
 }
 
 fn age(context: Context<'_>, row: &Advertisement) -> Duration {

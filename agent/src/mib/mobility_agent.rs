@@ -37,7 +37,7 @@ fn sent<'a>(
     roles: &'a [Role],
 ) -> impl Iterator<Item = (&'a Advertisement, AdvertisementSchedule)> {
     let rows = context.snapshot.rows::<Advertisement>().iter();
-    rows.filter(|row| roles.contains(&row.role))
+    rows.filter(move |row| roles.contains(&row.role) && context.shows(&row.instance))
         .filter_map(|row| Some((row.as_ref(), row.schedule?)))
 }
 
@@ -174,6 +174,7 @@ impl SmallTable for FaCoaTable {
     fn rows(context: Context<'_>) -> Option<Vec<(Oid, &CareOfAddress)>> {
         context.has_role(Role::ForeignAgent).then_some(())?;
         let rows = context.snapshot.rows::<CareOfAddress>().iter().map(AsRef::as_ref);
+        let rows = rows.filter(|row: &&CareOfAddress| context.shows(&row.instance));
         Some(rows.map(|row: &CareOfAddress| (addresses([row.address]), row)).collect())
     }
 

@@ -109,6 +109,8 @@ pub struct Context<'a> {
     pub now: Now,
     pub snapshot: &'a Snapshot,
     pub local: &'a LocalFacts,
+    /// The daemon whose rows are shown, by its name in the store; those of all if there is none.
+    pub instance: Option<&'a str>,
 }
 
 /// What only this process knows: it is configuration, not a row.

@@ -1,6 +1,7 @@
 //! A small world to ask, and what is true of every object.
 
 mod capabilities;
+mod contexts;
 mod coverage;
 pub(crate) mod registry;
 pub(crate) mod rows;
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) snapshot: Snapshot,
     pub(crate) local: LocalFacts,
     pub(crate) now: Now,
+    /// The daemon that the context is of.
+    pub(crate) instance: Option<String>,
     registry: Registry,
 }
 
@@ -42,7 +45,8 @@ impl World {
         let utc = UtcTime(STARTED) + UP;
         let now = Now { uptime: started + UP, utc, clock_step: 0 };
         let local = LocalFacts { started, ..LocalFacts::default() };
-        Self { snapshot: Snapshot::default(), local, now, registry: registry() }
+        let (snapshot, registry) = (Snapshot::default(), registry());
+        Self { snapshot, local, now, instance: None, registry }
     }
 
     /// One home agent is configured.
@@ -60,7 +64,12 @@ impl World {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { now: self.now, snapshot: &self.snapshot, local: &self.local }
+        Context {
+            now: self.now,
+            snapshot: &self.snapshot,
+            local: &self.local,
+            instance: self.instance.as_deref(),
+        }
     }
 
     /// The answer for `object` with an instance, by the descriptor of the module.

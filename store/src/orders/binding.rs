@@ -215,6 +215,11 @@ impl Rows<Binding> {
         self.orders().home_agents.keys().copied()
     }
 
+    /// How many bindings a home agent has.
+    pub fn count_of(&self, home_agent: Ipv4Addr) -> usize {
+        self.orders().home_agents.get(&home_agent).copied().unwrap_or(0)
+    }
+
     /// The bindings of one care-of address.
     pub fn with_care_of_address(
         &self,

@@ -44,9 +44,22 @@ pub struct SystemNames {
 impl Saved {
     /// What there is to be kept of `admin`.
     pub(crate) fn of(admin: &Admin) -> Self {
-        let users = admin.users.values().filter(|user| user.storage == StorageType::NonVolatile);
+        Self::stored_as(StorageType::NonVolatile, admin)
+    }
+
+    /// What lasts until the process ends, and longer than a configuration.
+    pub(crate) fn volatile_of(admin: &Admin) -> Self {
         Self {
-            rows: TABLES.iter().flat_map(|table| rows_of(*table, admin)).collect(),
+            authentication_traps: None,
+            system: SystemNames::default(),
+            ..Self::stored_as(StorageType::Volatile, admin)
+        }
+    }
+
+    fn stored_as(storage: StorageType, admin: &Admin) -> Self {
+        let users = admin.users.values().filter(|user| user.storage == storage);
+        Self {
+            rows: TABLES.iter().flat_map(|table| rows_of(*table, storage, admin)).collect(),
             users: users.map(|user| User::clone(user)).collect(),
             authentication_traps: admin
                 .is_authentication_traps_set
@@ -57,10 +70,24 @@ impl Saved {
 
     /// Puts it back. Rows of the configuration go before those that are kept; what cannot be
     /// put back is said, and left out.
-    pub(crate) fn restore(self, admin: &mut Admin) -> Vec<String> {
+    pub(crate) fn restore(mut self, admin: &mut Admin) -> Vec<String> {
+        if let Some(enabled) = self.authentication_traps {
+            admin.authentication_traps = enabled;
+            admin.is_authentication_traps_set = true;
+        }
+        admin.system = std::mem::take(&mut self.system);
+        self.restore_as(StorageType::NonVolatile, admin)
+    }
+
+    /// Puts rows and users back that are volatile.
+    pub(crate) fn restore_volatile(self, admin: &mut Admin) -> Vec<String> {
+        self.restore_as(StorageType::Volatile, admin)
+    }
+
+    fn restore_as(self, storage: StorageType, admin: &mut Admin) -> Vec<String> {
         let mut problems = Vec::new();
         for row in self.rows {
-            if let Err(why) = restore_row(admin, &row) {
+            if let Err(why) = restore_row(admin, &row, storage) {
                 problems.push(format!("{} {:?}: {why}", row.table, row.index));
             }
         }
@@ -75,22 +102,17 @@ impl Saved {
                 }
             }
         }
-        if let Some(enabled) = self.authentication_traps {
-            admin.authentication_traps = enabled;
-            admin.is_authentication_traps_set = true;
-        }
-        admin.system = self.system;
         problems
     }
 }
 
-fn rows_of(table: &dyn AdminTable, admin: &Admin) -> Vec<SavedRow> {
+fn rows_of(table: &dyn AdminTable, storage: StorageType, admin: &Admin) -> Vec<SavedRow> {
     // Users are kept with their keys, which no column shows.
     if table.name() == super::usm::UserTable.name() {
         return Vec::new();
     }
     let is_data = |column: &u32| ![table.storage_column(), table.status_column()].contains(column);
-    let kept = |index: &Vec<u32>| table.storage(admin, index) == Some(StorageType::NonVolatile);
+    let kept = |index: &Vec<u32>| table.storage(admin, index) == Some(storage);
     let indexes = table.indexes(admin).into_iter().filter(kept);
     let row = |index: Vec<u32>| {
         let columns = table.columns().iter().copied().filter(is_data);
@@ -103,7 +125,7 @@ fn rows_of(table: &dyn AdminTable, admin: &Admin) -> Vec<SavedRow> {
     indexes.filter_map(row).collect()
 }
 
-fn restore_row(admin: &mut Admin, row: &SavedRow) -> Result<(), String> {
+fn restore_row(admin: &mut Admin, row: &SavedRow, storage: StorageType) -> Result<(), String> {
     let table = TABLES.iter().find(|table| table.name() == row.table);
     let table = *table.ok_or("there is no such table")?;
     if table.storage(admin, &row.index).is_some() {
@@ -127,6 +149,7 @@ fn restore_row(admin: &mut Admin, row: &SavedRow) -> Result<(), String> {
     if row.status == RowStatus::Active && !table.is_complete(&changed, &row.index) {
         return Err("it is not complete".to_owned());
     }
+    table.set_storage(&mut changed, &row.index, storage);
     table.set_status(&mut changed, &row.index, row.status);
     *admin = changed;
     Ok(())

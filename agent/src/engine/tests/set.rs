@@ -110,6 +110,16 @@ impl Setting {
         community: &str,
         variables: &[(Vec<u32>, Value)],
     ) -> Vec<Action> {
+        self.send_from(PEER, version, community, variables)
+    }
+
+    fn send_from(
+        &mut self,
+        peer: &str,
+        version: i32,
+        community: &str,
+        variables: &[(Vec<u32>, Value)],
+    ) -> Vec<Action> {
         let mut writer = Writer::default();
         writer.clear();
         for (name, value) in variables {
@@ -124,7 +134,7 @@ impl Setting {
         writer.prepend_integer(version);
         writer.wrap(tag::SEQUENCE, 0);
         let octets = writer.octets().to_vec();
-        let peer = PEER.parse().unwrap();
+        let peer = peer.parse().unwrap();
         let actions = self.engine.handle(Now::default(), &self.snapshot, peer, &octets);
         self.saved(actions)
     }
@@ -352,6 +362,76 @@ fn a_set_of_the_store_waits_for_its_commit() {
     assert!(setting.engine.local.engine.admin.authentication_traps);
     assert!(setting.end(id, CommitOutcome::Done).is_empty(), "only once");
     assert_eq!(setting.engine.counters().in_total_set_vars, 2);
+}
+
+#[test]
+fn a_retransmission_is_the_same_request_of_the_same_peer_while_it_waits() {
+    let mut setting = Setting::new();
+    let request = |number| [([PROCESS_ID, &[0]].concat(), Value::Gauge32(number))];
+    let (id, batch) = commit(setting.send(1, "private", &request(7)));
+    for _ in 0..3 {
+        assert!(setting.send(1, "private", &request(7)).is_empty());
+    }
+    assert_eq!(setting.engine.pending.len(), 1);
+    // Another value, and another port of the same host, are requests of their own.
+    let (other, _) = commit(setting.send(1, "private", &request(8)));
+    let (elsewhere, _) = commit(setting.send_from("127.0.0.1:4001", 1, "private", &request(7)));
+    assert!(id != other && other != elsewhere && id != elsewhere);
+    setting.apply(&batch);
+    assert_eq!(setting.end(id, CommitOutcome::Done).len(), 1, "one reply to all four");
+    // It was answered: whoever sends it now did not get that, and wants it done.
+    let (again, _) = commit(setting.send(1, "private", &request(7)));
+    assert!(again != id);
+    assert_eq!(setting.engine.counters().in_set_requests, 7);
+}
+
+/// A configuration like that of [`Setting`], with another community beside.
+fn reconfigured() -> EngineConfig {
+    let mut config = EngineConfig::default();
+    config.allow_read("newcomer", &[1]);
+    config.local.location = "rack 9".to_owned();
+    config
+}
+
+#[test]
+fn another_configuration_is_acted_on_and_what_was_set_stays() {
+    let mut setting = Setting::new();
+    let create = |name: &str, storage: i32| {
+        let index: Vec<u32> = name.bytes().map(u32::from).collect();
+        let column =
+            |column: u32| [&[1, 3, 6, 1, 6, 3, 12, 1, 2, 1, column], index.as_slice()].concat();
+        [(column(9), int(5)), (column(4), int(77)), (column(8), int(storage))]
+    };
+    assert_eq!(setting.outcome(&create("lasts", 3)), (0, 0));
+    assert_eq!(setting.outcome(&create("fades", 2)), (0, 0));
+    assert_eq!(setting.outcome(&[(AUTHEN_TRAPS.to_vec(), int(1))]), (0, 0));
+    let saved = Saved::of(&setting.engine.local.engine.admin);
+    let packets = setting.engine.counters().in_pkts;
+    let problems = setting.engine.reconfigure(reconfigured(), saved).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    let admin = &setting.engine.local.engine.admin;
+    assert!(admin.authentication_traps);
+    let storages: Vec<_> = admin.targets.addresses.values().map(|row| row.storage).collect();
+    assert_eq!(storages, [StorageType::Volatile, StorageType::NonVolatile]);
+    assert_eq!(setting.engine.local.location, "rack 9");
+    assert_eq!(setting.engine.counters().in_pkts, packets);
+    // Who is in the new one is answered, who is not is not.
+    assert!(setting.send(1, "private", &[(AUTHEN_TRAPS.to_vec(), int(2))]).is_empty());
+    assert_eq!(setting.engine.counters().in_bad_community_names, 1);
+    let denied = setting.send(1, "newcomer", &[(AUTHEN_TRAPS.to_vec(), int(2))]);
+    assert_eq!(answer(denied).status, 16, "authorizationError");
+}
+
+#[test]
+fn another_configuration_waits_for_a_set_of_the_engine() {
+    let mut setting = Setting::new();
+    let name = [PROCESS_ID, &[0]].concat();
+    let request = [(name, Value::Gauge32(7)), (AUTHEN_TRAPS.to_vec(), int(1))];
+    let (id, batch) = commit(setting.send(1, "private", &request));
+    assert!(setting.engine.reconfigure(reconfigured(), Saved::default()).is_none());
+    setting.apply(&batch);
+    assert_eq!(answer(setting.end(id, CommitOutcome::Done)).status, 0);
+    assert!(setting.engine.reconfigure(reconfigured(), Saved::default()).is_some());
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! SNMPv3 step by step: RFC 3412 §7.2 and RFC 3414 §3.2.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use store::Time;
+use store::{Class, Health, Instance, Revision, Role, Time};
 
 use super::super::secure::{Origin, Secured};
 use super::super::*;
 use super::world::{World, name};
 use crate::ber::{Reader, Writer, tag};
 use crate::message::{Pdu, PduType, ScopedPdu, V3Data, V3Message};
+use crate::mib::tests as mib_world;
 use crate::security::SecurityLevel;
 use crate::usm::{AuthenticationProtocol, PrivacyProtocol, Secret, User};
 
@@ -414,6 +416,30 @@ fn contexts_and_engines_that_are_not_here_are_reported() {
 }
 
 #[test]
+fn every_daemon_of_the_store_has_a_context() {
+    let mut world = world();
+    let mut manager = Manager::noc(PRIV);
+    manager.context = b"ha2";
+    assert!(world.tell(&manager).is_some());
+    assert_eq!(world.counters().unknown_contexts, 1);
+    let mut batch = Batch::new(Class::Relaxed);
+    for name in ["ha2", "a name that is longer than those of contexts can be"] {
+        batch.put(mib_world::instance(name, Role::HomeAgent, Ipv4Addr::LOCALHOST));
+    }
+    world.snapshot.tables.apply(&batch, Revision(1));
+    world.engine.observe(world.now, &world.snapshot, Health::default());
+    let reply = world.tell(&manager).unwrap();
+    assert_eq!((reply.flags, world.counters().unknown_contexts), (3, 1));
+    assert_eq!(world.engine.local.engine.admin.vacm.contexts.len(), 2);
+    let mut batch = Batch::new(Class::Relaxed);
+    batch.delete::<Instance>("ha2".to_owned());
+    world.snapshot.tables.apply(&batch, Revision(2));
+    world.engine.observe(world.now, &world.snapshot, Health::default());
+    world.tell(&manager);
+    assert_eq!(world.counters().unknown_contexts, 2);
+}
+
+#[test]
 fn notifications_and_responses_have_no_handler() {
     let mut world = world();
     let mut manager = Manager::noc(PRIV);
@@ -449,7 +475,7 @@ fn what_cannot_be_decrypted_is_counted() {
 fn no_salt_is_used_twice() {
     let mut world = world();
     let manager = Manager::noc(PRIV);
-    let salts: std::collections::BTreeSet<Vec<u8>> = (0..50)
+    let salts: BTreeSet<Vec<u8>> = (0..50)
         .map(|_| {
             let octets = world.send(&manager.message()).unwrap();
             V3Message::parse(&octets).unwrap().usm_parameters().unwrap().privacy.to_vec()

@@ -11,7 +11,8 @@ use crate::{Oid, Value};
 
 /// The rows of agents and mobile nodes, each with the start of its index.
 fn rows(context: Context<'_>) -> impl Iterator<Item = (Oid, &Counters)> {
-    context.snapshot.rows::<Counters>().iter().filter_map(|row| {
+    let rows = context.snapshot.rows::<Counters>().iter();
+    rows.filter(move |row| context.shows(&row.instance)).filter_map(|row| {
         let mut index = Oid::from([role_number(row.role)?]);
         index.extend_from_octets(&row.address.octets());
         Some((index, row.as_ref()))

@@ -9,11 +9,25 @@ use crate::mib::{Context, Registry, Scalar};
 use crate::{Oid, Value};
 
 pub(super) fn register(registry: &mut Registry) {
-    let count =
-        |context: Context<'_>| Some(super::instances::gauge(context.local.alarms.raised().len()));
+    let count = |context: Context<'_>| Some(super::instances::gauge(raised(context).count()));
     registry.add(module::MIP4_EXT_ALARM_COUNT, Scalar(count));
     super::add_small::<AlarmTable>(registry, mip4_ext_alarm_table::OID);
     super::add_small::<GateTable>(registry, mip4_ext_gate_table::OID);
+}
+
+/// The alarms that are raised; in the context of a daemon, those of it.
+fn raised(context: Context<'_>) -> impl Iterator<Item = &Alarm> {
+    let is_shown = move |alarm: &&Alarm| {
+        context.instance.is_none_or(|name| {
+            // Subjects are an instance, or an agent of one, perhaps with what it runs out of.
+            alarm.subject == name || {
+                let agent =
+                    alarm.subject.split_once(" of ").and_then(|(_, of)| of.strip_prefix(name));
+                agent.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            }
+        })
+    };
+    context.local.alarms.raised().filter(is_shown)
 }
 
 pub(super) struct AlarmTable;
@@ -23,7 +37,7 @@ impl SmallTable for AlarmTable {
     type Row<'a> = &'a Alarm;
 
     fn rows(context: Context<'_>) -> Option<Vec<(Oid, &Alarm)>> {
-        Some(context.local.alarms.raised().map(|alarm| (alarm.index(), alarm)).collect())
+        Some(raised(context).map(|alarm| (alarm.index(), alarm)).collect())
     }
 
     fn cell(_: Context<'_>, alarm: &&Alarm, column: Self::Column) -> Option<Value> {

@@ -15,13 +15,16 @@ use store::{Binding, BindingKey, Entry, Role, Row as _};
 use super::{
     KEY_LEN_MAX, address_or_zero, admin_string, age, encapsulation, is_stale, push_implied,
 };
+use crate::mib::agents::PerAgent as _;
 use crate::mib::{Context, TableSource, flags, identity, index};
 use crate::{Oid, Table, Value};
 
 /// `mip4ExtBindingCount`.
 pub(super) fn count(context: Context<'_>) -> Option<Value> {
     Source::open(context)?;
-    Some(super::instances::gauge(context.snapshot.rows::<Binding>().len()))
+    let rows = context.snapshot.rows::<Binding>();
+    let shown = rows.home_agents().filter(|agent| context.shows_agent(*agent));
+    Some(super::instances::gauge(shown.map(|agent| rows.count_of(agent)).sum()))
 }
 
 /// Opens the table; it is absent where no home agent was ever configured.
@@ -145,10 +148,27 @@ impl<'a> BindingTable<'a> {
     fn from(&self, start: Option<BindingKey>, after: Option<Oid>) -> Rows<'a> {
         let rows = self.context.snapshot.rows::<Binding>();
         let entries: Entries<'a> = match start {
-            Some(start) => Box::new(rows.range(start..)),
+            Some(start) if self.context.instance.is_none() => Box::new(rows.range(start..)),
+            Some(start) => Box::new(self.shown_from(start)),
             None => Box::new(std::iter::empty()),
         };
         Rows { entries: entries.peekable(), after }
+    }
+}
+
+impl<'a> BindingTable<'a> {
+    /// The rows from `start` on of the agents that are shown: a search for each of them.
+    fn shown_from(
+        &self,
+        start: BindingKey,
+    ) -> impl Iterator<Item = (&'a BindingKey, &'a Entry<Binding>)> + use<'a> {
+        let context = self.context;
+        let rows = context.snapshot.rows::<Binding>();
+        let agents = rows.home_agents().filter(move |agent| context.shows_agent(*agent));
+        agents.flat_map(move |agent| {
+            let first = Binding::first_key(agent).max(start.clone());
+            rows.range(first..).take_while(move |(key, _)| key.home_agent == agent)
+        })
     }
 }
 

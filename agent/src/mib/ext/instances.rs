@@ -24,7 +24,7 @@ pub(super) fn gauge(count: usize) -> Value {
 }
 
 fn rows(context: Context<'_>) -> impl Iterator<Item = &Instance> {
-    context.snapshot.rows::<Instance>().iter().map(AsRef::as_ref)
+    context.all_instances()
 }
 
 pub(super) struct InstanceTable;

@@ -12,7 +12,12 @@ use crate::{Oid, Table, Value};
 /// `mip4ExtVisitorCount`.
 pub(super) fn count(context: Context<'_>) -> Option<Value> {
     Source::open(context)?;
-    Some(super::instances::gauge(context.snapshot.rows::<Visitor>().len()))
+    let rows = context.snapshot.rows::<Visitor>();
+    let count = match context.instance {
+        None => rows.len(),
+        Some(_) => rows.iter().filter(|row| context.shows_agent(row.foreign_agent)).count(),
+    };
+    Some(super::instances::gauge(count))
 }
 
 /// Opens the table; it is absent where no foreign agent was ever configured.
@@ -127,7 +132,11 @@ impl<'a> VisitorTable<'a> {
     fn from(&self, start: Option<VisitorKey>, after: Option<Oid>) -> Rows<'a> {
         let all = self.context.snapshot.rows::<Visitor>();
         let rows: Box<dyn Iterator<Item = &'a Visitor> + 'a> = match start {
-            Some(start) => Box::new(all.range(start..).map(|(_, entry)| entry.row.as_ref())),
+            Some(start) => {
+                let rows = all.range(start..).map(|(_, entry)| entry.row.as_ref());
+                let context = self.context;
+                Box::new(rows.filter(move |row| context.shows_agent(row.foreign_agent)))
+            }
             None => Box::new(std::iter::empty()),
         };
         Rows { later: rows.peekable(), name: Vec::new(), after }

@@ -45,7 +45,8 @@ fn names(interfaces: &[u32], advertised: &[(Role, u32)]) -> (Vec<String>, GetRes
     }
     let mut snapshot = Snapshot::default();
     snapshot.tables.apply(&batch, Revision(1));
-    let context = Context { now: Now::default(), snapshot: &snapshot, local: &local };
+    let context =
+        Context { now: Now::default(), snapshot: &snapshot, local: &local, instance: None };
     let mut registry = Registry::new();
     register(&mut registry);
     let mut walk = registry.walk(context, &[1]);

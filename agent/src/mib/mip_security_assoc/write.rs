@@ -55,7 +55,13 @@ impl Object for AssociationObject {
         let [1, column @ 4..=12, index @ ..] = suffix else {
             return Err(ErrorStatus::NotWritable);
         };
-        let key = key_of(staging.context, index).ok_or(ErrorStatus::NoCreation)?;
+        let context = staging.context;
+        let key = key_of(context, index).ok_or(ErrorStatus::NoCreation)?;
+        let hidden = |row: &std::sync::Arc<Association>| !context.shows_association(row);
+        if context.snapshot.rows::<Association>().get(&key).is_some_and(hidden) {
+            // Another daemon's: it is not in this context, and a second one cannot be made.
+            return Err(ErrorStatus::InconsistentName);
+        }
         let level = staging.requester.level;
         let draft = staging.association(&key);
         match column {

@@ -33,7 +33,8 @@ impl Desk {
         let mut local = LocalFacts::default();
         local.engine.admin = self.admin.clone();
         let snapshot = Snapshot::default();
-        let context = Context { now: Now::default(), snapshot: &snapshot, local: &local };
+        let context =
+            Context { now: Now::default(), snapshot: &snapshot, local: &local, instance: None };
         let mut staging = Staging::new(context, self.requester.clone());
         for (position, (name, value)) in variables.iter().enumerate() {
             staging.turn_to(position);
