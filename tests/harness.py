@@ -30,6 +30,17 @@ port = {mip_port}
 max-lifetime = 1800
 """
 
+#: A user of SNMPv3 who may write all but who may do what; [`WRITER`] has the words for the tools.
+WRITING_USER = """
+[[snmp.user]]
+name = "writer"
+auth = "SHA-256"
+auth-password = "authentication"
+priv = "AES"
+priv-password = "privacy-privacy"
+access = "write"
+"""
+
 ASSOCIATION = """
 [[association]]
 peer = "{peer}"
@@ -57,6 +68,28 @@ def wait_until(condition, seconds=30, what="the condition"):
             return value
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come true within {seconds} s")
+
+
+def v3(user, level="authPriv", auth=None, priv=None, auth_password="authentication", priv_password="privacy-privacy"):
+    """The words by which Net-SNMP's tools are told who asks."""
+    options = ["-v3", "-l", level, "-u", user]
+    if auth:
+        options += ["-a", auth, "-A", auth_password]
+    if priv:
+        options += ["-x", priv, "-X", priv_password]
+    return options
+
+
+WRITER = v3("writer", auth="SHA-256", priv="AES")
+
+
+def snmp(daemon, tool, options, *arguments, fails=False, address=None, modules=""):
+    """Runs one of Net-SNMP's tools, which must succeed or fail as is said; returns what it says."""
+    address = address or f"udp:127.0.0.1:{daemon.snmp_port}"
+    command = [tool, "-t", "3", "-r", "2", "-On", "-M", str(MODULES), "-m", modules, *options, address, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode != 0) == fails, (command, done.stdout, done.stderr)
+    return done.stdout + (done.stderr if fails else "")
 
 
 class Process:
@@ -95,6 +128,27 @@ class Process:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
+
+
+class TrapReceiver(Process):
+    """`snmptrapd`, with what it got in a file; `modules` are the MIB modules that it knows names of."""
+
+    def __init__(self, directory, config="disableAuthorization yes\n", modules="ALL", options=(), port=None):
+        self.port, self.log = port or free_port(), directory / "traps"
+        file = directory / "snmptrapd.conf"
+        file.write_text(config)
+        super().__init__(
+            ["snmptrapd", "-f", "-C", "-c", str(file), "-n", "-M", str(MODULES), "-m", modules, *options, "-Lf", str(self.log),
+             f"udp:127.0.0.1:{self.port}"],
+            env={**os.environ, "SNMP_PERSISTENT_DIR": str(directory / "snmptrapd")},
+        )
+        wait_until(lambda: "NET-SNMP version" in self.text(), what="snmptrapd")
+
+    def text(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+    def got(self, text):
+        return text in self.text()
 
 
 class Managed:

@@ -210,6 +210,45 @@ def test_a_write_through_the_master_is_done(served_by_unix):
     master.wait_until_ours()
 
 
+def test_a_write_through_the_master_is_checked_and_whole_or_not_at_all(served_by_unix):
+    home_agent, master = served_by_unix
+    enable, entities = f"{MIP}.1.1.2.0", f"{MIP}.1.1.1.0"
+    for words, status in (
+        ((enable, "i", "3"), "wrongValue"),
+        ((enable, "s", "on"), "wrongType"),
+        # The second variable is read-only, so the first one stays as it is.
+        ((enable, "i", "2", entities, "x", "20"), "notWritable"),
+        ((entities, "x", "20", enable, "i", "2"), "notWritable"),
+    ):
+        done = master.tool("snmpset", *words, community="private")
+        assert done.returncode != 0 and status in done.stderr, (words, done.stderr)
+        assert master.tool("snmpget", "-Oqv", enable).stdout.strip() == "1"
+    # Two of ours at once, and the master's own beside.
+    done = master.tool("snmpset", enable, "i", "2", enable, "i", "2", community="private")
+    assert done.returncode == 0, done.stderr
+    assert home_agent.snmp_value("MIP-MIB::mipEnable.0") == "2", "who asks us directly sees it too"
+    assert Node(("127.0.0.1", home_agent.mip_port), NAMES[0]).register(lifetime=1800) is None, "and the agent acts on it"
+    assert master.tool("snmpset", enable, "i", "1", community="private").returncode == 0
+    assert Node(("127.0.0.1", home_agent.mip_port), NAMES[0]).register(lifetime=1800).code == 0
+
+
+def test_an_association_is_not_made_with_a_key_in_the_clear(served_by_unix):
+    """The master says nothing of encryption, so no key is taken from it."""
+    home_agent, master = served_by_unix
+    entry, index = f"{MIP}.1.2.5.1", "2.4.10.99.7.1.4000"
+    before = len(home_agent.rows("show", "associations"))
+    key = (f"{entry}.6.{index}", "x", KEY.hex())
+    done = master.tool("snmpset", f"{entry}.11.{index}", "i", "4", *key, community="private")
+    assert done.returncode != 0, done.stdout
+    assert len(home_agent.rows("show", "associations")) == before
+    # Without one it can be made, waits, and is ended.
+    assert master.tool("snmpset", f"{entry}.11.{index}", "i", "5", community="private").returncode == 0
+    assert master.tool("snmpget", "-Oqv", f"{entry}.11.{index}").stdout.strip() == "3", "notReady"
+    assert len(home_agent.rows("show", "associations")) == before + 1
+    assert master.tool("snmpset", f"{entry}.11.{index}", "i", "6", community="private").returncode == 0
+    assert len(home_agent.rows("show", "associations")) == before
+
+
 def test_the_subtree_is_gone_when_the_daemon_stops_and_back_when_it_starts(served_by_unix):
     home_agent, master = served_by_unix
     assert home_agent.stop() == 0

@@ -4,18 +4,24 @@ import concurrent.futures
 import json
 import os
 import re
+import signal
 import socket
+import struct
 import subprocess
 
 import pytest
 
-from harness import MIP4D, MODULES, free_port, wait_until
-from test_snmp_engine import v3
+from harness import (
+    ASSOCIATION, MIP, MIP4D, WRITER, WRITING_USER, Daemon, Process, TrapReceiver, free_port, snmp as run, v3, wait_until,
+)
+from node import KEY, Node
 
 BOOTS = ".1.3.6.1.6.3.10.2.1.2.0"
 UPTIME = ".1.3.6.1.2.1.1.3.0"
 LOCATION = ".1.3.6.1.2.1.1.6.0"
 ADDRESS = ".1.3.6.1.6.3.12.1.2.1"
+#: `mip4ExtStoreAge.0`
+STORE_AGE = ".1.3.6.1.4.1.8072.9999.9999.434.1.5.3.0"
 
 USERS = """
 [[snmp.user]]
@@ -27,29 +33,13 @@ priv-password = "privacy-privacy"
 access = "write"
 view = ["1.3.6.1", "1.3.6.1.6.3.12", "1.3.6.1.6.3.13", "1.3.6.1.6.3.15", "1.3.6.1.6.3.16"]
 [[snmp.user]]
-name = "writer"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
-[[snmp.user]]
 name = "narrow"
 auth = "SHA-256"
 auth-password = "authentication"
 context = "here"
-"""
+""" + WRITING_USER
 
 BOSS = v3("boss", auth="SHA-256", priv="AES")
-WRITER = v3("writer", auth="SHA-256", priv="AES")
-
-
-def run(daemon, name, options, *arguments, fails=False, address=None):
-    address = address or f"udp:127.0.0.1:{daemon.snmp_port}"
-    command = [name, "-t", "3", "-r", "2", "-On", "-M", str(MODULES), "-m", "", *options, address, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode != 0) == fails, (command, done.stdout, done.stderr)
-    return done.stdout + (done.stderr if fails else "")
 
 
 @pytest.fixture
@@ -127,6 +117,177 @@ def test_contexts_are_those_of_the_daemon(made):
     assert "INTEGER" in run(made, "snmpget", ["-n", "here", *narrow], BOOTS)
     assert "authorizationError" in run(made, "snmpget", narrow, BOOTS, fails=True)
     assert "context" in run(made, "snmpget", ["-n", "elsewhere", *narrow], BOOTS, fails=True).lower()
+
+
+OTHER_HOME_AGENT = """
+[daemon]
+name = "two"
+[store]
+connect = "unix:{directory}/store.sock"
+[home-agent]
+address = "127.0.0.2"
+port = {port}
+"""
+ENABLE, ENTITIES, BINDINGS, BINDING_COUNT = (f".{MIP}.{rest}" for rest in ("1.1.2.0", "1.1.1.0", "1.6.3.1.1.1", "1.6.3.27.0"))
+
+
+def association(peer):
+    return ASSOCIATION.format(peer=peer, spi=1000, algorithm="hmac-md5", key=KEY.hex())
+
+
+def bound(daemon, context):
+    """The home addresses in `haMobilityBindingTable`, by the index of its rows, and what the scalar counts."""
+    named = [*WRITER, "-n", context]
+    walked = run(daemon, "snmpbulkwalk", named, BINDINGS)
+    addresses = [".".join(index.split(".")[:4]) for index in re.findall(rf"^{re.escape(BINDINGS)}\.([\d.]+) = ", walked, re.M)]
+    counted = int(run(daemon, "snmpget", ["-Oqv", *named], BINDING_COUNT))
+    assert counted == len(addresses), walked
+    return addresses
+
+
+def test_each_daemon_of_the_store_has_a_context_with_its_rows_alone(made, tmp_path):
+    first, second = "10.99.1.1", "10.99.2.1"
+    made.config.write_text(made.config.read_text() + association(first))
+    made.start()
+    port, config = free_port(), tmp_path / "two.toml"
+    config.write_text(OTHER_HOME_AGENT.format(directory=made.directory, port=port) + association(second))
+    config.chmod(0o600)
+    two = Process([MIP4D, "run", "--config", str(config)])
+    try:
+        state_of = lambda: {row["name"]: row["state"] for row in made.rows("show", "status")}
+        wait_until(lambda: state_of().get("two") == "serving", what="the other home agent")
+        here, there = Node(("127.0.0.1", made.mip_port), first), Node(("127.0.0.2", port), second)
+        assert here.register(lifetime=1800).code == 0 and there.register(lifetime=1800).code == 0
+        # Contexts follow the daemons within a second.
+        wait_until(lambda: "two" in run(made, "snmpwalk", WRITER, ".1.3.6.1.6.3.16.1.1"), what="the context of the other one")
+        assert bound(made, "") == [first, second]
+        assert bound(made, "here") == [first]
+        assert bound(made, "two") == [second]
+        # mipEnable in a context is the switch of that daemon.
+        run(made, "snmpset", [*WRITER, "-n", "two"], ENABLE, "i", "2")
+        wait_until(lambda: there.register(lifetime=1800) is None, what="silence")
+        assert here.register(lifetime=1800).code == 0
+        value = lambda context: run(made, "snmpget", ["-Oqv", *WRITER, "-n", context], ENABLE).strip()
+        assert [value(context) for context in ("", "here", "two")] == ["1", "1", "2"]
+        # A daemon that has ended has left its rows.
+        assert two.stop() == 0
+        assert bound(made, "two") == [second]
+    finally:
+        two.kill()
+
+
+NEWCOMERS = """
+[[snmp.community]]
+name = "newcomer"
+[[snmp.user]]
+name = "fresh"
+auth = "SHA-256"
+auth-password = "authentication"
+[[snmp.target]]
+name = "traps"
+address = "udp:127.0.0.1:{port}"
+version = "2c"
+community = "newcomer"
+"""
+
+
+def unanswered(daemon, options):
+    return run(daemon, "snmpget", ["-r0", "-t1", *options], UPTIME, fails=True)
+
+
+def test_a_new_file_is_acted_on_without_a_restart(made, tmp_path):
+    made.start()
+    traps = TrapReceiver(tmp_path, modules="", options=("-On",))
+    run(made, "snmpset", BOSS, f"{ADDRESS}.9.{index('kept')}", "i", "5", f"{ADDRESS}.4.{index('kept')}", "i", "77")
+    run(made, "snmpset", BOSS, f"{ADDRESS}.9.{index('away')}", "i", "5", f"{ADDRESS}.8.{index('away')}", "i", "2")
+    boots, started = (run(made, "snmpget", ["-Oqvt", *BOSS], oid) for oid in (BOOTS, UPTIME))
+    before = made.config.read_text()
+    text = before.replace('name = "public"', 'name = "people"').replace('name = "narrow"', 'name = "broad"')
+    text = text.replace('context = "here"\n', "").replace("[snmp]\n", '[snmp]\nlocation = "rack 9"\nauthentication-traps = true\n')
+    text = text.replace('listen = ["udp:', f'listen = ["udp:127.0.0.1:{free_port()}", "udp:')
+    made.config.write_text(text + NEWCOMERS.format(port=traps.port))
+    made.child.send_signal(signal.SIGHUP)
+    fresh = v3("fresh", "authNoPriv", "SHA-256")
+    wait_until(lambda: any("reloaded" in line for line in made.errors), what="the new file")
+    try:
+        for asker in (fresh, BOSS, v3("broad", "authNoPriv", "SHA-256"), ["-v2c", "-c", "people"], ["-v1", "-c", "newcomer"]):
+            assert "rack 9" in run(made, "snmpget", asker, LOCATION)
+        assert "Unknown user" in unanswered(made, v3("narrow", "authNoPriv", "SHA-256"))
+        unanswered(made, ["-v2c", "-c", "public"])
+        # The target of the new file is told of that.
+        wait_until(lambda: traps.got(FAILURE), what="authenticationFailure at the new target")
+        assert not traps.got(COLD) and not traps.got(WARM), "it has not started anew"
+        assert run(made, "snmpget", ["-Oqvt", *BOSS], BOOTS) == boots
+        assert int(run(made, "snmpget", ["-Oqvt", *BOSS], UPTIME)) > int(started)
+        # What was SET stays, the volatile row included.
+        assert "INTEGER: 77" in run(made, "snmpget", BOSS, f"{ADDRESS}.4.{index('kept')}")
+        assert "INTEGER: 2" in run(made, "snmpget", BOSS, f"{ADDRESS}.8.{index('away')}")
+        # What cannot change is said, and stays.
+        assert any("`[snmp] listen` has changed: that takes a restart" in line for line in made.errors), made.errors
+        # A wrong file changes nothing, though only its last line is wrong.
+        made.config.write_text(before + '[[snmp.target]]\nname = "x"\naddress = "udp:127.0.0.1:9"\nuser = "nobody"\n')
+        made.child.send_signal(signal.SIGHUP)
+        wait_until(lambda: any("there is no user `nobody`" in line for line in made.errors), what="the error")
+        assert "rack 9" in run(made, "snmpget", fresh, LOCATION)
+    finally:
+        traps.kill()
+
+
+def test_a_user_that_is_added_is_served_after_a_reload(made, tmp_path):
+    made.start()
+    for kind in ("auth", "priv"):
+        (tmp_path / kind).write_text(f"{kind}-password-of-late\n")
+        (tmp_path / kind).chmod(0o600)
+    late = v3("late", auth="SHA-256", priv="AES", auth_password="auth-password-of-late", priv_password="priv-password-of-late")
+    assert "Unknown user" in unanswered(made, late)
+    command = [MIP4D, "snmp", "user", "add", "late", "--config", str(made.config), "--auth-password-file", str(tmp_path / "auth"),
+               "--priv-password-file", str(tmp_path / "priv")]
+    assert subprocess.run(command, timeout=60, check=False, stdout=subprocess.DEVNULL).returncode == 0
+    made.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("reloaded" in line for line in made.errors), what="the new user")
+    assert "Timeticks" in run(made, "snmpget", late, UPTIME)
+    # A SET that is kept does not undo it.
+    run(made, "snmpset", BOSS, LOCATION, "s", "rack 7")
+    assert [user["name"] for user in state(made)["users"]] == ["late"]
+    subprocess.run([MIP4D, "snmp", "user", "delete", "late", "--config", str(made.config)], timeout=60, check=True, stdout=subprocess.DEVNULL)
+    made.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: sum("reloaded" in line for line in made.errors) == 2, what="the user to be gone")
+    assert "Unknown user" in unanswered(made, late)
+
+
+def test_a_short_request_goes_before_long_ones_that_wait(made):
+    """A GET that arrives behind twenty GETBULKs of somebody who walks is answered before most of them."""
+    made.start()
+    bulk = bytes.fromhex("302402010104067075626c6963a5170201010201000202") + (500).to_bytes(2, "big") + bytes.fromhex("300b300906052b060106030500")
+    stamped = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for client in stamped:
+        client.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        client.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), 16 << 20)
+        client.settimeout(20)
+        client.connect(("127.0.0.1", made.snmp_port))
+    walker, prober = stamped
+    walker.send(bulk)
+    assert len(arrived(walker)[0]) > 1024, "it is known for long answers from here on"
+    os.kill(made.pid, signal.SIGSTOP)
+    for _ in range(20):
+        walker.send(bulk)
+    prober.send(GET)
+    os.kill(made.pid, signal.SIGCONT)
+    _, answered_at = arrived(prober)
+    walks = [arrived(walker)[1] for _ in range(20)]
+    assert sum(at < answered_at for at in walks) <= 1
+
+
+#: The time at which the kernel got a datagram comes with it (socket(7)).
+SO_TIMESTAMPNS = 35
+
+
+def arrived(client):
+    """A datagram, and when the kernel had it."""
+    octets, ancillary, _, _ = client.recvmsg(65536, 64)
+    (stamp,) = [data for _, kind, data in ancillary if kind == SO_TIMESTAMPNS]
+    seconds, nanoseconds = struct.unpack("qq", stamp[:16])
+    return octets, seconds * 10**9 + nanoseconds
 
 
 def answered(port, host, kind, message):
@@ -246,18 +407,14 @@ COLD, WARM, FAILURE = (f".1.3.6.1.6.3.1.1.5.{number}" for number in (1, 2, 5))
 
 
 def test_notifications_of_the_configuration(made, tmp_path):
-    port, log = free_port(), tmp_path / "trapd.log"
+    port = free_port()
     made.config.write_text(made.config.read_text() + TARGETS.format(port=port))
     change(made, "[snmp]\n", "[snmp]\nauthentication-traps = true\n")
     made.start()
     made.stop()
-    (tmp_path / "snmptrapd.conf").write_text(TRAPD.format(engine=state(made)["engine_id"]))
-    command = ["snmptrapd", "-f", "-C", "-c", str(tmp_path / "snmptrapd.conf"), "-n", "-On", "-m", "", "-Lf", str(log)]
-    environment = {**os.environ, "SNMP_PERSISTENT_FILE": str(tmp_path / "persistent.conf")}
-    receiver = subprocess.Popen([*command, f"udp:127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL, env=environment)
+    receiver = TrapReceiver(tmp_path, TRAPD.format(engine=state(made)["engine_id"]), modules="", options=("-On",), port=port)
+    log = receiver.log
     try:
-        wait_until(lambda: log.exists() and "NET-SNMP version" in log.read_text(), what="snmptrapd")
         made.start()  # With the same file as before.
         wait_until(lambda: log.read_text().count(WARM) >= 2 and "v1 TRAP" in log.read_text(), what="warmStart")
         made.stop()
@@ -274,7 +431,6 @@ def test_notifications_of_the_configuration(made, tmp_path):
         assert "INFORM" in log.read_text()
     finally:
         receiver.kill()
-        receiver.wait()
 
 
 def test_concurrent_sets_are_all_or_nothing(made):
@@ -295,17 +451,67 @@ def test_concurrent_sets_are_all_or_nothing(made):
     assert int(run(made, "snmpget", [*BOSS, "-Oqv"], lock)) == (present + 1) % 2**31
 
 
-def test_nothing_answers_before_the_store_is_there(made):
-    """Silence rather than `noSuchObject` for rows that nobody has read yet."""
+def remote(made):
+    """`made` with a store that another process has; that process, not started."""
     text = made.config.read_text()
     store = text[text.index("[store]"):text.index("[snmp]")]
-    change(made, store, f'[store]\nconnect = "unix:{made.directory}/none.sock"\n')
+    owner = Daemon(made.directory / "owner", config=store.replace(f"{made.directory}/store", f"{made.directory}/owner/store"))
+    change(made, store, f'[store]\nconnect = "unix:{owner.directory}/store.sock"\n')
     change(made, "[snmp]\n", f'[snmp]\nstate-file = "{made.directory}/engine.json"\n')
-    running = subprocess.Popen([MIP4D, "run", "--config", str(made.config)], stderr=subprocess.DEVNULL)
+    return owner
+
+
+def test_nothing_answers_before_the_store_is_there_and_then_all_does(made):
+    """Silence rather than `noSuchObject` for rows that nobody has read yet."""
+    owner = remote(made)
+    start = lambda: Process([MIP4D, "run", "--config", str(made.config)])
+    running = start()
+    said = set()
+
+    def answers():
+        command = ["snmpget", "-On", "-m", "", "-v2c", "-c", "public", "-r0", "-t1", f"udp:127.0.0.1:{made.snmp_port}", ENTITIES]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        said.add(done.stdout)
+        return done.returncode == 0
+
+    def answers_in_the_end():
+        nonlocal running
+        if not running.alive():
+            # It gave up, and is started again as a unit would be.
+            running = start()
+        return answers()
+
     try:
         for _ in range(3):
-            said = run(made, "snmpget", ["-v2c", "-c", "public", "-r0", "-t1"], UPTIME, fails=True)
-            assert "No Such" not in said
+            assert not answers()
+        owner.start()
+        wait_until(answers_in_the_end, what="an answer")
+        assert not any("No Such" in text for text in said), said
     finally:
         running.kill()
-        running.wait()
+        owner.stop()
+
+
+def test_rows_stay_while_the_store_is_out_of_touch(made):
+    owner = remote(made)
+    owner.start()
+    running = Process([MIP4D, "run", "--config", str(made.config)])
+    ask = ["-v2c", "-c", "public"]
+    try:
+        wait_until(lambda: run_quietly(made, ask, ENTITIES), what="an answer")
+        before = run(made, "snmpwalk", ask, f".{MIP}.1.1")
+        assert owner.kill() != 0
+        wait_until(lambda: int(run(made, "snmpget", ["-Oqv", *ask], STORE_AGE)) > 0, what="the store to be out of touch")
+        for _ in range(5):
+            assert run(made, "snmpwalk", ask, f".{MIP}.1.1") == before
+        owner.start()
+        wait_until(lambda: int(run(made, "snmpget", ["-Oqv", *ask], STORE_AGE)) == 0, what="the store to be back")
+        assert run(made, "snmpwalk", ask, f".{MIP}.1.1") == before
+    finally:
+        running.kill()
+        owner.stop()
+
+
+def run_quietly(daemon, options, oid):
+    command = ["snmpget", "-On", "-m", "", "-r0", "-t1", *options, f"udp:127.0.0.1:{daemon.snmp_port}", oid]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import BIN_DIR, ROOT, Process, free_port, wait_until
+from harness import BIN_DIR, ROOT, Process, free_port, v3, wait_until
 
 TABLE = ".1.3.6.1.4.1.8072.9999.9999.435"
 BOOTS = ".1.3.6.1.6.3.10.2.1.2.0"
@@ -47,15 +47,6 @@ def answer(tool, engine, *arguments):
     done = run(tool, engine, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def v3(user, level="authPriv", auth=None, priv=None, auth_password="authentication", priv_password="privacy-privacy"):
-    options = ["-v3", "-l", level, "-u", user]
-    if auth:
-        options += ["-a", auth, "-A", auth_password]
-    if priv:
-        options += ["-x", priv, "-X", priv_password]
-    return options
 
 
 def names(text):

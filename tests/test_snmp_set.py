@@ -1,66 +1,28 @@
 """Associations and `mipEnable` written over SNMPv3: the home agent acts on them, the shell shows them, a restart keeps them."""
 
 import os
+import select
+import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
-from harness import Daemon, MODULES, Process, ROOT, free_port, wait_until
+from harness import MODULES, ROOT, WRITING_USER, TrapReceiver, snmp, v3, wait_until
 from node import Node
 
 SCRIPT = ROOT / "contrib" / "examples" / "snmp-association.sh"
 KEY = "00112233445566778899aabbccddeeff"
 HOME_ADDRESS = "10.99.7.1"
 
-WRITER = """
-[[snmp.user]]
-name = "writer"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
+TARGET = """
 [[snmp.target]]
 name = "noc"
-address = "udp:127.0.0.1:{trap_port}"
+address = "udp:127.0.0.1:{port}"
 version = "2c"
 community = "noc"
 """
-
-CONFIG = """
-[store]
-path = "{directory}/store"
-socket = "{directory}/store.sock"
-[home-agent]
-address = "127.0.0.1"
-port = {mip_port}
-[snmp]
-listen = ["udp:127.0.0.1:{snmp_port}"]
-[[snmp.community]]
-name = "public"
-"""
-
-TRAPD = """
-disableAuthorization yes
-"""
-
-
-class TrapReceiver(Process):
-    """`snmptrapd`, with what it got in a file."""
-
-    def __init__(self, directory):
-        self.port, self.log = free_port(), directory / "traps"
-        config = directory / "snmptrapd.conf"
-        config.write_text(TRAPD)
-        super().__init__(
-            ["snmptrapd", "-f", "-C", "-c", str(config), "-n", "-M", str(MODULES), "-m", "ALL", "-Lf", str(self.log),
-             f"udp:127.0.0.1:{self.port}"],
-            env={**os.environ, "SNMP_PERSISTENT_DIR": str(directory / "snmptrapd")},
-        )
-        wait_until(lambda: self.log.exists() and "NET-SNMP version" in self.log.read_text(), what="snmptrapd")
-
-    def got(self, text):
-        return text in self.log.read_text()
 
 
 @pytest.fixture
@@ -71,15 +33,8 @@ def traps(tmp_path):
 
 
 @pytest.fixture
-def daemon(tmp_path, traps):
-    directory = tmp_path / "daemon"
-    snmp_port, mip_port = free_port(), free_port()
-    config = CONFIG.format(directory=directory, snmp_port=snmp_port, mip_port=mip_port)
-    daemon = Daemon(directory, config=config + WRITER.format(trap_port=traps.port), port=mip_port)
-    daemon.snmp_port = snmp_port
-    daemon.start()
-    yield daemon
-    daemon.stop()
+def daemon(daemon, traps):
+    return daemon(extra=WRITING_USER + TARGET.format(port=traps.port)).start()
 
 
 def script(daemon, *words, expect=0):
@@ -97,9 +52,7 @@ def script(daemon, *words, expect=0):
 
 
 def snmpset(daemon, *words, level="authPriv"):
-    options = ["-v3", "-l", level, "-u", "writer", "-a", "SHA-256", "-A", "authentication"]
-    if level == "authPriv":
-        options += ["-x", "AES", "-X", "privacy-privacy"]
+    options = v3("writer", level, auth="SHA-256", priv="AES" if level == "authPriv" else None)
     return subprocess.run(
         ["snmpset", *options, "-t", "5", "-r", "1", "-Ir", "-M", str(MODULES), "-m", "MIP-MIB", f"127.0.0.1:{daemon.snmp_port}",
          *words],
@@ -180,6 +133,58 @@ def test_the_shell_and_snmp_refuse_the_same_values(daemon):
         f"mipSecurityStatus.{row}", "i", "createAndGo",
     )
     assert done.returncode != 0
+
+
+class Repeater:
+    """Stands between a manager and `daemon`: what the manager sends once arrives `copies` times."""
+
+    def __init__(self, daemon, copies):
+        self.daemon, self.copies = daemon, copies
+        self.to_manager, self.to_daemon = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.to_manager.bind(("127.0.0.1", 0))
+        self.to_daemon.connect(("127.0.0.1", daemon.snmp_port))
+        self.port = self.to_manager.getsockname()[1]
+        self.manager, self.answers = None, []
+        self.thread = threading.Thread(target=self.carry, daemon=True)
+        self.thread.start()
+
+    def carry(self):
+        while True:
+            ready, _, _ = select.select([self.to_manager, self.to_daemon], [], [])
+            if self.to_manager in ready:
+                octets, self.manager = self.to_manager.recvfrom(65536)
+                # All copies are there when the first one is looked at.
+                os.kill(self.daemon.pid, signal.SIGSTOP)
+                for _ in range(self.copies):
+                    self.to_daemon.send(octets)
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            if self.to_daemon in ready:
+                octets = self.to_daemon.recv(65536)
+                self.answers.append(octets)
+                self.to_manager.sendto(octets, self.manager)
+
+
+SERIAL = ".1.3.6.1.6.3.1.1.6.1.0"
+ENABLE = ".1.3.6.1.2.1.44.1.1.2.0"
+
+
+def test_a_set_that_is_retransmitted_while_it_waits_is_done_and_answered_once(daemon):
+    """Its serial number would be wrong the second time, and that would be an answer of its own."""
+    options = v3("writer", auth="SHA-256", priv="AES")
+    serial = lambda: int(snmp(daemon, "snmpget", [*options, "-Oqv"], SERIAL))
+    before = serial()
+    repeater = Repeater(daemon, copies=5)
+    words = ["-r", "0", "-t", "30", "-m", "", *options, f"udp:127.0.0.1:{repeater.port}"]
+    words += [SERIAL, "i", str(before), ENABLE, "i", "2"]
+    done = subprocess.run(["snmpset", "-On", *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert serial() == before + 1
+    assert daemon.snmp_value("MIP-MIB::mipEnable.0") == "2"
+    # Reads were answered as often as they came: five times the discovery, which is two of them.
+    # The last request is the SET, whose answers are those with its message ID, which is in the clear.
+    message_ids = [octets[octets.index(b"\x02\x01\x03"):][5:11] for octets in repeater.answers]
+    assert message_ids.count(message_ids[-1]) == 1, message_ids
+    assert len(repeater.answers) >= 6
 
 
 def test_mip_enable_switches_the_agents_off_and_on(daemon):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness import MODULES, free_port, wait_until
-from test_snmp_engine import AUTHENTICATION, BOOTS, PRIVACY, ROWS, TABLE, Engine, engine, names, v3  # noqa: F401
+from test_snmp_engine import AUTHENTICATION, BOOTS, PRIVACY, ROWS, TABLE, Engine, engine, names  # noqa: F401
 
 ENGINE_ID = "0x80001f880474657374"
 PAIRS = [(auth, priv) for auth in AUTHENTICATION for priv in PRIVACY]

@@ -43,7 +43,7 @@ pub(crate) struct LogArgs {
 pub(crate) enum Command {
     /// Run what a configuration file says, until SIGTERM
     ///
-    /// SIGHUP reads the file again: associations and the log level change at once, and the log names what needs a restart.
+    /// SIGHUP reads the file again: associations, the log level, and who may ask by SNMP and is notified change at once; the log names what needs a restart.
     Run(ConfigArgs),
     /// Check a configuration file and change nothing
     Check(ConfigArgs),
@@ -61,7 +61,7 @@ pub(crate) enum Command {
 pub(crate) enum SnmpCommand {
     /// Add, delete or list users of SNMPv3 that are not in the configuration file
     ///
-    /// Their keys are kept beside the store, and are good for this engine alone. A running daemon serves them after its next start.
+    /// Their keys are kept beside the store, and are good for this engine alone. A running daemon serves them when it gets SIGHUP, or after its next start.
     #[command(subcommand)]
     User(UserCommand),
 }

@@ -1,7 +1,6 @@
 //! Everything that a configuration file asks for, started in order and stopped in order.
 
 use std::net::Ipv4Addr;
-use std::thread::JoinHandle;
 
 use agent::agentx::{Subagent, SubagentConfig};
 use agent::{Engine, LocalFacts};
@@ -24,7 +23,7 @@ use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
 use crate::driver::mobile_node::MobileNodeDriver;
-use crate::driver::snmp::{self, Parts};
+use crate::driver::snmp::{self, Parts, Serving};
 use crate::driver::{Shutdown, Stop};
 use crate::exit::Failure;
 use crate::file_rows;
@@ -45,7 +44,7 @@ pub(crate) struct System {
     /// Agents beside the first of their role, each an instance of its own.
     members: Vec<InstanceKeeper>,
     roles: JoinSet<anyhow::Result<()>>,
-    snmp: Option<JoinHandle<()>>,
+    snmp: Option<Serving>,
     server: Option<StoreServer>,
     shutdown: Shutdown,
     stop: Stop,
@@ -147,7 +146,7 @@ impl System {
         config: &Config,
         snmp: &SnmpConfig,
         sockets: Vec<SnmpSocket>,
-    ) -> anyhow::Result<JoinHandle<()>> {
+    ) -> anyhow::Result<Serving> {
         let path = state_path(config)?;
         // No secret is in it: `Debug` leaves them out.
         let (state, is_warm_start) = EngineState::start_with(&path, &format!("{config:?}"))?;
@@ -165,6 +164,25 @@ impl System {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let parts = Parts { engine, keeper, sockets, subagent, store, clock, is_warm_start };
         snmp::spawn(parts, self.shutdown.clone())
+    }
+
+    /// What the engine would say to `config`: an error if it cannot act on it. Nothing changes.
+    pub(crate) async fn check_snmp(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(snmp) = config.snmp.clone().filter(|_| self.snmp.is_some()) else {
+            return Ok(());
+        };
+        let (keeper, name) = (Keeper::new(state_path(config)?, &[]), self.instance.name());
+        let clock = self.clock.clone();
+        let check = move || keeper.read(&snmp, &name, &clock).map(drop);
+        tokio::task::spawn_blocking(check).await?
+    }
+
+    /// Lets the engine act on `config`, as far as it can without a restart.
+    pub(crate) async fn reload_snmp(&self, config: &SnmpConfig) -> anyhow::Result<()> {
+        match &self.snmp {
+            Some(serving) => serving.reloads.apply(config.clone(), self.instance.name()).await,
+            None => Ok(()),
+        }
     }
 
     /// What serves through the master agent at `master`.

@@ -30,6 +30,11 @@ impl Stop {
 }
 
 impl Shutdown {
+    /// Whether it is time to stop.
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
     /// Returns when it is time to stop.
     pub(crate) async fn requested(&mut self) {
         // An error means that the sender is gone, which is as good a reason.

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use agent::usm::{Key, User};
-use agent::{Saved, StorageType};
-use anyhow::anyhow;
+use agent::{EngineConfig, Saved, StorageType};
+use anyhow::{Context as _, anyhow};
 
+use super::engine::engine_config;
 use super::state::{EngineState, HexKey, StoredKey, StoredUser};
-use super::stored::StoredRow;
-use crate::config::{AUTHENTICATION, PRIVACY};
+use super::stored::{StoredRow, saved};
+use crate::clock::Clock;
+use crate::config::{AUTHENTICATION, PRIVACY, SnmpConfig};
 
 /// Writes the file of the engine, which `mip4d snmp user` may write, too.
 #[derive(Debug)]
@@ -22,8 +24,30 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// A keeper of the file at `path`, with the users that the engine starts with.
     pub(crate) fn new(path: PathBuf, users: &[User]) -> Self {
+        let mut keeper = Self { path, users: Vec::new() };
+        keeper.follow(users);
+        keeper
+    }
+
+    /// The engine has these users by now.
+    pub(crate) fn follow(&mut self, users: &[User]) {
         let kept = users.iter().filter(|user| user.storage == StorageType::NonVolatile);
-        Self { path, users: kept.cloned().collect() }
+        self.users = kept.cloned().collect();
+    }
+
+    /// What the engine of `instance` is told of `config` and of its file, as that is now: users
+    /// that `mip4d snmp user` has added or deleted meanwhile are among it, or not.
+    pub(crate) fn read(
+        &self,
+        config: &SnmpConfig,
+        instance: &str,
+        clock: &Clock,
+    ) -> anyhow::Result<(EngineConfig, Saved)> {
+        let state = EngineState::read(&self.path)?;
+        let made = engine_config(config, &state, instance, clock)?;
+        let shown = self.path.display();
+        let saved = saved(&state).with_context(|| format!("`{shown}` is damaged"))?;
+        Ok((made, saved))
     }
 
     /// Has `saved` on the disk when it returns.

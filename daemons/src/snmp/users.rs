@@ -95,7 +95,10 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
         state.users.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(())
     })?;
-    tell(&format!("`{}` is added; a running daemon serves it after its next start", args.name));
+    tell(&format!(
+        "`{}` is added; a running daemon serves it when it gets SIGHUP, or after its next start",
+        args.name
+    ));
     Ok(())
 }
 
@@ -137,7 +140,10 @@ fn delete(args: &DeleteArgs) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    tell(&format!("`{}` is deleted; a running daemon serves it until its next start", args.name));
+    tell(&format!(
+        "`{}` is deleted; a running daemon serves it until it gets SIGHUP, or its next start",
+        args.name
+    ));
     Ok(())
 }
 

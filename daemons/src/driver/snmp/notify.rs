@@ -2,17 +2,20 @@
 //!
 //! These sockets are nobody's to ask: what arrives there is an answer to an inform, or nothing.
 
-use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
-use super::{Service, Shutdown};
+use super::commits::Begun;
+use super::{Reload, Service, Shutdown};
 use crate::snmp::interfaces;
 use crate::socket::{DATAGRAM_MAX, into_tokio};
 
@@ -27,7 +30,7 @@ pub(super) struct Outlet {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     /// Whether the last one could not be sent, so that trouble is logged once.
-    is_troubled: Cell<bool>,
+    is_troubled: AtomicBool,
     /// Wakes who waits for deadlines: there may be an earlier one.
     sent: tokio::sync::Notify,
 }
@@ -46,7 +49,7 @@ impl Outlet {
         Ok(Self {
             v4: Some(into_tokio(v4)?),
             v6,
-            is_troubled: Cell::new(false),
+            is_troubled: AtomicBool::new(false),
             sent: tokio::sync::Notify::new(),
         })
     }
@@ -69,8 +72,8 @@ impl Outlet {
             return;
         };
         match socket.try_send_to(octets, to) {
-            Ok(_) => self.is_troubled.set(false),
-            Err(error) if self.is_troubled.replace(true) => {
+            Ok(_) => self.is_troubled.store(false, Ordering::Relaxed),
+            Err(error) if self.is_troubled.swap(true, Ordering::Relaxed) => {
                 debug!(%to, %error, "failed to send a notification");
             }
             Err(error) => warn!(%to, %error, "failed to send a notification"),
@@ -89,8 +92,14 @@ async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> (usize, Socke
     }
 }
 
-/// Sends informs again until they are acknowledged, until it is time to stop.
-pub(super) async fn serve(service: Service, mut shutdown: Shutdown) {
+/// Sends informs again until they are acknowledged, makes commits, and takes new configurations,
+/// until it is time to stop.
+pub(super) async fn serve(
+    service: &Service,
+    mut reloads: mpsc::Receiver<Reload>,
+    commits: &mut mpsc::UnboundedReceiver<Begun>,
+    mut shutdown: Shutdown,
+) {
     let (mut v4, mut v6) = (vec![0; DATAGRAM_MAX], vec![0; DATAGRAM_MAX]);
     let outlet = &service.outlet;
     let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -98,29 +107,39 @@ pub(super) async fn serve(service: Service, mut shutdown: Shutdown) {
     let mut observations = tokio::time::interval(OBSERVE_EVERY);
     observations.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let deadline = service.engine.borrow().next_deadline();
+        let deadline = service.engine().next_deadline();
         let actions = tokio::select! {
             biased;
             () = shutdown.requested() => return,
             () = service.clock.reach(deadline) => {
-                service.engine.borrow_mut().on_deadline(service.clock.now())
+                service.engine().on_deadline(service.clock.now())
             }
             (length, peer) = receive(outlet.v4.as_ref(), &mut v4) => {
-                on_answer(&service, peer, v4.get(..length).unwrap_or_default())
+                on_answer(service, peer, v4.get(..length).unwrap_or_default())
             }
             (length, peer) = receive(outlet.v6.as_ref(), &mut v6) => {
-                on_answer(&service, peer, v6.get(..length).unwrap_or_default())
+                on_answer(service, peer, v6.get(..length).unwrap_or_default())
             }
             _ = observations.tick() => {
                 let (snapshot, health) = (service.store.snapshot(), service.store.health());
-                service.engine.borrow_mut().observe(service.clock.now(), &snapshot, health)
+                service.engine().observe(service.clock.now(), &snapshot, health)
             }
             _ = looks.tick() => {
                 let found = interfaces(Path::new("/sys/class/net"));
-                service.engine.borrow_mut().set_interfaces(found);
+                service.engine().set_interfaces(found);
                 Vec::new()
             }
-            // An inform that another task has sent may be due earlier.
+            Some(begun) = commits.recv() => {
+                service.carry_on(begun);
+                Vec::new()
+            }
+            Some(reload) = reloads.recv() => {
+                // A SET that it has to wait for is carried on here.
+                let service = service.clone();
+                spawn_local(async move { service.reload(reload).await });
+                Vec::new()
+            }
+            // An inform that another thread has sent may be due earlier.
             () = outlet.sent.notified() => Vec::new(),
         };
         service.notify_all(actions);
@@ -128,5 +147,5 @@ pub(super) async fn serve(service: Service, mut shutdown: Shutdown) {
 }
 
 fn on_answer(service: &Service, peer: SocketAddr, octets: &[u8]) -> Vec<agent::Action> {
-    service.engine.borrow_mut().handle_answer(service.clock.now(), peer, octets)
+    service.engine().handle_answer(service.clock.now(), peer, octets)
 }
