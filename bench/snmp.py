@@ -67,7 +67,7 @@ def walked(port, pid, columns, *words, seconds=30, core=None):
     return one["vbs"] / one["secs"], (cpu_seconds(pid) - before) / one["vbs"] * 1e6
 
 
-def pair(running, reference, *words, rows, limit=None):
+def pair(running, reference, *words, rows, seconds=30):
     """The same walk of both, in turns: rates and CPUs of ours and theirs."""
     ours, theirs, our_cpu, their_cpu = [], [], [], []
     # A short walk is over before it can be measured: it goes as often as makes 100,000 rows.
@@ -77,30 +77,33 @@ def pair(running, reference, *words, rows, limit=None):
             (running.snmp_port, BINDINGS, running.pid, ours, our_cpu),
             (reference.port, BIG_TABLE, reference.pid, theirs, their_cpu),
         ):
-            each = [walked(port, pid, oid, *words, core=1) for _ in range(repeats)]
+            each = [walked(port, pid, oid, *words, seconds=seconds, core=1) for _ in range(repeats)]
             rates.append(median(rate for rate, _ in each))
             cpus.append(sum(cpu for _, cpu in each) / repeats)
     return ours, theirs, our_cpu, their_cpu
 
 
 def walk(folder):
-    """GETBULK walks, repetitions 50, of tables with as many rows."""
+    """GETBULK walks, repetitions 50, of tables with as many rows; one walker, and four that keep the server busy."""
     print("| walk, GETBULK 50 | ours vb/s | snmpd vb/s | ratio | ours µs CPU/vb | snmpd µs CPU/vb | ratio |\n|---|---|---|---|---|---|---|")
     for rows in (1_000, 10_000, 100_000):
         running = filled(folder / f"walk{rows}", rows)
         pin(running.pid, 0)
         reference = Snmpd(folder / f"snmpd{rows}", rows)
-        ours, theirs, our_cpu, their_cpu = pair(running, reference, "-m", "bulk", "-r", 50, rows=rows)
+        for walkers in (1, 4) if rows == 100_000 else (1,):
+            words = ("-m", "bulk", "-r", 50, "-n", walkers)
+            ours, theirs, our_cpu, their_cpu = pair(running, reference, *words, rows=rows, seconds=6)
+            ratio = median(ours) / median(theirs)
+            our, their = median(our_cpu), median(their_cpu)
+            budget = f" (budget 5: {met(ratio >= 5)})" if rows == 100_000 else ""
+            cpu_budget = f" (budget 1/7: {met(their >= 7 * our)})" if rows == 100_000 else ""
+            name = f"{rows:,} rows, {walkers} walker{'s' * (walkers > 1)}"
+            print(
+                f"| {name} | {middle(ours)} | {middle(theirs)} | {ratio:.1f}{budget} | {our:.2f} | {their:.2f} "
+                f"| 1/{their / our:.1f}{cpu_budget} |", flush=True,
+            )
         running.stop()
         reference.stop()
-        ratio = median(ours) / median(theirs)
-        our, their = median(our_cpu), median(their_cpu)
-        budget = f" (budget 5: {met(ratio >= 5)})" if rows == 100_000 else ""
-        cpu_budget = f" (budget 1/7: {met(their >= 7 * our)})" if rows == 100_000 else ""
-        print(
-            f"| {rows:,} rows | {middle(ours)} | {middle(theirs)} | {ratio:.1f}{budget} | {our:.2f} | {their:.2f} "
-            f"| 1/{their / our:.1f}{cpu_budget} |", flush=True,
-        )
     print()
 
 
@@ -137,8 +140,10 @@ def walk_rows(folder):
         running = filled(folder / f"rows{rows}", rows)
         pin(running.pid, 0)
         for name, columns in SELECTIONS.items():
-            repeats = max(3, 30_000 // rows)
-            each = [walked(running.snmp_port, running.pid, columns, "-m", "bulk", "-r", 50, core=1) for _ in range(repeats)]
+            # A whole walk of a million rows is 12,000,000 variables, which says enough.
+            repeats = 1 if rows == 1_000_000 and name == "whole table" else max(3, 30_000 // rows)
+            walk = ("-m", "bulk", "-r", 50)
+            each = [walked(running.snmp_port, running.pid, columns, *walk, seconds=60, core=1) for _ in range(repeats)]
             rate, spent = median(rate for rate, _ in each), median(spent for _, spent in each)
             per_row = {"whole table": 12}.get(name, columns.count(",") + 1)
             print(f"| {name} | {rows:,} | {rate:,.0f} | {rate / per_row:,.0f} | {spent:.3f} |", flush=True)
@@ -156,29 +161,34 @@ def churn(folder):
     """A prober's GETs, at rest and while four walkers walk and 10,000 bindings a second change."""
     nodes = 10_000
     running = home_agent(folder / "churn", nodes=nodes)
-    target = f"127.0.0.1:{running.snmp_port}"
-    changing = ["regload", f"127.0.0.1:{running.mip_port}", nodes, 64]
+    changing = ["regload", f"127.0.0.1:{running.mip_port}", nodes, 512]
     measure(*changing, 3)  # all of them are there
-    idle, loaded, changed, odd, walks = [], [], [], 0, 0
-    for _ in range(RUNS):
-        probe = ("get", target, "-o", SYS_UP_TIME, "-n", 1, "-t", 3)
-        idle.append(measure("snmpload", *probe)["p99us"])
-        renewals = subprocess.Popen(loadgen(*changing, 8, f"rate={CHANGING}"), stdout=subprocess.PIPE, text=True)
-        column = f"{BINDINGS}.1.5"
-        words = ("walk", target, "-o", f"{column},{column}", "--same", "-m", "bulk", "-r", 25, "-n", 4, "--max-secs", 1)
-        walkers = subprocess.Popen(
-            ["sh", "-c", 'for _ in 1 2 3 4 5; do "$@"; done', "sh", *loadgen("snmpload", *words)], stdout=subprocess.PIPE, text=True,
-        )
-        time.sleep(1)
-        loaded.append(measure("snmpload", *probe)["p99us"])
-        said = [json.loads(line) for line in walkers.communicate()[0].splitlines()]
-        changed.append(json.loads(renewals.communicate()[0])["per_second"])
-        walks += sum(one["reqs"] for one in said)
-        odd += sum(one["noninc"] + one["unequal"] + one["bad"] for one in said)
+    print("| four walkers, changes, and a prober | bindings changed a second | p99 at rest, µs | p99 under load, µs | ratio (budget 5) |")
+    print("|---|---|---|---|---|")
+    walks, odd = 0, 0
+    # Managers and nodes have processors of their own elsewhere. Here they would take those of the server: so they get what it leaves.
+    for name, prefix in (("load generators get what the server leaves (nice 19)", ["nice", "-n", "19"]), ("load generators at the same priority", [])):
+        rounds = [under_load(running, changing, prefix) for _ in range(RUNS)]
+        idle, loaded, changed, said = zip(*rounds)
+        walks += sum(one["reqs"] for each in said for one in each)
+        odd += sum(one["noninc"] + one["unequal"] + one["bad"] for each in said for one in each)
+        times = median(loaded) / median(idle)
+        print(f"| {name} | {middle(changed)} | {middle(idle)} | {middle(loaded)} | **{times:.1f}**, {met(times <= 5)} |", flush=True)
     running.stop()
-    times = median(loaded) / median(idle)
-    print("| four walkers, changes, and a prober | min / median / max |\n|---|---|")
-    print(f"| bindings changed a second | {middle(changed)} |")
-    print(f"| prober's p99 at rest, µs | {middle(idle)} |\n| prober's p99 under load, µs | {middle(loaded)} |")
-    print(f"| **ratio** (budget 5) | {times:.1f}, {met(times <= 5)} |")
-    print(f"| PDUs of the walkers; those out of order, malformed or of two revisions | {walks:,}; {odd} |\n")
+    print(f"\nPDUs of the walkers: {walks:,}; out of order, malformed or of two revisions: {odd}\n")
+
+
+def under_load(running, changing, prefix):
+    """The prober's p99 at rest and under load, the changes a second, and what the walkers say."""
+    target = f"127.0.0.1:{running.snmp_port}"
+    # At a fixed rate: a closed loop would ask less often when it matters.
+    probe = ("get", target, "-o", SYS_UP_TIME, "-n", 1, "-t", 3, "--every-us", 1000)
+    idle = measure("snmpload", *probe)["p99us"]
+    column = f"{BINDINGS}.1.5"
+    walk = ("walk", target, "-o", f"{column},{column}", "--same", "--again", "-m", "bulk", "-r", 25, "--max-secs", 5)
+    commands = [loadgen(*changing, 6, f"rate={CHANGING}"), *4 * [loadgen("snmpload", *walk)]]
+    load = [subprocess.Popen([*prefix, *command], stdout=subprocess.PIPE, text=True) for command in commands]
+    time.sleep(1)
+    loaded = measure("snmpload", *probe)["p99us"]
+    renewals, *walkers = [json.loads(one.communicate()[0].splitlines()[-1]) for one in load]
+    return idle, loaded, renewals["per_second"], walkers

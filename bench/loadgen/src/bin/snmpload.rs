@@ -1,6 +1,8 @@
 // snmpload: closed-loop SNMPv1/v2c load generator, one process, one thread, loopback only.
 //   snmpload get  TARGET -o OID[,OID..] [-n OUTSTANDING] [-t SECS] [--count N] [-c community] [-v 1|2] [--pdu get|next|bulk] [-r REPS] [--raw]
 //   snmpload walk TARGET -o OID[,OID..] [-m next|bulk] [-r REPS] [-n WALKERS] [-c community] [-v 1|2] [--max-rows N] [--max-secs S]
+// get --every-us N: one request each N microseconds, so that slow answers do not make samples fewer (with -n 1).
+// walk --again: who is at the end begins again, until --max-secs.
 // walk --same: -o names one column twice; every pair must be equal, so each PDU is from one moment ("unequal" counts).
 // -o A,B,C in walk mode = row-wise walk of several columns in one PDU (like snmptable); row = one varbind set.
 // prints one JSON line. Bounded by -t/--count/--max-*.
@@ -311,6 +313,8 @@ struct Opt {
     raw: bool,
     bulk: bool,
     same: bool,
+    again: bool,
+    every: Option<Duration>,
     max_rows: u64,
     tmo: u64,
     nonrep: i64,
@@ -331,6 +335,8 @@ fn args() -> Opt {
         raw: false,
         bulk: true,
         same: false,
+        again: false,
+        every: None,
         max_rows: u64::MAX,
         tmo: 2000,
         nonrep: 0,
@@ -357,6 +363,12 @@ fn args() -> Opt {
                 }
             }
             "-m" => o.bulk = v == "bulk",
+            "--every-us" => o.every = Some(Duration::from_micros(v.parse().unwrap())),
+            "--again" => {
+                o.again = true;
+                i += 1;
+                continue;
+            }
             "--nonrep" => o.nonrep = v.parse().unwrap(),
             "--same" => {
                 o.same = true;
@@ -452,11 +464,15 @@ fn get(o: &Opt) {
             live[i] = false;
             gen[i] = gen[i].wrapping_add(1);
             if go {
+                if let Some(every) = o.every {
+                    let due = start + every * issued as u32;
+                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                }
                 let rid = ((gen[i] << sb) | i as u32) & 0x7fff_ffff;
                 let m =
                     r.msg(o.ver, o.comm.as_bytes(), o.pdu, rid as i32, f1, f2, &o.oids).to_vec();
                 bo += m.len() as u64;
-                sent_at[i] = now;
+                sent_at[i] = if o.every.is_some() { Instant::now() } else { now };
                 live[i] = true;
                 issued += 1;
                 s.tx.push(m)
@@ -622,7 +638,9 @@ fn walk(o: &Opt) {
                 status = "empty"
             }
             x.cur = newcur;
-            if fin || x.rows >= o.max_rows {
+            if fin && o.again && status == "complete" {
+                x.cur.clone_from(&o.oids);
+            } else if fin || x.rows >= o.max_rows {
                 x.done = true;
                 continue;
             }
