@@ -40,11 +40,21 @@ fn rows(world: &World, column: &str) -> usize {
 
 #[test]
 fn a_walk_in_each_context_is_in_order_and_what_get_answers() {
+    use mibs::{mip_mib, mip4_ext_mib};
     let mut world = world();
-    let all = world.check_walk(&[1]);
+    let all = world.walk(&[1]).len();
     for name in [INSTANCE, OTHER, FA, MN, "nobody"] {
         of(&mut world, Some(name));
-        assert!(world.check_walk(&[1]) < all, "{name}");
+        assert!(world.walk(&[1]).len() < all, "{name}");
+        for table in [
+            mip_mib::ha_mobility_binding_table::OID,
+            mip_mib::ha_reg_counter_table::OID,
+            mip_mib::ha_counter_table::OID,
+            mip_mib::fa_reg_visitor_table::OID,
+            mip4_ext_mib::mip4_ext_binding_table::OID,
+        ] {
+            world.check_walk(table);
+        }
     }
 }
 
@@ -114,7 +124,7 @@ fn associations_of_no_one_file_are_of_all_who_act_on_them() {
 fn other_tables_are_those_of_the_daemon() {
     let mut world = world();
     of(&mut world, Some(OTHER));
-    assert_eq!(world.instances("haServiceRequestsAccepted"), ["2.4.10.0.9.1"]);
+    assert_eq!(world.instances("haServiceRequestsAccepted"), ["10.0.9.1"]);
     assert_eq!(world.instances("mip4ExtInstanceState"), ["104.97.50"]);
     assert_eq!(rows(&world, "mipSecurityViolationCounter"), 0);
     assert_eq!(rows(&world, "faCOAStatus"), 0);
