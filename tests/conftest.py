@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import summary  # noqa: E402
 from harness import Daemon, Lab  # noqa: E402
 
 
@@ -47,3 +48,11 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "soak" in item.name:
             item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The figures that tests found."""
+    if summary.LINES:
+        terminalreporter.section("figures")
+        for line in summary.LINES:
+            terminalreporter.write_line(line)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 
 import pytest
@@ -63,3 +64,36 @@ def test_every_identifier_is_where_the_facts_say():
         facts = {row["name"]: row["oid"] for row in csv.DictReader(file, delimiter="\t") if row["oid"] != "-"}
     assert len(facts) == 314
     assert dumped == facts
+
+
+def definitions(module):
+    """Name, status and text of each definition of a module."""
+    text = (MODULES / f"{module}.txt").read_text()
+    for found in re.finditer(r"^(\w+) (OBJECT-TYPE|NOTIFICATION-TYPE)\n(.*?)^    ::= ", text, re.DOTALL | re.MULTILINE):
+        name, _, body = found.groups()
+        (status,) = re.findall(r"^    STATUS +(\w+)", body, re.MULTILINE)
+        yield name, status, body
+
+
+def test_what_is_deprecated_names_what_replaces_it():
+    """Reading 5 of mibs/README.md: the draft gives no reason."""
+    known = {name for name, _, _ in definitions("MIP-MIB")}
+    deprecated = [(name, body) for name, status, body in definitions("MIP-MIB") if status == "deprecated"]
+    assert len(deprecated) > 40
+    for name, body in deprecated:
+        words = " ".join(body.split())
+        if name == "faVJCompressionUnavailable":
+            assert "Deprecated, because" in words  # Nothing takes its place.
+            continue
+        reason = words.partition("Deprecated in favour of ")[2]
+        named = set(re.findall(r"\w+", reason.partition(".")[0])) - {"and"}
+        assert named and named <= known, (name, reason)
+
+
+def test_the_documents_that_are_cited_are_not_superseded():
+    """Reading 9: the draft cites documents that others had taken the place of."""
+    text = (MODULES / "MIP-MIB.txt").read_text()
+    cited = set(re.findall(r"RFC (\d+)", text))
+    assert {"4721", "3115", "3846"} <= cited, cited
+    superseded = {"3012", "3025", "2851", "2002", "3220", "3344"}
+    assert not superseded & cited, superseded & cited

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -54,7 +55,7 @@ def script(daemon, *words, expect=0):
 def snmpset(daemon, *words, level="authPriv"):
     options = v3("writer", level, auth="SHA-256", priv="AES" if level == "authPriv" else None)
     return subprocess.run(
-        ["snmpset", *options, "-t", "5", "-r", "1", "-Ir", "-M", str(MODULES), "-m", "MIP-MIB", f"127.0.0.1:{daemon.snmp_port}",
+        ["snmpset", *options, "-t", "5", "-r", "1", "-Ir", "-M", str(MODULES), "-m", "MIP-MIB:MIP4-EXT-MIB", f"127.0.0.1:{daemon.snmp_port}",
          *words],
         capture_output=True, text=True, timeout=60,
     )
@@ -200,3 +201,72 @@ def test_mip_enable_switches_the_agents_off_and_on(daemon):
     assert daemon.snmp_value("MIP-MIB::mipEnable.0") == "2"
     assert snmpset(daemon, "mipEnable.0", "i", "enabled").returncode == 0
     assert node.register().code == 0
+
+
+# mipAuthFailure2 and mipAuthFailure.
+GATES = (1, 2)
+
+
+def forger(daemon, home_address):
+    """A request that nobody signed with the right key; the home agent logs who it claims to be from."""
+    node = Node(("127.0.0.1", daemon.mip_port), home_address, spi=4000, key=bytes(16))
+    refused = node.register()
+    assert refused is None or refused.code != 0
+
+
+def test_an_offender_that_is_volatile_is_forgotten_at_the_next_start(daemon):
+    offenders = lambda: {row["violator"] for row in daemon.rows("show", "violations")}
+    forger(daemon, "10.99.7.2")
+    forger(daemon, "10.99.7.3")
+    wait_until(lambda: offenders() == {"10.99.7.2", "10.99.7.3"}, what="both in the log")
+    column = lambda home_address: f"mipSecurityviolationStorageType.2.4.{home_address}"
+    assert daemon.snmp_value(f"MIP-MIB::{column('10.99.7.2')}") == "3"
+    done = snmpset(daemon, column("10.99.7.2"), "i", "volatile")
+    assert done.returncode == 0, done.stderr
+    assert daemon.snmp_value(f"MIP-MIB::{column('10.99.7.2')}") == "2"
+    assert "inconsistentValue" in snmpset(daemon, column("10.99.7.3"), "i", "permanent").stderr
+    assert "noCreation" in snmpset(daemon, column("10.99.7.9"), "i", "volatile").stderr
+    wait_until(lambda: '"storage":"volatile"' in daemon.ctl("export", "--table", "violations"), what="the row says so")
+    daemon.stop()
+    daemon.start()
+    wait_until(lambda: offenders() == {"10.99.7.3"}, what="one forgotten, the other not")
+    assert daemon.rows("show", "settings") == []
+
+
+def test_gates_of_notifications_are_shut_and_opened(daemon, traps):
+    gate = lambda kind: f"MIP4-EXT-MIB::mip4ExtGateOpen.{kind}"
+    for kind in GATES:
+        assert daemon.snmp_value(gate(kind)) == "1"
+        done = snmpset(daemon, gate(kind), "i", "false")
+        assert done.returncode == 0, done.stderr
+    suppressed = lambda: int(daemon.snmp_value(f"MIP4-EXT-MIB::mip4ExtGateSuppressed.{GATES[0]}"))
+    forger(daemon, "10.99.7.4")
+    wait_until(lambda: suppressed() >= 1, what="a notification held back")
+    assert not traps.got("mipAuthFailure")
+    daemon.stop()
+    daemon.start()
+    assert daemon.snmp_value(gate(1)) == "2", "it lasts"
+    for kind in GATES:
+        assert snmpset(daemon, gate(kind), "i", "true").returncode == 0
+    forger(daemon, "10.99.7.5")
+    wait_until(lambda: traps.got("mipAuthFailure2"), what="the notification")
+
+
+def test_counters_of_denials_are_of_the_home_agents_own_codes(daemon):
+    """Readings 6 and 7 of mibs/README.md: 139 is the home agent's, and every denial of a node counts."""
+    daemon.stop()
+    text = daemon.config.read_text()
+    daemon.config.write_text(text.replace("[home-agent]\n", "[home-agent]\nminimal-encapsulation = false\ngre = false\n", 1))
+    daemon.start()
+    script(daemon, "add", HOME_ADDRESS, "4000", KEY)
+    node = Node(("127.0.0.1", daemon.mip_port), HOME_ADDRESS, spi=4000, key=bytes.fromhex(KEY))
+    assert node.register().code == 0
+    minimal, gre = 0x10, 0x08
+    assert node.register(flags=0x20 | gre).code == 139
+    assert node.register(flags=0x20 | minimal).code == 139
+    # A clock that is an hour behind: 133.
+    assert node.register(at=time.time() - 3600).code == 133
+    wait_until(lambda: daemon.counter("haEncapsulationUnavailable") == 2, what="two of 139")
+    assert daemon.counter("haIDMismatch") == 1
+    denied = f"MIP-MIB::haRegServiceRequestsDenied.2.4.{HOME_ADDRESS}"
+    wait_until(lambda: daemon.snmp_value(denied) == "3", what="all denials of the node")

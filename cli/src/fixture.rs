@@ -10,8 +10,8 @@ use std::time::Duration;
 use store::wire::{Code, Flags, Identification, Lifetime, Nai, Spi};
 use store::{
     Batch, Binding, Class, Counter, Counters, Event, Identity, Instance, InstanceState, Node,
-    NodeCounters, Registration, Revision, Role, Row, Snapshot, Table, Trail, TrailEvent, Unknown,
-    UtcTime, Violation, ViolationReason, Visitor,
+    NodeCounters, Registration, Revision, Role, Row, Snapshot, StorageType, Table, Trail,
+    TrailEvent, Unknown, UtcTime, Violation, ViolationReason, Visitor,
 };
 use zeroize::Zeroizing;
 
@@ -206,6 +206,7 @@ fn violation() -> Violation {
         identification: Identification::default(),
         reason: ViolationReason::BadAuthenticator,
         code: Some(Code(131)),
+        storage: StorageType::NonVolatile,
         unknown: Unknown::default(),
     }
 }

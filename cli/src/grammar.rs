@@ -8,8 +8,8 @@ use store::{EtcdOptions, OpenOptions};
 use crate::commands::{
     AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
     ShowAdvertisements, ShowAssociations, ShowBindings, ShowCareOfAddresses, ShowNodes,
-    ShowRegistrations, ShowStatistics, ShowStatus, ShowTrail, ShowViolations, ShowVisitors,
-    WaitBinding, WaitServing, WatchBindings,
+    ShowRegistrations, ShowSettings, ShowStatistics, ShowStatus, ShowTrail, ShowViolations,
+    ShowVisitors, WaitBinding, WaitServing, WatchBindings,
 };
 use crate::commands::{
     OperationCancel, OperationPause, OperationResume, RevokeBinding, RevokeVisitor, ShowOperation,
@@ -170,6 +170,7 @@ pub(crate) enum Show {
     Trail(ShowTrail),
     Advertisements(ShowAdvertisements),
     CareOfAddresses(ShowCareOfAddresses),
+    Settings(ShowSettings),
     Operations(ShowOperations),
     Operation(ShowOperation),
 }
@@ -229,6 +230,7 @@ impl Command {
                 Show::Trail(command) => command.run(session),
                 Show::Advertisements(command) => command.run(session),
                 Show::CareOfAddresses(command) => command.run(session),
+                Show::Settings(command) => command.run(session),
                 Show::Operations(command) => command.run(session),
                 Show::Operation(command) => command.run(session),
             },

@@ -98,6 +98,11 @@ impl Bound {
         Ok(())
     }
 
+    /// The sockets of the SNMP engine, which serves before anything else does.
+    pub(crate) fn take_snmp(&mut self) -> Vec<SnmpSocket> {
+        std::mem::take(&mut self.snmp)
+    }
+
     /// Where the home agent is, once a port has been chosen.
     pub(crate) fn home_agent(&self) -> Option<SocketAddrV4> {
         match self.home_agent.first()?.socket.local_addr().ok()? {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mobility::SecurityAssociation;
 use store::{
-    AnyKey, AnyRow, Association, AssociationKey, Change, Revision, Role, Row as _, Setting,
-    SettingKey, Store, WatchEvent, WatchStream,
+    AnyKey, AnyRow, Association, AssociationKey, CareOfAddress, CareOfAddressKey, Change, Revision,
+    Role, Row as _, Setting, SettingKey, Store, WatchEvent, WatchStream,
 };
 use tokio::sync::watch;
 use tracing::warn;
@@ -22,6 +22,24 @@ pub(crate) struct Part {
     pub(crate) role: Role,
     /// All roles of the instance.
     pub(crate) roles: Vec<Role>,
+    /// The interfaces that agents of the instance advertise on.
+    pub(crate) interfaces: Vec<u32>,
+}
+
+impl Part {
+    /// Whether an agent of the instance advertises on an interface; the error says what to do.
+    pub(crate) fn advertises_on(&self, interface: u32) -> Result<(), String> {
+        if self.interfaces.contains(&interface) {
+            return Ok(());
+        }
+        Err(format!("nothing is advertised on interface {interface}: it takes an `[[advertise]]`"))
+    }
+
+    /// The other parts of the instance.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Self> {
+        let others = self.roles.iter().filter(|role| **role != self.role);
+        others.map(|role| Self { role: *role, ..self.clone() })
+    }
 }
 
 /// What an agent has to act on, at a revision of the store.
@@ -30,6 +48,8 @@ pub(crate) struct Active {
     pub(crate) revision: Revision,
     pub(crate) associations: Vec<SecurityAssociation>,
     pub(crate) settings: Settings,
+    /// The care-of addresses of the instance, whether active or not.
+    pub(crate) care_of_addresses: Vec<Arc<CareOfAddress>>,
     /// Rows that it does not act on, by their paths, and why.
     pub(crate) errors: BTreeMap<String, String>,
 }
@@ -60,12 +80,16 @@ struct Follower {
     /// Associations that cannot be used, and why.
     unusable: BTreeMap<AssociationKey, String>,
     settings: BTreeMap<SettingKey, Arc<Setting>>,
+    care_of_addresses: BTreeMap<CareOfAddressKey, Arc<CareOfAddress>>,
 }
 
 impl Follower {
     async fn load(store: &Store, part: Part) -> Self {
         let snapshot = store.snapshot();
         let settings = snapshot.rows::<Setting>().iter();
+        let offered = snapshot.rows::<CareOfAddress>().iter();
+        let offered = offered.filter(|row| row.instance == part.instance);
+        let care_of_addresses = offered.map(|row| (row.key(), Arc::clone(row))).collect();
         let mut follower = Self {
             store: store.clone(),
             part,
@@ -74,6 +98,7 @@ impl Follower {
             associations: BTreeMap::new(),
             unusable: BTreeMap::new(),
             settings: settings.map(|row| (row.key(), Arc::clone(row))).collect(),
+            care_of_addresses,
         };
         for row in snapshot.rows::<Association>().iter() {
             follower.put_association(row).await;
@@ -82,15 +107,15 @@ impl Follower {
     }
 
     fn active(&self) -> Active {
-        let Part { instance, role, roles } = &self.part;
         let rows = self.settings.values().map(AsRef::as_ref);
-        let (settings, mut errors) = settings::effective(rows, instance, *role, roles);
+        let (settings, mut errors) = settings::effective(rows, &self.part);
         let unusable = self.unusable.iter();
         errors.extend(
             unusable.map(|(key, why)| (AnyKey::Association(key.clone()).path(), why.clone())),
         );
         let associations = self.associations.values().cloned().collect();
-        Active { revision: self.revision, associations, settings, errors }
+        let care_of_addresses = self.care_of_addresses.values().cloned().collect();
+        Active { revision: self.revision, associations, settings, care_of_addresses, errors }
     }
 
     /// Returns once some row of configuration has changed; never, if the store is gone.
@@ -130,6 +155,12 @@ impl Follower {
             }
             Change::Delete(AnyKey::Setting(key)) => {
                 self.settings.remove(key);
+            }
+            Change::Put(AnyRow::CareOfAddress(row)) if row.instance == self.part.instance => {
+                self.care_of_addresses.insert(row.key(), Arc::clone(row));
+            }
+            Change::Delete(AnyKey::CareOfAddress(key)) => {
+                self.care_of_addresses.remove(key);
             }
             Change::Put(_) | Change::Delete(_) => {}
         }

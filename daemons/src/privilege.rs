@@ -72,10 +72,24 @@ fn group_id(groups: &str, group: &str) -> anyhow::Result<u32> {
         .ok_or_else(|| anyhow!("there is no group `{group}` in /etc/group"))
 }
 
-/// Becomes `account`, for good: real, effective and saved.
+/// What is needed later than at the start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Later {
+    /// To bind ports below 1024: a foreign agent may be given more care-of addresses while it runs.
+    pub(crate) binds_low_ports: bool,
+}
+
+impl Later {
+    fn capabilities(self) -> CapabilitySet {
+        if self.binds_low_ports { CapabilitySet::NET_BIND_SERVICE } else { CapabilitySet::empty() }
+    }
+}
+
+/// Becomes `account`, for good: real, effective and saved; of capabilities, only those for `later`
+/// are left, and none is in effect.
 ///
 /// The kernel keeps these for each thread, so this comes before any thread is started.
-pub(crate) fn become_account(account: &Account) -> anyhow::Result<()> {
+pub(crate) fn become_account(account: &Account, later: Later) -> anyhow::Result<()> {
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads > 1 {
         bail!("{threads} threads run already, and only one would lose its privileges");
@@ -84,14 +98,37 @@ pub(crate) fn become_account(account: &Account) -> anyhow::Result<()> {
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     thread::set_thread_groups(&groups).context("failed to set the groups")?;
     thread::set_thread_res_gid(gid, gid, gid).context("failed to set the group")?;
+    thread::set_keep_capabilities(later != Later::default()).context("failed to keep any")?;
     thread::set_thread_res_uid(uid, uid, uid).context("failed to set the user")?;
+    thread::set_keep_capabilities(false).context("failed to keep no more")?;
+    let held = thread::capabilities(None)?;
+    let permitted = held.permitted & later.capabilities();
+    let (effective, inheritable) = (CapabilitySet::empty(), CapabilitySet::empty());
+    thread::set_capabilities(None, CapabilitySets { effective, permitted, inheritable })?;
     Ok(())
 }
 
-/// Gives up every capability but those by which root reaches its own files, for good.
+/// Does something that may need a port below 1024, with what was kept for it in effect meanwhile.
+pub(crate) fn with_low_ports<T>(bind: impl FnOnce() -> T) -> T {
+    let low = CapabilitySet::NET_BIND_SERVICE;
+    let raised = thread::capabilities(None).ok().filter(|held| {
+        let more = CapabilitySets { effective: held.effective | low, ..*held };
+        held.permitted.contains(low) && thread::set_capabilities(None, more).is_ok()
+    });
+    let done = bind();
+    if let Some(held) = raised
+        && let Err(error) = thread::set_capabilities(None, held)
+    {
+        tracing::warn!(%error, "a capability stays in effect");
+    }
+    done
+}
+
+/// Gives up every capability but those by which root reaches its own files, for good; those for
+/// `later` are kept, and are not in effect.
 ///
 /// The kernel keeps these for each thread, so this comes before any thread is started.
-pub(crate) fn drop_capabilities() -> anyhow::Result<()> {
+pub(crate) fn drop_capabilities(later: Later) -> anyhow::Result<()> {
     let serving = CapabilitySet::CHOWN
         | CapabilitySet::DAC_OVERRIDE
         | CapabilitySet::DAC_READ_SEARCH
@@ -101,7 +138,7 @@ pub(crate) fn drop_capabilities() -> anyhow::Result<()> {
         None,
         CapabilitySets {
             effective: held.effective & serving,
-            permitted: held.permitted & serving,
+            permitted: held.permitted & (serving | later.capabilities()),
             inheritable: CapabilitySet::empty(),
         },
     )?;

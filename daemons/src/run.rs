@@ -10,7 +10,7 @@ use crate::cli::{ConfigArgs, LogArgs};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::logging::{self, Format};
-use crate::privilege::{self, Account};
+use crate::privilege::{self, Account, Later};
 use crate::reload::Reloader;
 use crate::system::System;
 
@@ -24,14 +24,16 @@ pub(crate) fn run(args: &ConfigArgs, log: &LogArgs) -> Result<(), Failure> {
         warn!("{warning}");
     }
     let bound = Bound::bind(&config)?;
+    let port = config.foreign_agent.as_ref().map(|section| section.address.port());
+    let later = Later { binds_low_ports: port.is_some_and(|port| port < 1024) };
     if let Some(user) = &config.daemon.user {
         let account = Account::find(user, config.daemon.group.as_deref())?;
-        privilege::become_account(&account)
+        privilege::become_account(&account, later)
             .with_context(|| format!("failed to become `{user}`"))?;
         info!(user, "privileges are dropped");
     }
     // What needed them is open: raw sockets, ports below 1024, large buffers.
-    privilege::drop_capabilities().context("failed to give capabilities up")?;
+    privilege::drop_capabilities(later).context("failed to give capabilities up")?;
     reactor()?.block_on(async {
         let mut signals = Signals::listen()?;
         // From here on: one that comes while everything starts must not end the process.

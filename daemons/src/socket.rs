@@ -17,6 +17,7 @@ use tracing::warn;
 use crate::config::Listen;
 use crate::datagram::has_error;
 use crate::link::interface::Interface;
+use crate::privilege;
 
 /// Room for a burst of some 5,000 requests; the kernel counts its own overhead in it.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -194,6 +195,18 @@ impl Sockets {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Serves `address` too, at the port of the first one; `false` if it is served already.
+    pub(crate) fn add(&mut self, address: Ipv4Addr) -> anyhow::Result<bool> {
+        if self.from(address).is_some() {
+            return Ok(false);
+        }
+        let local = SocketAddrV4::new(address, self.first().port());
+        let bound = privilege::with_low_ports(|| bind_udp(SocketAddr::V4(local)));
+        let socket = into_tokio(bound?)?;
+        self.0.push(Served { local, socket, interface: None });
+        Ok(true)
     }
 
     /// The address of the first one.

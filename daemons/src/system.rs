@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use agent::LocalFacts;
 use agent::agentx::{Subagent, SubagentConfig};
-use agent::{Engine, LocalFacts};
 use anyhow::{Context as _, anyhow};
 use mobility::{Advertiser, ForeignAgent, HomeAgent, MobileNode};
 use store::{InstanceState, Role, Store};
@@ -23,7 +23,7 @@ use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
 use crate::driver::mobile_node::MobileNodeDriver;
-use crate::driver::snmp::{self, Parts, Serving};
+use crate::driver::snmp::{self, Serving};
 use crate::driver::{Shutdown, Stop};
 use crate::exit::Failure;
 use crate::file_rows;
@@ -32,8 +32,8 @@ use crate::link::Link;
 use crate::link::arp::{Arp, BoundArp};
 use crate::link::raw::BoundLink;
 use crate::operations;
-use crate::snmp::{EngineState, Keeper, engine_config, saved, state_path};
-use crate::socket::{BoundSocket, SnmpSocket, Sockets};
+use crate::snmp::{Keeper, Management, state_path};
+use crate::socket::{BoundSocket, Sockets};
 use crate::storage::{self, StoreServer};
 
 /// A process that serves.
@@ -52,11 +52,19 @@ pub(crate) struct System {
 
 impl System {
     /// Starts everything; returns once all of it serves.
-    pub(crate) async fn start(config: &Config, bound: Bound) -> Result<Self, Failure> {
+    pub(crate) async fn start(config: &Config, mut bound: Bound) -> Result<Self, Failure> {
         let clock = Clock::start();
-        let store = storage::open(&config.store).await?;
+        let mut snmp = match &config.snmp {
+            Some(snmp) => Some(Management::new(config, snmp, bound.take_snmp(), &clock)?),
+            None => None,
+        };
+        // Managers are answered from the first moment; of what is in the store, that it is not there.
+        let store = tokio::select! {
+            store = storage::open(&config.store) => store?,
+            never = Management::serve_without_store(snmp.as_mut(), &clock) => match never {},
+        };
         let (stop, shutdown) = Stop::new();
-        match Self::start_on(config, bound, store.clone(), clock, stop, shutdown).await {
+        match Self::start_on(config, (bound, snmp), store.clone(), clock, stop, shutdown).await {
             Ok(system) => Ok(system),
             Err(failure) => {
                 store.close().await;
@@ -67,7 +75,7 @@ impl System {
 
     async fn start_on(
         config: &Config,
-        bound: Bound,
+        (bound, snmp): (Bound, Option<Management>),
         store: Store,
         clock: Clock,
         stop: Stop,
@@ -102,8 +110,9 @@ impl System {
             shutdown,
             stop,
         };
-        let member = Member { instance, crashed: predecessor.crashed };
         let advertise = bound.advertise;
+        let interfaces = advertise.iter().map(|it| it.interface.index).collect();
+        let member = Member { instance, crashed: predecessor.crashed, interfaces };
         let (of_home_agent, of_foreign_agent): (Vec<_>, Vec<_>) =
             advertise.into_iter().partition(|it| it.section.role == Role::HomeAgent);
         if let Some(section) = &config.home_agent {
@@ -121,10 +130,10 @@ impl System {
             system.start_mobile_node(&member, section, bound).await?;
         }
         if !config.has_mobility_role() {
-            system.follow_idly(member.instance).await;
+            system.follow_idly(&member).await;
         }
-        if let Some(snmp) = &config.snmp {
-            system.snmp = Some(system.start_snmp(config, snmp, bound.snmp)?);
+        if let (Some(section), Some(snmp)) = (&config.snmp, snmp) {
+            system.snmp = Some(system.start_snmp(section, snmp)?);
         }
         if let StoreConfig::Owned { .. } = &config.store {
             system.server = Some(StoreServer::start(&config.store, &system.store)?);
@@ -141,29 +150,13 @@ impl System {
         Ok(system)
     }
 
-    fn start_snmp(
-        &self,
-        config: &Config,
-        snmp: &SnmpConfig,
-        sockets: Vec<SnmpSocket>,
-    ) -> anyhow::Result<Serving> {
-        let path = state_path(config)?;
-        // No secret is in it: `Debug` leaves them out.
-        let (state, is_warm_start) = EngineState::start_with(&path, &format!("{config:?}"))?;
-        let made = engine_config(snmp, &state, &self.instance.name(), &self.clock)?;
-        let keeper = Keeper::new(path.clone(), &made.users);
-        let mut engine = Engine::new(made);
-        let saved = saved(&state).with_context(|| format!("`{}` is damaged", path.display()))?;
-        for problem in engine.restore(saved) {
-            warn!(problem, "something that was SET is left out");
-        }
-        let subagent = match &snmp.agentx {
+    fn start_snmp(&self, section: &SnmpConfig, management: Management) -> anyhow::Result<Serving> {
+        let subagent = match &section.agentx {
             Some(master) => Some(self.subagent(master)?),
             None => None,
         };
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let parts = Parts { engine, keeper, sockets, subagent, store, clock, is_warm_start };
-        snmp::spawn(parts, self.shutdown.clone())
+        snmp::spawn(management.parts(subagent, store, clock), self.shutdown.clone())
     }
 
     /// What the engine would say to `config`: an error if it cannot act on it. Nothing changes.
@@ -217,7 +210,7 @@ impl System {
             InstanceKeeper::announce(store, clock, name.to_owned(), roles, addresses).await?;
         self.members.push(instance.clone());
         self.serves(&instance).await?;
-        Ok(Member { instance, crashed: predecessor.crashed })
+        Ok(Member { instance, crashed: predecessor.crashed, interfaces: Vec::new() })
     }
 
     /// Says that an instance serves, and keeps its row alive.
@@ -267,7 +260,8 @@ impl System {
             clock: self.clock.clone(),
         };
         driver.forget_last_run(&name, &snapshot);
-        let configuration = self.follow_configuration(&member.instance, Role::MobileNode).await;
+        file_rows::follow(&self.store, &name, &section.rows(&name)).await?;
+        let configuration = self.follow_configuration(member, Role::MobileNode).await;
         let (instance, shutdown) = (member.instance.clone(), self.shutdown.clone());
         self.roles.spawn(async move {
             driver.run(configuration, instance, shutdown).await;
@@ -286,9 +280,11 @@ impl System {
         let one = |BoundAdvertiser { section, interface, link }: BoundAdvertiser| {
             let prefix_length = |router| interface.prefix_length(router);
             let config = section.machine(&name, interface.index, seed()?, prefix_length);
+            let lengths = section.routers.iter().map(|router| interface.prefix_length(*router));
+            let lengths = lengths.collect();
             let advertiser = Advertiser::new(config, self.clock.now())
                 .with_context(|| format!("nothing can be advertised on `{}`", interface.name))?;
-            Ok(Advertising::new(advertiser, Link::Raw(link.into_link()?)))
+            Ok(Advertising::new(advertiser, Link::Raw(link.into_link()?), lengths))
         };
         bound.into_iter().map(one).collect()
     }
@@ -317,8 +313,8 @@ impl System {
         advertising: Vec<Advertising>,
         arp: Option<Arp>,
     ) {
-        let configuration = self.follow_configuration(&member.instance, M::ROLE).await;
         let advertisers = Advertisers::new(advertising);
+        let configuration = self.follow_configuration(member, M::ROLE).await;
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let driver = AgentDriver::new(machine, sockets, advertisers, arp, store, clock);
         let (instance, shutdown) = (member.instance.clone(), self.shutdown.clone());
@@ -328,21 +324,23 @@ impl System {
         });
     }
 
-    async fn follow_configuration(
+    pub(crate) async fn follow_configuration(
         &self,
-        instance: &InstanceKeeper,
+        member: &Member,
         role: Role,
     ) -> watch::Receiver<Active> {
-        let row = instance.row();
-        instance.expect(role);
-        configuration::follow(&self.store, Part { instance: row.name, role, roles: row.roles })
-            .await
+        let row = member.instance.row();
+        member.instance.expect(role);
+        let interfaces = member.interfaces.clone();
+        let part = Part { instance: row.name, role, roles: row.roles, interfaces };
+        configuration::follow(&self.store, part).await
     }
 
     /// Takes note of the configuration where no agent does: somebody may wait for it.
-    pub(crate) async fn follow_idly(&mut self, instance: InstanceKeeper) {
+    async fn follow_idly(&mut self, member: &Member) {
+        let instance = member.instance.clone();
         let role = instance.row().roles.first().copied().unwrap_or(Role::Store);
-        let mut configuration = self.follow_configuration(&instance, role).await;
+        let mut configuration = self.follow_configuration(member, role).await;
         let mut shutdown = self.shutdown.clone();
         self.roles.spawn(async move {
             loop {
@@ -409,6 +407,8 @@ pub(crate) struct Member {
     pub(crate) instance: InstanceKeeper,
     /// The last run did not end in order.
     pub(crate) crashed: bool,
+    /// The interfaces that its agents advertise on.
+    pub(crate) interfaces: Vec<u32>,
 }
 
 /// Where the mobile nodes of a home agent are at home.

@@ -164,6 +164,8 @@ pub struct Advertiser {
     /// Answers by unicast in the second that began then.
     unicasts: (Time, u32),
     counts: BTreeMap<Counter, u64>,
+    /// Nothing is sent but, in a moment, that nothing will be.
+    is_suspended: bool,
     dirty: bool,
 }
 
@@ -180,11 +182,47 @@ impl Advertiser {
             is_solicited: false,
             unicasts: (now.uptime, 0),
             counts: BTreeMap::new(),
+            is_suspended: false,
             dirty: true,
             config,
         };
         advertiser.schedule(now);
         Ok(advertiser)
+    }
+
+    /// What is advertised.
+    pub fn config(&self) -> &AdvertiserConfig {
+        &self.config
+    }
+
+    /// Advertises `config` from here on. As on an interface that has just become an advertising
+    /// one, the next advertisements come soon (RFC 1256 §6.2.1); the sequence number goes on.
+    ///
+    /// A wrong configuration changes nothing.
+    pub fn reconfigure(
+        &mut self,
+        config: AdvertiserConfig,
+        now: Now,
+    ) -> Result<(), AdvertiserConfigError> {
+        config.check()?;
+        self.config = config;
+        self.is_suspended = false;
+        self.dirty = true;
+        self.sent = 0;
+        self.next_at = None;
+        self.schedule(now);
+        Ok(())
+    }
+
+    /// Advertises nothing until it is reconfigured. That the interface is no advertising one any
+    /// more (RFC 1256 §6.2.2) is said a while later: whoever suspends it to change something does
+    /// not want mobile nodes to leave.
+    pub fn suspend(&mut self, now: Now) {
+        if !std::mem::replace(&mut self.is_suspended, true) {
+            self.next_at = self.last_at.map(|_| now.uptime + MAX_INITIAL_ADVERT_INTERVAL);
+            self.is_solicited = false;
+            self.dirty = true;
+        }
     }
 
     /// Says that the foreign agent takes no more mobile nodes, or takes them again (§2.1.1).
@@ -204,6 +242,9 @@ impl Advertiser {
             return Output::default();
         }
         self.count(Counter::MaSolicitationsReceived);
+        if self.is_suspended {
+            return Output::default();
+        }
         // §2.3: the sender need not be a neighbour; but a datagram without a source, or more of
         // them than are good for the link, are answered by the next multicast.
         let is_host = !(source.is_unspecified() || source.is_multicast() || source.is_broadcast());
@@ -223,6 +264,9 @@ impl Advertiser {
         if self.next_at.take_if(|at| *at <= now.uptime).is_none() {
             return Output::default();
         }
+        if self.is_suspended {
+            return Output::at_once(self.advertise(self.config.destination, 0, now));
+        }
         if std::mem::take(&mut self.is_solicited) {
             self.count(Counter::MaAdvsSentForSolicitation);
         }
@@ -238,6 +282,9 @@ impl Advertiser {
 
     /// The last advertisement, which ends what those before it said (RFC 1256 §6.2.2).
     pub fn shut_down(&mut self, now: Now) -> Output {
+        if self.is_suspended && self.next_at.take().is_none() {
+            return Output::default(); // It was said already.
+        }
         self.next_at = None;
         Output::at_once(self.advertise(self.config.destination, 0, now))
     }
@@ -245,6 +292,9 @@ impl Advertiser {
     /// Tells a mobile node that its binding is gone: as after a restart, the sequence number is 0
     /// (RFC 3543 §4.1); `busy` says that it need not come back.
     pub fn inform(&mut self, to: Ipv4Addr, busy: bool, now: Now) -> Output {
+        if self.is_suspended {
+            return Output::default();
+        }
         let (sequence, last_at) = (self.sequence_number, self.last_at);
         let flags = self.config.flags;
         self.set_busy(busy || flags.any(AdvertisementFlags::BUSY));
@@ -287,11 +337,13 @@ impl Advertiser {
             care_of_addresses: config.care_of_addresses.clone(),
             routers: config.routers.iter().map(|router| router.address).collect(),
             prefix_lengths: config.prefix_lengths.clone().unwrap_or_default(),
+            network_nai: config.foreign_agent_nai.clone(),
             at: self.last_at.map(Now::stamp),
             schedule: Some(AdvertisementSchedule {
                 interval_max: seconds(config.interval_max),
                 interval_min: seconds(config.interval_min),
                 solicited_only: config.solicited_only,
+                suspended: self.is_suspended,
             }),
             unknown: Unknown::default(),
         }

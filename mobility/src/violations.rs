@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use store::{
-    Batch, Identity, Now, Role, Snapshot, Unknown, UtcTime, Violation, ViolationKey,
+    Batch, Identity, Now, Role, Snapshot, StorageType, Unknown, UtcTime, Violation, ViolationKey,
     ViolationReason,
 };
 use wire::{Code, Identification, Spi};
@@ -42,10 +42,12 @@ pub(crate) struct Violations {
     changed: BTreeSet<Identity>,
     /// Rows that the store has and memory has not.
     gone: BTreeSet<Identity>,
+    /// Whose rows are not to outlive this run.
+    volatile: BTreeSet<Identity>,
 }
 
 impl Violations {
-    /// Takes over the rows that this role left in the store.
+    /// Takes over the rows that this role left in the store, but for volatile ones.
     pub(crate) fn load(instance: &str, role: Role, snapshot: &Snapshot) -> Self {
         let mut violations = Self {
             instance: instance.to_owned(),
@@ -54,14 +56,32 @@ impl Violations {
             by_age: BTreeSet::new(),
             changed: BTreeSet::new(),
             gone: BTreeSet::new(),
+            volatile: BTreeSet::new(),
         };
         for row in snapshot.rows::<Violation>().iter() {
-            if row.instance == instance && row.role == role {
+            if row.instance != instance || row.role != role {
+                continue;
+            }
+            if row.storage == StorageType::Volatile {
+                violations.gone.insert(row.violator.clone());
+            } else {
                 violations.by_age.insert((row.at, row.violator.clone()));
                 violations.rows.insert(row.violator.clone(), Violation::clone(row));
             }
         }
         violations
+    }
+
+    /// Says whose rows end with this run, and that those of all others stay.
+    pub(crate) fn set_volatile(&mut self, offenders: BTreeSet<Identity>) {
+        self.volatile = offenders;
+        for (violator, row) in &mut self.rows {
+            let storage = storage(&self.volatile, violator);
+            if row.storage != storage {
+                row.storage = storage;
+                self.changed.insert(violator.clone());
+            }
+        }
     }
 
     pub(crate) fn record(&mut self, offence: Offence, now: Now) {
@@ -87,6 +107,7 @@ impl Violations {
             identification: offence.identification,
             reason: offence.reason,
             code: offence.code,
+            storage: storage(&self.volatile, &offence.violator),
             unknown: Unknown::default(),
         };
         self.rows.insert(offence.violator, row);
@@ -117,4 +138,8 @@ impl Violations {
             self.gone.insert(violator);
         }
     }
+}
+
+fn storage(volatile: &BTreeSet<Identity>, violator: &Identity) -> StorageType {
+    if volatile.contains(violator) { StorageType::Volatile } else { StorageType::NonVolatile }
 }

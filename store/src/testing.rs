@@ -81,6 +81,7 @@ pub(crate) fn association(number: u32) -> crate::Association {
         peer: Identity::Address(home_address(number)),
         spi: Spi(1000),
         reserved_spi: false,
+        keyless: false,
         algorithm: crate::Algorithm::HmacMd5,
         replay: crate::ReplayProtection::Timestamps,
         tolerance: 7,

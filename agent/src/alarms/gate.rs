@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mibs::{mip_mib, mip4_ext_mib as module};
-use store::{Snapshot, Time};
+use store::{Role, Scope, Setting, SettingIndex, SettingKey, SettingValue, Snapshot, Time};
 
 /// A kind of notification (`Mip4ExtNotificationKind`).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -93,6 +93,12 @@ pub struct GateState {
 const OPEN: bool = true;
 const PER_MINUTE: u32 = 600;
 
+/// Where it is said how a gate is to be.
+pub(crate) fn setting_key(kind: NotificationKind) -> SettingKey {
+    let index = SettingIndex::Notification(kind.as_str().to_owned());
+    SettingKey::new(Scope::Role(Role::Snmp), "notification-gate", Some(index))
+}
+
 /// How many may come at once, whatever the limit is.
 const BURST: u64 = 50;
 /// What one notification costs: a minute, in milliseconds.
@@ -114,10 +120,16 @@ struct Gate {
 }
 
 impl Gates {
-    pub(super) fn state(&self, _: &Snapshot, kind: NotificationKind) -> GateState {
+    pub(super) fn state(&self, snapshot: &Snapshot, kind: NotificationKind) -> GateState {
         let (sent, suppressed) =
             self.0.get(&kind).map_or((0, 0), |gate| (gate.sent, gate.suppressed));
-        GateState { open: OPEN, per_minute: PER_MINUTE, sent, suppressed }
+        let setting = snapshot.rows::<Setting>().get(&setting_key(kind));
+        let said = setting.filter(|row| row.active).map(|row| &row.value);
+        let (open, per_minute) = match said {
+            Some(SettingValue::NotificationGate { open, per_minute }) => (*open, *per_minute),
+            _ => (OPEN, PER_MINUTE),
+        };
+        GateState { open, per_minute, sent, suppressed }
     }
 
     /// Whether there may be one more of this kind now; counts it.

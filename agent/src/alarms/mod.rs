@@ -28,6 +28,7 @@ use crate::mib::{Context, Registry, admin_string, date_and_time, push_implied};
 use crate::notify::Notification;
 use crate::{Oid, Value};
 
+pub(crate) use gate::setting_key;
 pub use gate::{GateState, NotificationKind};
 
 use conditions::{Condition, Memory};

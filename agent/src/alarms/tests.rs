@@ -307,3 +307,13 @@ fn kinds_are_limited_one_by_one_and_counted() {
     let told = watched.look();
     assert_eq!(told.iter().filter(|name| *name == "mipAuthFailure2").count(), 50);
 }
+
+/// Reading 28: violations that a mobile node records are told of like those of agents.
+#[test]
+fn what_a_mobile_node_sees_is_told_of_too() {
+    let mut watched = Watched::new();
+    watched.world.put(violation("mn1", Role::MobileNode, address("192.0.2.1")));
+    let mut told = watched.look();
+    told.sort_unstable();
+    assert_eq!(told, ["mipAuthFailure", "mipAuthFailure2"]);
+}

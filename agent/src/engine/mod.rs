@@ -37,6 +37,7 @@ pub use counters::Counters;
 pub use error_status::ErrorStatus;
 pub use facts::EngineFacts;
 pub use set::{CommitId, CommitOutcome};
+pub(crate) use staging::status_of;
 pub use staging::{AssociationSecret, Staging};
 
 pub(crate) use admin::Requester;
@@ -154,6 +155,11 @@ impl Engine {
     /// Tells the interfaces of this host, by index.
     pub fn set_interfaces(&mut self, interfaces: BTreeMap<u32, Interface>) {
         self.local.interfaces = interfaces;
+    }
+
+    /// Says whether the store is still on its way: until it is there, what is of it is `genErr`.
+    pub fn set_loading(&mut self, is_loading: bool) {
+        self.local.is_loading = is_loading;
     }
 
     /// Counts requests that were lost before anybody saw them.

@@ -11,6 +11,7 @@ use crate::value::Value;
 
 use super::ErrorStatus;
 use super::respond::Failure;
+use Found::{End, Name};
 
 /// How many variables one request may visit, those outside of its view included.
 const STEPS_MAX: usize = 200_000;
@@ -31,7 +32,22 @@ enum Obstacle {
     TooManySteps,
     /// A handler returned a name that is not greater: going on could loop.
     NotIncreasing,
+    /// What comes next is in the store, which is not there yet.
+    Loading,
 }
+
+/// What there is for a request: a name, or the end of everything.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Name(&'a [u32]),
+    End,
+}
+
+/// The subtrees whose objects are answered from the store.
+const OF_THE_STORE: [&[u32]; 2] = [MIP_MIB, crate::mib::PRODUCT];
+
+/// `mipMIB`.
+const MIP_MIB: &[u32] = &[1, 3, 6, 1, 2, 1, 44];
 
 impl<'a, 'w> Reading<'a, 'w> {
     pub(super) fn new(
@@ -48,6 +64,9 @@ impl<'a, 'w> Reading<'a, 'w> {
     pub(super) fn get(&mut self, pdu: &Pdu<'_>, v1: bool) -> Result<usize, Failure> {
         for (position, variable) in pdu.variables.iter().enumerate() {
             let name: &[u32] = &variable.name;
+            if self.waits_for_the_store(name, Name(name)) && self.view.contains(name) {
+                return Err(at(ErrorStatus::GenErr, position));
+            }
             let result = if self.view.contains(name) {
                 self.registry.get(self.context, name)
             } else {
@@ -146,7 +165,9 @@ impl<'a, 'w> Reading<'a, 'w> {
                 self.writer.append_empty(&repeater.name, tag::END_OF_MIB_VIEW);
             }
             // One repetition must be complete; then what there is will do.
-            Err(Obstacle::TooManySteps) if !first => return Ok(ControlFlow::Break(())),
+            Err(Obstacle::TooManySteps | Obstacle::Loading) if !first => {
+                return Ok(ControlFlow::Break(()));
+            }
             Err(_) => return Err(at(ErrorStatus::GenErr, repeater.position)),
         }
         // The first one stays: whether it fits is known when the message is complete.
@@ -167,7 +188,12 @@ impl<'a, 'w> Reading<'a, 'w> {
     ) -> Result<Option<Value>, Obstacle> {
         loop {
             self.steps_left = self.steps_left.checked_sub(1).ok_or(Obstacle::TooManySteps)?;
-            let Some((next, value)) = walk.next() else { return Ok(None) };
+            let next = walk.next();
+            let end = next.as_ref().map_or(End, |(next, _)| Name(next));
+            if self.waits_for_the_store(name, end) {
+                return Err(Obstacle::Loading);
+            }
+            let Some((next, value)) = next else { return Ok(None) };
             if next.as_slice() <= name.as_slice() {
                 return Err(Obstacle::NotIncreasing);
             }
@@ -184,6 +210,21 @@ impl<'a, 'w> Reading<'a, 'w> {
                 Skip::ToEnd => return Ok(None),
             }
         }
+    }
+
+    /// Whether `name`, or what lies between it and what was found after it, would be answered from
+    /// a store that is not there yet.
+    fn waits_for_the_store(&self, name: &[u32], found: Found<'_>) -> bool {
+        let is_hidden = |root: &[u32]| {
+            let comes = name < root
+                && self.view.contains(root)
+                && match found {
+                    Name(found) => found >= root,
+                    End => true,
+                };
+            name.starts_with(root) || comes
+        };
+        self.context.local.is_loading && OF_THE_STORE.into_iter().any(is_hidden)
     }
 
     /// Stops when the response cannot fit any more, whatever follows.

@@ -143,6 +143,11 @@ impl Engine {
         if self.pending.iter().any(|pending| pending.request.is_retransmitted_by(request)) {
             return None;
         }
+        if self.local.is_loading {
+            // Whatever it is about, it could not be kept.
+            let failure = Failure { status: ErrorStatus::ResourceUnavailable, index: 0 };
+            return self.refuse(request, &Refusal::Failed(failure)).map(Action::Reply);
+        }
         let staged = match self.stage(now, snapshot, request) {
             Ok(staged) => staged,
             Err(refusal) => return self.refuse(request, &refusal).map(Action::Reply),

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use store::{Association, AssociationKey, Batch, Changed, Class, Expect, Row, Tables};
+use store::{
+    Association, AssociationKey, Batch, Changed, Class, Configuration, Expect, InvalidKind, Origin,
+    Row, Tables, admit,
+};
 use zeroize::Zeroizing;
 
-use crate::mib::Context;
 use crate::mib::mip_security_assoc::{Draft, Outcome};
+use crate::mib::{Context, Drafts};
 use crate::row_status::{RowAction, RowStatus};
 use crate::value::Value;
 
@@ -33,6 +36,8 @@ pub struct Staging<'a> {
     values: BTreeMap<Vec<u32>, Value>,
     /// The associations that the request writes to.
     associations: BTreeMap<AssociationKey, Draft>,
+    /// Other rows of configuration that it writes to.
+    drafts: Drafts,
 }
 
 /// The key of an association on its way to where secrets are sealed.
@@ -69,6 +74,16 @@ pub(crate) struct Staged {
     pub(crate) secrets: Vec<AssociationSecret>,
 }
 
+/// What SNMP calls a mistake in a row of configuration (RFC 3416 §4.2.5).
+pub(crate) fn status_of(kind: InvalidKind) -> ErrorStatus {
+    match kind {
+        InvalidKind::Value => ErrorStatus::WrongValue,
+        InvalidKind::Inconsistent => ErrorStatus::InconsistentValue,
+        InvalidKind::Name => ErrorStatus::InconsistentName,
+        InvalidKind::Protected => ErrorStatus::NotWritable,
+    }
+}
+
 impl<'a> Staging<'a> {
     pub(crate) fn new(context: Context<'a>, requester: Requester) -> Self {
         Self {
@@ -81,6 +96,7 @@ impl<'a> Staging<'a> {
             rows: BTreeMap::new(),
             values: BTreeMap::new(),
             associations: BTreeMap::new(),
+            drafts: Drafts::default(),
         }
     }
 
@@ -119,6 +135,40 @@ impl<'a> Staging<'a> {
         let mut change = Batch::new(Class::Durable);
         change.delete::<R>(key.clone());
         self.stage(change);
+    }
+
+    /// Stages a row of configuration, in the name of the manager, if it is admitted.
+    pub(crate) fn put_configuration<R: Row + Configuration>(
+        &mut self,
+        mut row: R,
+    ) -> Result<(), ErrorStatus> {
+        let before = self.row::<R>(&row.key());
+        row.set_origin(Origin::Snmp, row.storage());
+        row.set_changed(Some(self.changed()));
+        admit(before.as_deref(), Some(&row), Origin::Snmp).map_err(|it| status_of(it.kind))?;
+        self.put(row);
+        Ok(())
+    }
+
+    /// Stages the end of a row of configuration, if that is admitted; there may be none.
+    pub(crate) fn delete_configuration<R: Row + Configuration>(
+        &mut self,
+        key: &R::Key,
+    ) -> Result<(), ErrorStatus> {
+        let Some(before) = self.row::<R>(key) else { return Ok(()) };
+        admit(Some(&*before), None, Origin::Snmp).map_err(|it| status_of(it.kind))?;
+        self.delete::<R>(key);
+        Ok(())
+    }
+
+    /// The rows that are written a variable at a time.
+    pub(crate) fn drafts(&mut self) -> &mut Drafts {
+        &mut self.drafts
+    }
+
+    /// The number of the variable at work, from 1.
+    pub(crate) fn variable(&self) -> usize {
+        self.variable
     }
 
     fn stage(&mut self, change: Batch) {
@@ -209,7 +259,18 @@ impl<'a> Staging<'a> {
             self.finish_row(&index, &row).map_err(failed)?;
         }
         let secrets = self.finish_associations()?;
+        let drafts = std::mem::take(&mut self.drafts);
+        drafts.finish(&mut self).map_err(|(status, index)| Failure { status, index })?;
         Ok(Staged { batch: self.batch, admin: self.admin, secrets })
+    }
+
+    /// What [`Self::finish`] gives, for who looks at the store alone.
+    #[cfg(test)]
+    pub(crate) fn into_batch(self) -> Result<Batch, (ErrorStatus, usize)> {
+        match self.finish() {
+            Ok(staged) => Ok(staged.batch),
+            Err(Failure { status, index }) => Err((status, index)),
+        }
     }
 
     fn finish_row(&mut self, index: &[u32], row: &TouchedRow) -> Result<(), ErrorStatus> {

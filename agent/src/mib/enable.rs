@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use store::{
     Instance, InstanceState, Origin, Role, Scope, Setting, SettingKey, SettingValue, StorageType,
-    Unknown, admit,
+    Unknown,
 };
 
-use super::mip_security_assoc::status_of;
 use super::{Context, Cursor, GetResult, Object, Scalar, context::MOBILITY_ROLES};
 use crate::Value;
 use crate::engine::{ErrorStatus, Staging};
@@ -56,7 +55,7 @@ impl Object for Enable {
         };
         for scope in scopes {
             let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(scope.clone()));
-            let setting = Setting {
+            staging.put_configuration(Setting {
                 scope,
                 index: None,
                 value: SettingValue::Enabled { enabled },
@@ -64,12 +63,9 @@ impl Object for Enable {
                 storage: before.as_ref().map_or(StorageType::NonVolatile, |row| row.storage),
                 active: true,
                 instance: None,
-                changed: Some(staging.changed()),
+                changed: None,
                 unknown: before.as_ref().map_or_else(Unknown::default, |row| row.unknown.clone()),
-            };
-            let admitted = admit(before.as_deref(), Some(&setting), Origin::Snmp);
-            admitted.map_err(|invalid| status_of(invalid.kind))?;
-            staging.put(setting);
+            })?;
         }
         Ok(())
     }

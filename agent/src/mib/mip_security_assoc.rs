@@ -17,7 +17,7 @@ use super::conventions::{row_status, storage_type};
 use super::{Context, TableSource, identity, index};
 use crate::{Oid, Table, Value};
 
-pub(crate) use write::{AssociationObject, Draft, Outcome, status_of};
+pub(crate) use write::{AssociationObject, Draft, Outcome};
 
 /// Whether any entity is configured that could hold associations.
 fn is_present(context: Context<'_>) -> bool {
@@ -193,7 +193,7 @@ impl<'a> Table for MipSecurityAssocTable<'a> {
                 Identity::Address(address) => address.into(),
                 Identity::Nai(_) => Ipv4Addr::UNSPECIFIED.into(),
             },
-            Column::Status if write::is_keyless(row) => Value::Integer32(3),
+            Column::Status if row.keyless => Value::Integer32(3),
             Column::Status => row_status(row.active),
             Column::StorageType => storage_type(row.origin, row.storage),
         })

@@ -7,12 +7,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mibs::mip_mib::{mip_sec_violation_table, mip_security_violation_table};
-use store::{Identity, Violation, ViolationReason};
+use store::{
+    Identity, Origin, Scope, Setting, SettingIndex, SettingKey, SettingValue, StorageType, Unknown,
+    Violation, ViolationReason,
+};
 
 use super::context::MOBILITY_ROLES;
+use super::conventions::change_storage;
 use super::small::{SmallTable, addresses};
 use super::{Context, identity};
+use crate::engine::{ErrorStatus, Staging};
 use crate::{Oid, Value};
+
+/// The word of the setting that makes a row volatile.
+const KIND: &str = "violation";
 
 /// The violations of one offender.
 #[derive(Clone)]
@@ -72,6 +80,66 @@ fn spi(row: &Violation) -> u32 {
     }
 }
 
+fn key(row: &Violation) -> SettingKey {
+    let index = SettingIndex::Identity(row.violator.clone());
+    SettingKey::new(Scope::Instance(row.instance.clone()), KIND, Some(index))
+}
+
+/// Whether a manager wants the row to end when its agent starts again.
+fn is_volatile(context: Context<'_>, row: &Violation) -> bool {
+    let setting = context.snapshot.rows::<Setting>().get(&key(row));
+    setting.is_some_and(|setting| {
+        setting.active && setting.value == SettingValue::Violation { volatile: true }
+    })
+}
+
+/// Writes to `mipSecurityviolationStorageType`, the one column that can be: rows of this table are
+/// made by agents alone.
+pub(crate) fn set(
+    staging: &mut Staging<'_>,
+    suffix: &[u32],
+    value: &Value,
+) -> Result<(), ErrorStatus> {
+    let [1, 12, index @ ..] = suffix else { return Err(ErrorStatus::NotWritable) };
+    let context = staging.context;
+    let of_index = |row: &Violation| {
+        let mut name = Oid::new();
+        identity::push(&mut name, &row.violator);
+        name[..] == *index
+    };
+    let rows = context.snapshot.rows::<Violation>().iter();
+    let rows = rows.filter(|row| context.shows(&row.instance) && of_index(row));
+    // Every agent that saw the offender has a row.
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Err(ErrorStatus::NoCreation);
+    }
+    for row in rows {
+        let key = key(row);
+        let present = match staging.row::<Setting>(&key) {
+            Some(_) => StorageType::Volatile,
+            None => StorageType::NonVolatile,
+        };
+        match change_storage(present, value)? {
+            wanted if wanted == present => {}
+            StorageType::Volatile => staging.put_configuration(Setting {
+                scope: key.scope,
+                index: key.index,
+                value: SettingValue::Violation { volatile: true },
+                origin: Origin::Snmp,
+                // It ends with the row that it is about.
+                storage: StorageType::Volatile,
+                active: true,
+                instance: None,
+                changed: None,
+                unknown: Unknown::default(),
+            })?,
+            _ => staging.delete_configuration::<Setting>(&key)?,
+        }
+    }
+    Ok(())
+}
+
 /// By kind and identifier of the offender.
 pub(crate) struct MipSecurityViolationTable;
 
@@ -105,8 +173,11 @@ impl SmallTable for MipSecurityViolationTable {
             Column::SecurityRecentViolationErrCode => {
                 Value::Gauge32(latest.code.map_or(0, |code| code.0.into()))
             }
-            // Rows survive a restart, as long as there is room for them.
-            Column::SecurityviolationStorageType => Value::Integer32(3),
+            // Rows survive a restart, as long as there is room for them, unless somebody wants
+            // them to end with it.
+            Column::SecurityviolationStorageType => {
+                Value::Integer32(if is_volatile(context, latest) { 2 } else { 3 })
+            }
         })
     }
 }

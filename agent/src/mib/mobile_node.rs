@@ -6,11 +6,10 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use mibs::mip_mib::{self as module, mn_fa_table, mn_ha_table, mn_registration_table};
+use mibs::mip_mib::{self as module, mn_fa_table, mn_registration_table};
 use store::wire::AdvertisementFlags;
 use store::{Advertisement, Counters, Identity, Registration, Role};
 
-use super::conventions::row_status;
 use super::object::SparseScalar;
 use super::small::{SmallTable, addresses};
 use super::{Context, Registry, Scalar, flags, identity};
@@ -48,13 +47,13 @@ pub(super) fn from_one(number: u16) -> Option<Value> {
     (number > 0).then(|| Value::Integer32(number.into()))
 }
 
-fn registrations(context: Context<'_>) -> impl Iterator<Item = &Registration> {
+pub(super) fn registrations(context: Context<'_>) -> impl Iterator<Item = &Registration> {
     let rows = context.snapshot.rows::<Registration>().iter().map(AsRef::as_ref);
     rows.filter(move |row: &&Registration| context.shows(&row.instance))
 }
 
 /// Those that have not expired.
-fn is_running(context: Context<'_>, row: &Registration) -> bool {
+pub(super) fn is_running(context: Context<'_>, row: &Registration) -> bool {
     let now = context.owner_now(&row.instance);
     row.accepted && row.expires_at.is_none_or(|at| at > now)
 }
@@ -121,33 +120,6 @@ fn advertisement_flags(row: &Advertisement) -> Value {
         flags.any(AdvertisementFlags::UDP_TUNNEL),
         flags.any(AdvertisementFlags::REGIONAL_REGISTRATION),
     ])
-}
-
-/// `mnHATable`: the home agents that the mobile node uses.
-pub(crate) struct MnHaTable;
-
-impl SmallTable for MnHaTable {
-    type Column = mn_ha_table::Column;
-    /// Whether it is registered there now.
-    type Row<'a> = bool;
-
-    fn rows(context: Context<'_>) -> Option<Vec<(Oid, bool)>> {
-        context.has_role(Role::MobileNode).then_some(())?;
-        let mut rows: Vec<(Oid, bool)> = registrations(context)
-            .map(|row| (addresses([row.home_agent]), is_running(context, row)))
-            .collect();
-        // Of several registrations with one home agent, one that runs comes first.
-        rows.sort_by_key(|(_, is_current)| !*is_current);
-        Some(rows)
-    }
-
-    fn cell(_: Context<'_>, is_current: &bool, column: Self::Column) -> Option<Value> {
-        use mn_ha_table::Column;
-        Some(match column {
-            Column::CurrentHa => Value::truth(*is_current),
-            Column::HaStatus => row_status(true),
-        })
-    }
 }
 
 /// `mnFATable`: foreign agents whose advertisement is still valid, with their care-of addresses.

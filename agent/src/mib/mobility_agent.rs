@@ -1,18 +1,24 @@
 //! Agent advertisement by home and foreign agents: `maAdvertisement` and `faAdvertisement`.
 
+mod care_of;
+mod write;
+
 use std::net::Ipv4Addr;
 
 use mibs::mip_mib::{
-    self as module, fa_advert_conf_table, fa_coa_table, ma_adv_config_table, ma_advert_conf_table,
+    self as module, fa_advert_conf_table, ma_adv_config_table, ma_advert_conf_table,
 };
 use store::wire::AdvertisementFlags;
-use store::{Advertisement, AdvertisementSchedule, CareOfAddress, Role};
+use store::{Advertisement, AdvertisementSchedule, Role};
 
 use super::conventions::{row_status, storage_type};
 use super::mobile_node::from_one;
 use super::small::{SmallTable, addresses};
 use super::{Context, Registry, Scalar, flags};
 use crate::{Oid, Value};
+
+pub(crate) use care_of::{CareOfAddressDraft, FaCoaTable, set_care_of_address};
+pub(crate) use write::{AdvertisementDraft, set_advertisement, set_foreign_agent};
 
 /// Roles that advertise.
 const AGENTS: [Role; 2] = [Role::ForeignAgent, Role::HomeAgent];
@@ -59,16 +65,14 @@ fn interface(row: &Advertisement) -> Oid {
 }
 
 /// `224.0.0.1` or `255.255.255.255`, which are all that the module allows.
-fn destination(row: &Advertisement) -> Option<Value> {
-    let address = row.destination;
+fn destination(address: Ipv4Addr) -> Option<Value> {
     let is_allowed = address == Ipv4Addr::new(224, 0, 0, 1) || address.is_broadcast();
     is_allowed.then(|| address.into())
 }
 
-/// `maAdvertConfTable`, by interface.
+/// `maAdvertConfTable`, by interface: what was written, else what the agent's file says.
 ///
-/// Rows follow the configuration file, so managers find them read-only. Where a
-/// home and a foreign agent advertise on one interface, the foreign agent's is shown.
+/// Where a home and a foreign agent advertise on one interface, the foreign agent's is shown.
 pub(crate) struct MaAdvertConfTable;
 
 impl SmallTable for MaAdvertConfTable {
@@ -81,34 +85,30 @@ impl SmallTable for MaAdvertConfTable {
         Some(rows)
     }
 
-    fn cell(
-        context: Context<'_>,
-        (row, schedule): &Sent<'_>,
-        column: Self::Column,
-    ) -> Option<Value> {
+    fn cell(context: Context<'_>, shown: &Sent<'_>, column: Self::Column) -> Option<Value> {
         use ma_advert_conf_table::Column;
+        let (setting, values) = match write::setting_of(context, shown.0) {
+            Some((setting, values)) => (Some(setting), values.clone()),
+            None => (None, write::as_sent(shown)),
+        };
         Some(match column {
-            Column::MaxRegLifetime => from_one(row.registration_lifetime.0)?,
-            Column::PrefixLengthInclusion => Value::truth(!row.prefix_lengths.is_empty()),
-            Column::Address => destination(row)?,
-            Column::MaxInterval => Value::Integer32(schedule.interval_max.into()),
-            Column::MinInterval => Value::Integer32(schedule.interval_min.into()),
-            Column::MaxAdvLifetime => Value::Integer32(row.lifetime.into()),
-            Column::ResponseSolicitationOnly => Value::truth(schedule.solicited_only),
-            Column::Service => {
-                let offers = |mask| {
-                    sent(context, &AGENTS).any(|(other, _)| {
-                        other.interface == row.interface
-                            && AdvertisementFlags(other.flags).any(mask)
-                    })
-                };
-                let foreign_agent = offers(AdvertisementFlags::FOREIGN_AGENT);
-                flags::bits(&[foreign_agent, offers(AdvertisementFlags::HOME_AGENT)])
+            Column::MaxRegLifetime => from_one(values.registration_lifetime)?,
+            Column::PrefixLengthInclusion => Value::truth(values.prefix_lengths),
+            Column::Address => destination(values.destination)?,
+            Column::MaxInterval => Value::Integer32(values.interval_max.into()),
+            Column::MinInterval => Value::Integer32(values.interval_min.into()),
+            Column::MaxAdvLifetime => Value::Integer32(values.lifetime.into()),
+            Column::ResponseSolicitationOnly => Value::truth(values.solicited_only),
+            Column::Service => flags::bits(&write::services(context, shown.0.interface)),
+            Column::NetworkNai => {
+                Value::octets(values.network_nai.as_ref().map_or("", |nai| nai.as_str()))
             }
-            // No network access identifier is advertised (RFC 3846).
-            Column::NetworkNai => Value::octets(""),
-            Column::Status => row_status(true),
-            Column::StorageType => Value::Integer32(5),
+            Column::Status => row_status(setting.is_none_or(|setting| setting.active)),
+            Column::StorageType => match setting {
+                Some(setting) => storage_type(setting.origin, setting.storage),
+                // permanent(4): it can be changed, and not be deleted.
+                None => Value::Integer32(4),
+            },
         })
     }
 }
@@ -129,7 +129,7 @@ impl SmallTable for MaAdvConfigTable {
         Some(match column {
             Column::MaxRegLifetime => Value::Integer32(row.registration_lifetime.0.into()),
             Column::PrefixLengthInclusion => Value::truth(!row.prefix_lengths.is_empty()),
-            Column::Address => destination(row)?,
+            Column::Address => destination(row.destination)?,
             Column::MaxInterval => Value::Integer32(schedule.interval_max.into()),
             Column::MinInterval => Value::Integer32(schedule.interval_min.into()),
             Column::MaxAdvLifetime => Value::Integer32(row.lifetime.into()),
@@ -150,39 +150,14 @@ impl SmallTable for FaAdvertConfTable {
         advertised(context, &[Role::ForeignAgent], interface)
     }
 
-    fn cell(_: Context<'_>, (row, _): &Sent<'_>, column: Self::Column) -> Option<Value> {
+    fn cell(context: Context<'_>, (row, _): &Sent<'_>, column: Self::Column) -> Option<Value> {
         use fa_advert_conf_table::Column;
         let flags = AdvertisementFlags(row.flags);
         Some(match column {
             Column::IsBusy => Value::truth(flags.any(AdvertisementFlags::BUSY)),
-            Column::RegRequired => {
-                Value::truth(flags.any(AdvertisementFlags::REGISTRATION_REQUIRED))
-            }
+            Column::RegRequired => Value::truth(write::is_registration_required(context, row)),
             // No challenge is issued, so none may be used (a reading of 0).
             Column::ChallengeWindow => Value::Integer32(0),
-        })
-    }
-}
-
-/// `faCOATable`: the care-of addresses of foreign agents.
-pub(crate) struct FaCoaTable;
-
-impl SmallTable for FaCoaTable {
-    type Column = fa_coa_table::Column;
-    type Row<'a> = &'a CareOfAddress;
-
-    fn rows(context: Context<'_>) -> Option<Vec<(Oid, &CareOfAddress)>> {
-        context.has_role(Role::ForeignAgent).then_some(())?;
-        let rows = context.snapshot.rows::<CareOfAddress>().iter().map(AsRef::as_ref);
-        let rows = rows.filter(|row: &&CareOfAddress| context.shows(&row.instance));
-        Some(rows.map(|row: &CareOfAddress| (addresses([row.address]), row)).collect())
-    }
-
-    fn cell(_: Context<'_>, row: &&CareOfAddress, column: Self::Column) -> Option<Value> {
-        use fa_coa_table::Column;
-        Some(match column {
-            Column::Status => row_status(row.active),
-            Column::StorageType => storage_type(row.origin, row.storage),
         })
     }
 }

@@ -5,6 +5,7 @@
 mod agents;
 mod context;
 mod conventions;
+mod drafts;
 mod enable;
 pub(crate) mod ext;
 mod fa_reg_visitor;
@@ -18,6 +19,7 @@ mod index;
 mod interfaces;
 pub(crate) mod mip_security_assoc;
 mod mip_security_violation;
+mod mn_ha;
 mod mobile_node;
 mod mobility_agent;
 mod object;
@@ -37,10 +39,11 @@ use crate::Value;
 use crate::alarms::Alarms;
 use crate::engine::EngineFacts;
 
+pub(crate) use drafts::Drafts;
 pub(crate) use ext::{admin_string, date_and_time, is_stale, push_implied};
 pub use interfaces::{Interface, Traffic};
-pub(crate) use object::scalar_cursor;
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
+pub(crate) use object::{Writable, scalar_cursor};
 pub use registry::{Registry, Walk};
 pub use system::PRODUCT;
 #[cfg(test)]
@@ -66,25 +69,31 @@ fn register_security(registry: &mut Registry) {
     registry.add(mip_mib::MIP_SECURITY_ASSOCS_COUNT, Scalar(mip_security_assoc::count));
     registry.add(mip_mib::mip_security_assoc_table::OID, AssociationObject);
     registry.add(mip_mib::mip_sec_assoc_table::OID, TableObject(OldSource));
-    small::<MipSecurityViolationTable>(registry, mip_mib::mip_security_violation_table::OID);
+    let set = mip_security_violation::set;
+    let oid = mip_mib::mip_security_violation_table::OID;
+    writable::<MipSecurityViolationTable>(registry, oid, set);
     small::<MipSecViolationTable>(registry, mip_mib::mip_sec_violation_table::OID);
 }
 
 fn register_mobile_node(registry: &mut Registry) {
-    use mobile_node::{MnFaTable, MnHaTable, MnRegistrationTable};
+    use mn_ha::{MnHaTable, set_home_agent};
+    use mobile_node::{MnFaTable, MnRegistrationTable};
     mobile_node::register(registry);
-    small::<MnHaTable>(registry, mip_mib::mn_ha_table::OID);
+    writable::<MnHaTable>(registry, mip_mib::mn_ha_table::OID, set_home_agent);
     small::<MnFaTable>(registry, mip_mib::mn_fa_table::OID);
     small::<MnRegistrationTable>(registry, mip_mib::mn_registration_table::OID);
 }
 
 fn register_foreign_agent(registry: &mut Registry) {
     use mobility_agent::{FaAdvertConfTable, FaCoaTable, MaAdvConfigTable, MaAdvertConfTable};
+    use mobility_agent::{set_advertisement, set_care_of_address, set_foreign_agent};
     mobility_agent::register(registry);
-    small::<MaAdvertConfTable>(registry, mip_mib::ma_advert_conf_table::OID);
+    let oid = mip_mib::ma_advert_conf_table::OID;
+    writable::<MaAdvertConfTable>(registry, oid, set_advertisement);
     small::<MaAdvConfigTable>(registry, mip_mib::ma_adv_config_table::OID);
-    small::<FaAdvertConfTable>(registry, mip_mib::fa_advert_conf_table::OID);
-    small::<FaCoaTable>(registry, mip_mib::fa_coa_table::OID);
+    let oid = mip_mib::fa_advert_conf_table::OID;
+    writable::<FaAdvertConfTable>(registry, oid, set_foreign_agent);
+    writable::<FaCoaTable>(registry, mip_mib::fa_coa_table::OID, set_care_of_address);
     registry.add(mip_mib::FA_REG_VISITOR_COUNT, Scalar(fa_reg_visitor::count));
     registry.add(mip_mib::fa_reg_visitor_table::OID, TableObject(fa_reg_visitor::Source));
     registry.add(mip_mib::fa_visitor_table::OID, TableObject(fa_visitor::Source));
@@ -101,6 +110,15 @@ fn register_home_agent(registry: &mut Registry) {
 /// Adds a table of few rows.
 fn small<T: small::SmallTable + 'static>(registry: &mut Registry, oid: &'static [u32]) {
     registry.add(oid, TableObject(small::Source::<T>::new()));
+}
+
+/// Adds a table of few rows that managers write to.
+fn writable<T: small::SmallTable + 'static>(
+    registry: &mut Registry,
+    oid: &'static [u32],
+    set: object::Setter,
+) {
+    registry.add(oid, Writable { object: TableObject(small::Source::<T>::new()), set });
 }
 
 /// What a request is answered from: one moment, one snapshot of all tables.
@@ -125,6 +143,8 @@ pub struct LocalFacts {
     /// The interfaces of this host, by index.
     pub interfaces: BTreeMap<u32, Interface>,
     pub engine: EngineFacts,
+    /// Whether the store is still on its way: nothing that it has can be answered.
+    pub is_loading: bool,
     /// How the store is, as the driver saw it last.
     pub store: Health,
     /// What is wrong, and what was said about it.

@@ -100,6 +100,34 @@ pub trait TableSource: Send + Sync {
 /// A [`Table`] as an object; its root is the OID of the table.
 pub struct TableObject<S>(pub S);
 
+/// What writes to an object, as [`Object::set`] has it.
+pub(crate) type Setter = fn(&mut Staging<'_>, &[u32], &Value) -> Result<(), ErrorStatus>;
+
+/// An object with what is done when it is written.
+pub(crate) struct Writable<O> {
+    pub(crate) object: O,
+    pub(crate) set: Setter,
+}
+
+impl<O: Object> Object for Writable<O> {
+    fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
+        self.object.get(context, suffix)
+    }
+
+    fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
+        self.object.seek(context, suffix)
+    }
+
+    fn set(
+        &self,
+        staging: &mut Staging<'_>,
+        suffix: &[u32],
+        value: &Value,
+    ) -> Result<(), ErrorStatus> {
+        (self.set)(staging, suffix, value)
+    }
+}
+
 /// The sub-identifier of the conceptual row below every table (RFC 2578 §7.1.12).
 const ENTRY: u32 = 1;
 

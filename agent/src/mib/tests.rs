@@ -7,6 +7,7 @@ pub(crate) mod registry;
 pub(crate) mod rows;
 mod scalars;
 mod solaris;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -20,6 +21,8 @@ use store::{
 
 use super::*;
 use crate::Oid;
+use crate::engine::{ErrorStatus, Requester, Staging};
+use crate::security::SecurityLevel;
 
 /// When the world started, in UTC milliseconds.
 pub(crate) const STARTED: i64 = 1_700_000_000_000;
@@ -90,6 +93,27 @@ impl World {
             GetResult::Value(value) => value,
             other => panic!("{object}.{instance:?} is {other:?}"),
         }
+    }
+
+    /// Sets objects with their instances, all or none; an error has the number of the variable.
+    pub(crate) fn set(
+        &mut self,
+        variables: &[(&str, &[u32], Value)],
+    ) -> Result<(), (ErrorStatus, usize)> {
+        let level = SecurityLevel::AuthPriv;
+        let mut staging = Staging::new(self.context(), Requester { level, ..Requester::default() });
+        for (position, (object, instance, value)) in variables.iter().enumerate() {
+            let object = mibs::MODULES.iter().find_map(|module| module.object(object));
+            let mut name = Oid::from(object.unwrap().oid);
+            name.extend_from_slice(instance);
+            staging.turn_to(position);
+            let set = self.registry.set(&mut staging, &name, value);
+            set.map_err(|status| (status, position + 1))?;
+        }
+        let batch = staging.into_batch()?;
+        self.snapshot.revision = Revision(self.snapshot.revision.0 + 1);
+        self.snapshot.tables.apply(&batch, self.snapshot.revision);
+        Ok(())
     }
 
     /// All that is below `root`, in the order of the walk.

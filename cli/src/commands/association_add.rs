@@ -48,6 +48,7 @@ impl AssociationAdd {
             peer: key.peer.clone(),
             spi: key.spi,
             reserved_spi: key.spi.is_reserved(),
+            keyless: false,
             algorithm: self.algorithm.into(),
             replay: self.replay.into(),
             tolerance: self.tolerance,

@@ -44,6 +44,7 @@ impl AssociationRoll {
         let association = Association {
             spi: self.new_spi,
             reserved_spi: self.new_spi.is_reserved(),
+            keyless: false,
             origin: Origin::Cli,
             storage: StorageType::NonVolatile,
             active: true,

@@ -19,6 +19,7 @@ mod show_nodes;
 mod show_operation;
 mod show_operations;
 mod show_registrations;
+mod show_settings;
 mod show_statistics;
 mod show_status;
 mod show_trail;
@@ -47,6 +48,7 @@ pub(crate) use show_nodes::ShowNodes;
 pub(crate) use show_operation::ShowOperation;
 pub(crate) use show_operations::ShowOperations;
 pub(crate) use show_registrations::ShowRegistrations;
+pub(crate) use show_settings::ShowSettings;
 pub(crate) use show_statistics::ShowStatistics;
 pub(crate) use show_status::ShowStatus;
 pub(crate) use show_trail::ShowTrail;
@@ -73,6 +75,7 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
         "operations" => names(show_operations::COLUMNS),
         "operation" => names(show_operation::COLUMNS),
         "registrations" => names(show_registrations::COLUMNS),
+        "settings" => names(show_settings::COLUMNS),
         "trail" => names(show_trail::COLUMNS),
         "violations" => names(show_violations::COLUMNS),
         "visitors" => names(show_visitors::COLUMNS),

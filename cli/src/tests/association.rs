@@ -14,6 +14,7 @@ fn association(origin: Origin) -> Association {
         peer: store::Identity::Address([10, 99, 0, 7].into()),
         spi: store::wire::Spi(1000),
         reserved_spi: false,
+        keyless: false,
         algorithm: Algorithm::HmacMd5,
         replay: ReplayProtection::Timestamps,
         tolerance: 7,

@@ -15,6 +15,7 @@ fn configured() -> Fake {
             peer: store::Identity::Address([10, 99, 0, 7].into()),
             spi: store::wire::Spi(spi),
             reserved_spi: false,
+            keyless: false,
             algorithm: store::Algorithm::HmacMd5,
             replay: store::ReplayProtection::Timestamps,
             tolerance: 7,

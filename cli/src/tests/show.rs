@@ -1,7 +1,7 @@
 use store::wire::Lifetime;
 use store::{
-    Advertisement, CareOfAddress, ClockHealth, ClockState, Instance, Origin, Role, StorageType,
-    Unknown,
+    Advertisement, CareOfAddress, Changed, ClockHealth, ClockState, Instance, Origin, Role, Scope,
+    Setting, SettingIndex, SettingValue, StorageType, Unknown,
 };
 
 use super::{on, snapshot};
@@ -174,6 +174,7 @@ fn advertising() -> Fake {
         care_of_addresses: vec![[203, 0, 113, 1].into()],
         routers: Vec::new(),
         prefix_lengths: Vec::new(),
+        network_nai: None,
         at: None,
         schedule: None,
         unknown: Unknown::default(),
@@ -205,6 +206,32 @@ fn advertisements_and_what_foreign_agents_offer() {
     let offered = shown("care-of-addresses --care-of 203.0.113.0/24");
     assert_eq!(offered[0]["address"], "203.0.113.1");
     assert_eq!(offered[0]["origin"], "file");
+}
+
+#[test]
+fn settings_are_shown_with_their_values_and_who_made_them() {
+    let mut fake = Fake::network();
+    fake.put(Setting {
+        scope: Scope::Instance("fa@gate".to_owned()),
+        index: Some(SettingIndex::Interface(2)),
+        value: SettingValue::RegistrationRequired { required: true },
+        origin: Origin::Snmp,
+        storage: StorageType::NonVolatile,
+        active: true,
+        instance: None,
+        changed: Some(Changed { by: "snmp:noc".to_owned(), at: store::UtcTime(0) }),
+        unknown: Unknown::default(),
+    });
+    let done = on(fake, "-o json show settings", "");
+    assert_eq!(done.status, ExitStatus::Success);
+    let row = done.json()["rows"][0].clone();
+    assert_eq!(row["scope"], "instance fa@gate");
+    assert_eq!(
+        (&row["kind"], &row["index"]),
+        (&"registration-required".into(), &"interface 2".into())
+    );
+    assert_eq!(row["values"]["required"], true);
+    assert_eq!((&row["storage"], &row["changed_by"]), (&"non-volatile".into(), &"snmp:noc".into()));
 }
 
 #[test]

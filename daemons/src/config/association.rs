@@ -42,6 +42,7 @@ impl AssociationConfig {
             peer: self.peer.clone(),
             spi: self.spi,
             reserved_spi: self.spi.is_reserved(),
+            keyless: false,
             algorithm: self.algorithm,
             replay: self.replay,
             tolerance: self.tolerance,

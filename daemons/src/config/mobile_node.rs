@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use ::store::{Origin, Scope, Setting, SettingIndex, SettingValue, StorageType, Unknown};
 use ipnet::Ipv4Net;
 use mobility::MobileNodeConfig;
 use wire::{Flags, Lifetime, Nai};
@@ -34,6 +35,23 @@ impl MobileNodeSection {
     pub(crate) fn source(&self) -> SocketAddrV4 {
         let address = self.co_located.or(self.home_address).unwrap_or(Ipv4Addr::UNSPECIFIED);
         SocketAddrV4::new(address, self.port)
+    }
+
+    /// The home agent as a row; none if it is yet to be found.
+    pub(crate) fn rows(&self, instance: &str) -> Vec<Setting> {
+        let address = *self.home_agent.ip();
+        let row = Setting {
+            scope: Scope::Instance(instance.to_owned()),
+            index: Some(SettingIndex::Address(address)),
+            value: SettingValue::HomeAgent {},
+            origin: Origin::File,
+            storage: StorageType::ReadOnly,
+            active: true,
+            instance: None,
+            changed: None,
+            unknown: Unknown::default(),
+        };
+        if self.is_discovery { Vec::new() } else { vec![row] }
     }
 
     /// The whole configuration of the machine, which sends from `local`.

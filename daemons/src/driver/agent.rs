@@ -1,7 +1,9 @@
 //! Drives a home agent or a foreign agent: its sockets, its links, its deadlines, its commits.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,7 +11,10 @@ use mobility::{
     Action, Arp as Wanted, CommitId, ForeignAgent, HomeAgent, Output, Received,
     SecurityAssociation, Unreachable,
 };
-use store::{Batch, Class, ClockHealth, Counter, Now, Operation, Role, Snapshot, Store, Time};
+use store::{
+    AnyKey, Batch, CareOfAddress, Class, ClockHealth, Counter, Identity, Now, Operation, Role,
+    Row as _, Snapshot, Store, Time,
+};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -47,6 +52,9 @@ pub(crate) trait MobilityAgent: Send + 'static {
     const WANTS_MORE: bool;
 
     fn set_associations(&mut self, associations: Vec<SecurityAssociation>);
+    fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>);
+    /// Says what a foreign agent offers.
+    fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>);
     fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
     fn on_deadline(&mut self, now: Now) -> Output;
     fn next_deadline(&self) -> Option<Time>;
@@ -69,13 +77,22 @@ pub(crate) trait MobilityAgent: Send + 'static {
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $away:expr, $clock_health:expr, $on_unreachable:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
             const WANTS_MORE: bool = matches!($role, Role::ForeignAgent);
 
             fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
                 self.set_associations(associations);
+            }
+
+            fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
+                self.set_volatile_violations(offenders);
+            }
+
+            fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>) {
+                let offer: fn(&mut Self, Vec<Ipv4Addr>) = $offer;
+                offer(self, care_of_addresses);
             }
 
             fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -158,7 +175,8 @@ mobility_agent!(
     |_: &HomeAgent| false,
     |machine: &HomeAgent| machine.services().map(|service| service.home_address).collect(),
     |machine, now| Some(machine.clock_health(now)),
-    |_, _, _, _| Output::default()
+    |_, _, _, _| Output::default(),
+    |_, _| ()
 );
 mobility_agent!(
     ForeignAgent,
@@ -167,7 +185,8 @@ mobility_agent!(
     ForeignAgent::is_busy,
     |_: &ForeignAgent| Vec::new(),
     |_, _| None,
-    Self::on_unreachable
+    Self::on_unreachable,
+    Self::set_care_of_addresses
 );
 
 /// What an agent has to take.
@@ -311,13 +330,48 @@ impl<M: MobilityAgent> AgentDriver<M> {
     ) {
         let active = configuration.borrow_and_update().clone();
         debug!(associations = active.associations.len(), revision = %active.revision, "configuration");
+        let mut errors = active.errors;
+        let now = self.clock.now();
         self.machine.set_associations(active.associations);
+        self.machine.set_volatile_violations(active.settings.volatile_violations.clone());
+        let offered = self.offer(&active.care_of_addresses, &mut errors);
+        self.advertisers.follow(&active.settings, &offered, now);
         if active.settings.enabled != self.settings.enabled {
             let words = if active.settings.enabled { "serves again" } else { "is disabled" };
             info!(role = M::ROLE.as_str(), "{words}");
         }
         self.settings = active.settings;
-        instance.applied(M::ROLE, active.revision, active.errors);
+        instance.applied(M::ROLE, active.revision, errors);
+    }
+
+    /// Offers the care-of addresses that are active and can be bound; returns these.
+    fn offer<'a>(
+        &mut self,
+        rows: &'a [Arc<CareOfAddress>],
+        errors: &mut BTreeMap<String, String>,
+    ) -> Vec<&'a CareOfAddress> {
+        if M::ROLE != Role::ForeignAgent {
+            return Vec::new();
+        }
+        let mut offered = Vec::new();
+        for row in rows.iter().map(AsRef::as_ref).filter(|row| row.active) {
+            // Relayed requests and revocations come from it (RFC 5944 §3.7.2.2).
+            match self.sockets.add(row.address) {
+                Ok(is_new) => {
+                    offered.push(row);
+                    if is_new && M::WANTS_MORE {
+                        self.ask_for_more();
+                    }
+                }
+                Err(error) => {
+                    warn!(care_of_address = %row.address, "not offered: {error:#}");
+                    let path = AnyKey::CareOfAddress(row.key()).path();
+                    errors.insert(path, format!("{error:#}"));
+                }
+            }
+        }
+        self.machine.set_care_of_addresses(offered.iter().map(|row| row.address).collect());
+        offered
     }
 
     /// The rows of what is advertised from here on, in the place of those of an earlier run.

@@ -104,6 +104,10 @@ impl MobileNodeDriver {
         let active = configuration.borrow_and_update().clone();
         let is_any = !active.associations.is_empty();
         self.machine.set_associations(active.associations);
+        self.machine.set_volatile_violations(active.settings.volatile_violations);
+        let now = self.clock.now();
+        let output = self.machine.set_home_agents(active.settings.home_agents, now);
+        self.carry_out(output).await;
         instance.applied(Role::MobileNode, active.revision, active.errors);
         if is_any && !std::mem::replace(can_sign, is_any) {
             let now = self.clock.now();

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mobility::{MobileNode, MobileNodeConfig, SecurityAssociation};
-use store::{Algorithm, Identity, ReplayProtection, Role};
+use store::{
+    Algorithm, Identity, Origin, ReplayProtection, Role, Scope, Setting, SettingIndex,
+    SettingValue, StorageType, Unknown,
+};
 use tokio::task::JoinHandle;
 use tracing::error;
 use wire::{AuthenticationAlgorithm, Lifetime, Nai, SecretKey, Spi};
 
 use super::LabArgs;
-use super::nodes::{Environment, MobileNodes, Progress};
+use super::nodes::{Environment, MobileNodes, Orders, Progress};
 use super::site::{self, INSTANCE};
 use crate::config::AssociationConfig;
 use crate::driver::{Shutdown, Stop};
+use crate::file_rows;
 use crate::link::simulated::NodesEnd;
 use crate::socket::{BoundSocket, Sockets, bind_udp};
 use crate::system::{System, seed};
@@ -128,9 +132,12 @@ impl MobileNetwork {
             loss_percent: args.loss,
             seed: seed()?,
         };
-        system.follow_idly(member.instance).await;
+        file_rows::follow(&system.store, &name, &home_agents(args, &name, port)).await?;
+        let configuration = system.follow_configuration(&member, Role::MobileNode).await;
+        let orders = Orders { configuration, instance: member.instance };
         let (store, clock) = (system.store.clone(), system.clock.clone());
-        let (driver, progress) = MobileNodes::new(nodes, sockets, environment, store, clock);
+        let (driver, progress) =
+            MobileNodes::new(nodes, sockets, environment, orders, store, clock);
         let (stop, shutdown): (Stop, Shutdown) = Stop::new();
         let task = tokio::spawn(driver.run(shutdown));
         Ok(Self { progress, stop, task })
@@ -147,6 +154,22 @@ impl MobileNetwork {
             error!("the mobile nodes panicked");
         }
     }
+}
+
+/// The home agents that nodes begin with, as rows of the lab's own configuration.
+fn home_agents(args: &LabArgs, instance: &str, port: u16) -> Vec<Setting> {
+    let row = |number| Setting {
+        scope: Scope::Instance(instance.to_owned()),
+        index: Some(SettingIndex::Address(*site::home_agent(number, port).ip())),
+        value: SettingValue::HomeAgent {},
+        origin: Origin::File,
+        storage: StorageType::ReadOnly,
+        active: true,
+        instance: None,
+        changed: None,
+        unknown: Unknown::default(),
+    };
+    (1..=args.home_agents).map(row).collect()
 }
 
 /// The sockets of the nodes; who moves by itself needs a second care-of address to move to.

@@ -5,15 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use mobility::{Action, MobileNode, MobileNodeState, Output, Received};
-use store::{Batch, Class, Store, Time};
+use store::{Batch, Class, Role, Store, Time};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, trace, warn};
 
 use super::chance::Chance;
 use crate::clock::Clock;
+use crate::configuration::Active;
 use crate::driver::Shutdown;
 use crate::driver::commits::{Commits, Finished};
+use crate::instance::InstanceKeeper;
 use crate::link::Message;
 use crate::link::simulated::NodesEnd;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
@@ -62,6 +64,14 @@ pub(super) struct MobileNodes {
     /// Nodes that may have counted something since their rows were written.
     touched: BTreeSet<usize>,
     progress: watch::Sender<usize>,
+    /// What all nodes are told while they run.
+    orders: Orders,
+}
+
+/// The configuration that the nodes follow, and who says how far they are.
+pub(super) struct Orders {
+    pub(super) configuration: watch::Receiver<Active>,
+    pub(super) instance: InstanceKeeper,
 }
 
 struct Node {
@@ -79,6 +89,7 @@ impl MobileNodes {
         nodes: Vec<(MobileNode, usize)>,
         sockets: Sockets,
         environment: Environment,
+        orders: Orders,
         store: Store,
         clock: Clock,
     ) -> (Self, Progress) {
@@ -110,6 +121,7 @@ impl MobileNodes {
             registered: BTreeSet::new(),
             touched: BTreeSet::new(),
             progress,
+            orders,
         };
         (driver, receiver)
     }
@@ -119,6 +131,7 @@ impl MobileNodes {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.take_orders().await;
         loop {
             self.start_more().await;
             self.commits.queue(&self.store);
@@ -128,6 +141,7 @@ impl MobileNodes {
                 biased;
                 () = shutdown.requested() => break,
                 finished = self.commits.next() => self.finish(finished).await,
+                Ok(()) = self.orders.configuration.changed() => self.take_orders().await,
                 () = self.clock.reach(deadline) => {
                     self.on_deadline().await;
                     self.move_some().await;
@@ -140,6 +154,21 @@ impl MobileNodes {
             }
         }
         self.write_counters();
+    }
+
+    /// Tells every node which home agents it may turn to, and says that it was told.
+    async fn take_orders(&mut self) {
+        let active = self.orders.configuration.borrow_and_update().clone();
+        let now = self.clock.now();
+        for index in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get_mut(index) else { continue };
+            node.machine.set_volatile_violations(active.settings.volatile_violations.clone());
+            let output = node.machine.set_home_agents(active.settings.home_agents.clone(), now);
+            if !output.is_empty() {
+                self.carry_out(index, output).await;
+            }
+        }
+        self.orders.instance.applied(Role::MobileNode, active.revision, active.errors);
     }
 
     async fn finish(&mut self, finished: Vec<Finished>) {

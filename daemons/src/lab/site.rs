@@ -128,9 +128,11 @@ impl Others {
         for ((number, socket), link) in self.foreign.into_iter().zip(links) {
             let address = foreign_agent(number, self.port);
             let name = format!("{INSTANCE}-fa{number}");
-            let member = system.join(&name, vec![Role::ForeignAgent], vec![*address.ip()]).await?;
+            let mut member =
+                system.join(&name, vec![Role::ForeignAgent], vec![*address.ip()]).await?;
             let mut section = ForeignAgentSection::at(address);
             section.home_agent_port = Some(self.port);
+            member.interfaces.push(link.interface());
             let advertising = advertising(&name, &section, link, system)?;
             let sockets = vec![BoundSocket { socket, interface: None }];
             let advertising = vec![advertising];
@@ -162,7 +164,7 @@ fn advertising(
     config.routers = vec![RouterAddress { address, preference: 0 }];
     config.prefix_lengths = Some(vec![32]);
     let advertiser = Advertiser::new(config, system.clock.now())?;
-    Ok(Advertising::new(advertiser, link))
+    Ok(Advertising::new(advertiser, link, vec![32]))
 }
 
 /// A home agent that revokes where its peers are: nobody here is at port 434.

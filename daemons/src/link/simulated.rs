@@ -36,7 +36,7 @@ pub(crate) fn links(count: u32) -> (Vec<SimulatedLink>, NodesEnd) {
 }
 
 impl SimulatedLink {
-    pub(super) fn interface(&self) -> u32 {
+    pub(crate) fn interface(&self) -> u32 {
         self.interface
     }
 

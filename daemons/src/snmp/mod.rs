@@ -3,14 +3,17 @@
 mod engine;
 mod interfaces;
 mod keeper;
+mod management;
 mod state;
 mod stored;
 mod targets;
 mod users;
 
-pub(crate) use engine::engine_config;
+use engine::engine_config;
 pub(crate) use interfaces::interfaces;
 pub(crate) use keeper::Keeper;
-pub(crate) use state::{EngineState, state_path};
-pub(crate) use stored::saved;
+pub(crate) use management::Management;
+use state::EngineState;
+pub(crate) use state::state_path;
+use stored::saved;
 pub(crate) use users::{UserCommand, user};

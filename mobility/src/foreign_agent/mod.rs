@@ -322,6 +322,17 @@ impl ForeignAgent {
         }
     }
 
+    /// Says whose violations are forgotten when the next run starts (`mipSecurityviolationStorageType`).
+    pub fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
+        self.violations.set_volatile(offenders);
+    }
+
+    /// Says which care-of addresses are offered from here on; visitors at others stay until their
+    /// time is over, and cannot renew there.
+    pub fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>) {
+        self.config.care_of_addresses = care_of_addresses;
+    }
+
     /// What has changed and needs no durability: counters, violations, trails, pending requests.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);

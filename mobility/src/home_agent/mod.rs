@@ -382,6 +382,11 @@ impl HomeAgent {
         }
     }
 
+    /// Says whose violations are forgotten when the next run starts (`mipSecurityviolationStorageType`).
+    pub fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
+        self.violations.set_volatile(offenders);
+    }
+
     /// What has changed and needs no durability: counters, violations, trails.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use store::{Counter, Now, Role, Time, Unknown};
-use wire::{AdvertisementFlags, AgentAdvertisement, AgentSolicitation, MobilityAgentAdvertisement};
+use wire::{
+    AdvertisementFlags, AgentAdvertisement, AgentSolicitation, MobilityAgentAdvertisement, Nai,
+};
 
 use super::{MobileNode, Wish};
 use crate::action::{Action, Arp, Output};
@@ -50,6 +52,7 @@ pub(super) struct Heard {
     /// The networks of its routers, if it says how long the prefixes are (§2.1.2).
     prefixes: Vec<Ipv4Net>,
     routers: Vec<Ipv4Addr>,
+    network_nai: Option<Nai>,
     at: Now,
     expires_at: Time,
 }
@@ -339,6 +342,7 @@ impl MobileNode {
                 care_of_addresses: heard.mobility.care_of_addresses.clone(),
                 routers: heard.routers.clone(),
                 prefix_lengths: heard.prefixes.iter().map(Ipv4Net::prefix_len).collect(),
+                network_nai: heard.network_nai.clone(),
                 at: Some(heard.at.stamp()),
                 schedule: None,
                 unknown: Unknown::default(),
@@ -377,6 +381,7 @@ impl Discovery {
                 .map(|network| network.trunc())
                 .collect(),
             routers: routers.collect(),
+            network_nai: advertisement.foreign_agent_nai.clone(),
             at: now,
             expires_at: now.uptime + Duration::from_secs(advertisement.lifetime.into()),
         };

@@ -15,12 +15,14 @@
 
 mod config;
 mod discovery;
+mod home_agents;
 mod identification;
 mod reply;
 mod revocation;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -56,6 +58,7 @@ const HOLD_OFF_MAX: Duration = Duration::from_secs(300);
 
 /// A mobile node: with a co-located care-of address, or with the foreign agents that it hears.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the node")]
 pub struct MobileNode {
     config: MobileNodeConfig,
     associations: Vec<SecurityAssociation>,
@@ -63,6 +66,12 @@ pub struct MobileNode {
     home_address: Option<Ipv4Addr>,
     /// The home agent, once it is known.
     home_agent: SocketAddrV4,
+    /// The home agents that it may turn to beside the configured one.
+    candidates: Vec<Ipv4Addr>,
+    /// How many of them were asked since one said yes.
+    asked: usize,
+    /// Whether it deregisters from a home agent that it may not use any more.
+    is_leaving: bool,
     /// The lifetime to ask for.
     lifetime: Lifetime,
     clock: Clock,
@@ -116,6 +125,7 @@ struct Granted {
     lifetime: Lifetime,
     identification: Identification,
     care_of_address: Ipv4Addr,
+    home_agent: Ipv4Addr,
     /// Whom the request went to.
     agent_address: Ipv4Addr,
     co_located: bool,
@@ -149,6 +159,9 @@ impl MobileNode {
             associations: Vec::new(),
             home_address: config.home_address,
             home_agent: config.home_agent,
+            candidates: Vec::new(),
+            asked: 0,
+            is_leaving: false,
             lifetime: config.lifetime,
             clock: Clock::default(),
             random: Random::new(config.seed),
@@ -261,6 +274,11 @@ impl MobileNode {
         self.send_at.into_iter().chain(pending).chain(registration).chain(discovery).min()
     }
 
+    /// Says whose violations are forgotten when the next run starts (`mipSecurityviolationStorageType`).
+    pub fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
+        self.violations.set_volatile(offenders);
+    }
+
     /// What has changed and needs no durability: counters, the registration, agents heard.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
@@ -306,6 +324,9 @@ impl MobileNode {
     fn send_again(&mut self, now: Now) -> Option<Action> {
         let Pending { request, octets, timeout, attempts, .. } = self.pending.take()?;
         let is_deregistration = request.lifetime == Lifetime::ZERO;
+        if !is_deregistration && self.is_unanswered(attempts) {
+            return self.ask_another_at_once(now);
+        }
         let attempts_max = if is_deregistration {
             Some(DEREGISTRATION_ATTEMPTS)
         } else {
@@ -315,6 +336,7 @@ impl MobileNode {
             if is_deregistration {
                 self.settle_deregistration();
                 self.registration = None;
+                self.settle_leaving(now);
             }
             self.is_row_stale = true;
             return Some(Action::GaveUp);
@@ -358,12 +380,6 @@ impl MobileNode {
             }
             _ => Action::Send { from, to, octets },
         }
-    }
-
-    /// The association that requests are signed with for the home agent.
-    fn home_association(&self) -> Option<&SecurityAssociation> {
-        let own = self.associations.iter();
-        own.into_iter().find(|it| Some(&it.peer) != self.agent_identity().as_ref())
     }
 
     /// The foreign agent that the node is attached to, as associations name it.
@@ -430,7 +446,9 @@ impl MobileNode {
     /// The care-of address, flags and lifetime that the attachment allows (§3.6.1.2).
     fn terms(&self) -> (Ipv4Addr, Flags, Lifetime) {
         let wanted = self.config.flags.0;
-        let leaves = self.wish == Some(Wish::Deregistered) || self.attachment == Attachment::Home;
+        let leaves = self.is_leaving
+            || self.wish == Some(Wish::Deregistered)
+            || self.attachment == Attachment::Home;
         let asked = if leaves { Lifetime::ZERO } else { self.lifetime };
         // The D bit is for co-located care-of addresses alone.
         let mut flags = wanted & !Flags::DECAPSULATION_BY_MOBILE_NODE;
@@ -500,7 +518,7 @@ impl MobileNode {
                 .map_or(*self.destination().ip(), |it| it.agent_address),
             care_of_address,
             home_address,
-            home_agent: *self.home_agent.ip(),
+            home_agent: self.registration.map_or(*self.home_agent.ip(), |it| it.home_agent),
             flags: self.terms().1,
             identification,
             co_located: self
@@ -526,6 +544,7 @@ impl MobileNode {
             lifetime,
             identification,
             care_of_address,
+            home_agent: *self.home_agent.ip(),
             agent_address: *self.destination().ip(),
             co_located: self.attachment == Attachment::CoLocated,
             renew_at: None,

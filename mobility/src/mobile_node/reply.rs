@@ -147,8 +147,7 @@ impl MobileNode {
         pending: &Pending,
         now: Now,
     ) -> Vec<Action> {
-        let nonces =
-            self.associations.first().map(|it| it.replay) == Some(ReplayProtection::Nonces);
+        let nonces = self.home_association().map(|it| it.replay) == Some(ReplayProtection::Nonces);
         self.is_row_stale = true;
         if is_of_foreign_agent(reply.code) {
             self.tally.count(Counter::MnRegRequestsDeniedByFA);
@@ -159,7 +158,7 @@ impl MobileNode {
             self.clock.take_nonce(reply.identification);
         }
         if reply.code.is_accepted() {
-            return self.accepted(reply, pending);
+            return self.accepted(reply, pending, now);
         }
         self.tally.count(Counter::MnRegRequestsDeniedByHA);
         match reply.code {
@@ -181,12 +180,13 @@ impl MobileNode {
                 self.send_at = Some(self.earliest(now));
             }
             _ if self.wish == Some(Wish::Deregistered) => self.settle_deregistration(),
+            _ if self.is_leaving => self.settle_leaving(now),
             Code(129) if self.config.home_address.is_none() => {
                 // The assigned home address is not served any more: ask for another.
                 self.home_address = None;
                 self.hold_off(now);
             }
-            _ => self.hold_off(now),
+            _ => self.ask_another(now),
         }
         Self::denied(reply.code)
     }
@@ -199,6 +199,8 @@ impl MobileNode {
         {
             self.lifetime = reply.lifetime;
             self.send_at = Some(self.earliest(now));
+        } else if matches!(reply.code, Code(80..=95)) {
+            self.ask_another(now); // The home network or the home agent cannot be reached.
         } else {
             self.hold_off(now);
         }
@@ -206,9 +208,10 @@ impl MobileNode {
     }
 
     /// §3.6.2.2: the home agent accepted the request.
-    fn accepted(&mut self, reply: &RegistrationReply, pending: &Pending) -> Vec<Action> {
+    fn accepted(&mut self, reply: &RegistrationReply, pending: &Pending, now: Now) -> Vec<Action> {
         self.tally.count(Counter::MnRegRequestsAccepted);
         self.resynchronisations = 0;
+        self.asked = 0;
         self.hold_off = self.config.hold_off;
         if self.home_address != Some(reply.home_address) {
             self.home_address = Some(reply.home_address);
@@ -219,6 +222,7 @@ impl MobileNode {
         if lifetime == Lifetime::ZERO {
             self.registration = None;
             self.settle_deregistration();
+            self.settle_leaving(now);
             return vec![Action::Deregistered { home_address: reply.home_address }];
         }
         self.registration = Some(self.granted(lifetime, pending));

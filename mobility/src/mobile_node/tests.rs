@@ -130,6 +130,59 @@ fn a_node_whose_clock_is_wrong_mends_it() {
     }
 }
 
+const CANDIDATE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+/// Where the one datagram among the actions goes.
+fn sent_to(output: &Output) -> Ipv4Addr {
+    let mut sent = output.actions.iter().filter_map(|action| match action {
+        Action::Send { to, .. } => Some(*to.ip()),
+        _ => None,
+    });
+    let to = sent.next().unwrap();
+    assert_eq!(sent.next(), None);
+    to
+}
+
+/// Reading: `mnHATable` has candidates; the next one is asked when one is silent, and again the
+/// first when all are.
+#[test]
+fn a_node_turns_to_another_home_agent_when_one_is_silent() {
+    let mut world = World::new(ReplayProtection::Timestamps, 0);
+    assert!(world.node.set_home_agents(vec![CANDIDATE], at(0)).is_empty());
+    let mut output = world.node.register(at(0));
+    let mut asked = Vec::new();
+    for _ in 0..9 {
+        asked.push(sent_to(&output));
+        let next = world.node.next_deadline().unwrap();
+        output = world.node.on_deadline(at(next.since(Time::default()).as_secs() + 1));
+    }
+    let first = *HOME_AGENT.ip();
+    let expected = [[first; 4], [CANDIDATE; 4]].concat();
+    assert_eq!(asked[..8], expected);
+    assert_eq!(asked[8], first);
+}
+
+#[test]
+fn a_node_leaves_a_home_agent_that_is_taken_away() {
+    let mut world = World::new(ReplayProtection::Timestamps, 0);
+    drop(world.node.set_home_agents(vec![CANDIDATE], at(0)));
+    // The configured one refuses: it knows no association.
+    world.home_agent.set_associations(Vec::new());
+    let output = world.node.register(at(0));
+    drop(world.deliver(output, 0));
+    let output = world.node.on_deadline(at(2));
+    assert_eq!(sent_to(&output), CANDIDATE);
+    let config = HomeAgentConfig::new("ha2", CANDIDATE, [3; 32]);
+    world.home_agent = HomeAgent::new(config, &Snapshot::default(), at(2));
+    world.home_agent.set_associations(vec![association(ReplayProtection::Timestamps)]);
+    assert!(registered(&world.deliver(output, 2)));
+    let output = world.node.set_home_agents(Vec::new(), at(10));
+    assert_eq!(sent_to(&output), CANDIDATE);
+    assert_eq!(world.deliver(output, 10), [Action::Deregistered { home_address: HOME }]);
+    assert!(world.snapshot.rows::<Binding>().is_empty());
+    assert_eq!(sent_to(&world.node.on_deadline(at(12))), *HOME_AGENT.ip());
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig {
         failure_persistence: None,

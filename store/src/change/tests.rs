@@ -16,6 +16,7 @@ fn association(origin: Origin, storage: StorageType) -> Association {
         peer: Identity::Address(Ipv4Addr::new(10, 0, 0, 1)),
         spi: Spi(1000),
         reserved_spi: false,
+        keyless: false,
         algorithm: Algorithm::HmacMd5,
         replay: ReplayProtection::Timestamps,
         tolerance: 7,

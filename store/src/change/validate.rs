@@ -14,6 +14,9 @@ pub const SPI_MIN: u32 = 256;
 /// (RFC 5944 §5.7.1: more than 3 seconds SHOULD be allowed for).
 pub const TOLERANCE_MIN: u8 = 3;
 
+/// How many notifications of a kind may be let through in a minute (`mip4ExtGatePerMinute`).
+const GATE_PER_MINUTE_MAX: u32 = 60_000;
+
 /// How long the name of an instance may be.
 const NAME_MAX: usize = 255;
 
@@ -59,6 +62,9 @@ impl Configuration for Association {
         }
         if self.spi.0 < SPI_MIN && !self.reserved_spi {
             return Err(Invalid::value("spi", "0 to 255 are reserved"));
+        }
+        if self.active && self.keyless {
+            return Err(Invalid::inconsistent("active", "it has no key"));
         }
         let least = if self.origin == Origin::File { 1 } else { TOLERANCE_MIN };
         if self.replay == ReplayProtection::Timestamps && self.tolerance < least {
@@ -115,6 +121,12 @@ impl Configuration for Setting {
             SettingValue::HomeAgent {} => {
                 (matches!(self.index, Some(SettingIndex::Address(_))), "an address")
             }
+            SettingValue::Violation { .. } => {
+                (matches!(self.index, Some(SettingIndex::Identity(_))), "an offender")
+            }
+            SettingValue::NotificationGate { .. } => {
+                (matches!(self.index, Some(SettingIndex::Notification(_))), "a kind")
+            }
             SettingValue::Other { kind, values } => {
                 return Err(match SettingValue::read(kind, values) {
                     Err(error) => Invalid::value("kind", format!("`{kind}`: {error}")),
@@ -130,6 +142,12 @@ impl Configuration for Setting {
             SettingValue::Advertisement(advertisement) => validate_advertisement(advertisement),
             SettingValue::ChallengeWindow { window: 0 } => {
                 Err(Invalid::value("window", "at least one challenge"))
+            }
+            SettingValue::NotificationGate { per_minute, .. }
+                if !(1..=GATE_PER_MINUTE_MAX).contains(per_minute) =>
+            {
+                let most = GATE_PER_MINUTE_MAX;
+                Err(Invalid::value("per_minute", format!("from 1 to {most} a minute")))
             }
             SettingValue::HomeAgent {} => match self.index {
                 Some(SettingIndex::Address(address)) => host("index", address),

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use wire::Lifetime;
+use wire::{Lifetime, Nai};
 
 use super::{Role, Unknown};
 use crate::{Key, Row, Table, UtcTime};
@@ -30,6 +30,9 @@ pub struct Advertisement {
     pub routers: Vec<Ipv4Addr>,
     #[serde(default)]
     pub prefix_lengths: Vec<u8>,
+    /// The NAI that goes along (RFC 3846 §2), if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_nai: Option<Nai>,
     /// When it was sent or heard last; `None` if it is configured and was not sent yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<UtcTime>,
@@ -47,6 +50,9 @@ pub struct AdvertisementSchedule {
     pub interval_min: u16,
     /// Only answers to solicitations are sent.
     pub solicited_only: bool,
+    /// Nothing is sent at present: the agent is switched off, or was told so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// Names an advertisement.

@@ -27,6 +27,9 @@ pub struct Association {
     pub storage: StorageType,
     /// Inactive associations authenticate nothing.
     pub active: bool,
+    /// Whether its key was not said yet: such a row cannot be active.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub keyless: bool,
     /// Which agent of ours it belongs to: a home agent's association with a mobile node must not
     /// make a foreign agent ask that node for another authentication.
     #[serde(default = "home_agent", skip_serializing_if = "is_home_agent")]

@@ -31,7 +31,8 @@ pub struct Setting {
     pub value: SettingValue,
     pub origin: Origin,
     pub storage: StorageType,
-    /// A setting that is not active has no effect.
+    /// A setting that is not active has no effect; but where how to advertise is not active,
+    /// nothing is advertised.
     pub active: bool,
     /// Whose file it is from, if its origin is the file and its scope no instance.
     pub instance: Option<String>,
@@ -58,6 +59,8 @@ pub enum SettingIndex {
     Address(Ipv4Addr),
     /// A mobile node or an agent.
     Identity(Identity),
+    /// A kind of notification, by its word.
+    Notification(String),
 }
 
 /// The kinds of setting, each with its values.
@@ -79,6 +82,12 @@ pub enum SettingValue {
     ChallengeWindow { window: u32 },
     /// A home agent that a mobile node may use (`mnHATable`); index: its address.
     HomeAgent {},
+    /// Whether the violations of an offender end when their agent starts again
+    /// (`mipSecurityviolationStorageType`); index: the offender.
+    Violation { volatile: bool },
+    /// Whether notifications of a kind are sent, and how many a minute (`mip4ExtGateTable`);
+    /// index: the kind.
+    NotificationGate { open: bool, per_minute: u32 },
     /// A kind that this version does not know, or values that are not those of the kind. It is
     /// kept as it is, and refused when written.
     #[serde(skip)]
@@ -130,7 +139,7 @@ impl From<Setting> for Stored {
     }
 }
 
-/// The values of an [`SettingValue::Advertisement`]; times are in seconds.
+/// The values of a [`SettingValue::Advertisement`]; times are in seconds.
 ///
 /// What a row leaves out is as RFC 5944 §2.3 and RFC 1256 §6.2.1 have it by default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,7 +194,7 @@ impl SettingValue {
     }
 
     /// Its values by name, without the kind.
-    fn fields(&self) -> BTreeMap<String, Value> {
+    pub fn fields(&self) -> BTreeMap<String, Value> {
         if let Self::Other { values, .. } = self {
             return values.clone();
         }
@@ -204,6 +213,8 @@ impl SettingValue {
             Self::RegistrationRequired { .. } => "registration-required",
             Self::ChallengeWindow { .. } => "challenge-window",
             Self::HomeAgent {} => "home-agent",
+            Self::Violation { .. } => "violation",
+            Self::NotificationGate { .. } => "notification-gate",
             Self::Other { kind, .. } => kind,
         }
     }
@@ -232,6 +243,7 @@ impl SettingIndex {
             Self::Interface(index) => format!("interface={index}"),
             Self::Address(address) => format!("ip={address}"),
             Self::Identity(identity) => identity.segment(),
+            Self::Notification(kind) => format!("notification={}", kind.path()),
         }
     }
 
@@ -239,6 +251,7 @@ impl SettingIndex {
         match segment.split_once('=')? {
             ("interface", index) => index.parse().ok().map(Self::Interface),
             ("ip", address) => address.parse().ok().map(Self::Address),
+            ("notification", kind) => String::from_path(kind).map(Self::Notification),
             _ => Identity::from_segment(segment).map(Self::Identity),
         }
     }

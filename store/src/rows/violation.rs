@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use wire::{Code, Identification, Nai, Spi};
 
-use super::{Role, Unknown};
+use super::{Role, StorageType, Unknown};
 use crate::{Identity, Key, Row, Table, UtcTime};
 
 /// The violations of one offender, and the latest of them.
@@ -30,8 +30,21 @@ pub struct Violation {
     /// The Code that was answered; `None` if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
+    /// Rows that are volatile end when their owner starts again.
+    #[serde(default = "non_volatile", skip_serializing_if = "is_non_volatile")]
+    pub storage: StorageType,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// What rows are unless they say otherwise.
+const fn non_volatile() -> StorageType {
+    StorageType::NonVolatile
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_non_volatile(storage: &StorageType) -> bool {
+    *storage == StorageType::NonVolatile
 }
 
 /// A security violation, in the words of `mipSecurityRecentViolationReason`.

@@ -2,17 +2,54 @@
 
 use mibs::mip4_ext_mib::{self as module, mip4_ext_alarm_table, mip4_ext_gate_table};
 
+use store::{Origin, Setting, SettingValue, StorageType, Unknown};
+
 use super::{admin_string, date_and_time};
-use crate::alarms::{Alarm, GateState, NotificationKind};
-use crate::mib::small::SmallTable;
-use crate::mib::{Context, Registry, Scalar};
+use crate::alarms::{Alarm, GateState, NotificationKind, setting_key};
+use crate::engine::{ErrorStatus, Staging};
+use crate::mib::conventions::from_truth;
+use crate::mib::small::{SmallTable, Source};
+use crate::mib::{Context, Registry, Scalar, TableObject, Writable};
 use crate::{Oid, Value};
 
 pub(super) fn register(registry: &mut Registry) {
     let count = |context: Context<'_>| Some(super::instances::gauge(raised(context).count()));
     registry.add(module::MIP4_EXT_ALARM_COUNT, Scalar(count));
     super::add_small::<AlarmTable>(registry, mip4_ext_alarm_table::OID);
-    super::add_small::<GateTable>(registry, mip4_ext_gate_table::OID);
+    let object = TableObject(Source::<GateTable>::new());
+    registry.add(mip4_ext_gate_table::OID, Writable { object, set: set_gate });
+}
+
+/// Writes to a gate: a setting that all SNMP engines of the store act on.
+fn set_gate(staging: &mut Staging<'_>, suffix: &[u32], value: &Value) -> Result<(), ErrorStatus> {
+    let [1, column @ 2..=3, index @ ..] = suffix else { return Err(ErrorStatus::NotWritable) };
+    let kind = NotificationKind::ALL.into_iter().find(|kind| *index == [kind.number()]);
+    let kind = kind.ok_or(ErrorStatus::NoCreation)?;
+    let key = setting_key(kind);
+    let before = staging.row::<Setting>(&key);
+    let (mut open, mut per_minute) = match before.as_ref().map(|row| &row.value) {
+        Some(SettingValue::NotificationGate { open, per_minute }) => (*open, *per_minute),
+        _ => {
+            let gate = staging.context.local.alarms.gate(staging.context.snapshot, kind);
+            (gate.open, gate.per_minute)
+        }
+    };
+    match (column, value) {
+        (2, value) => open = from_truth(value)?,
+        (_, Value::Gauge32(number)) => per_minute = *number,
+        _ => return Err(ErrorStatus::WrongType),
+    }
+    staging.put_configuration(Setting {
+        scope: key.scope,
+        index: key.index,
+        value: SettingValue::NotificationGate { open, per_minute },
+        origin: Origin::Snmp,
+        storage: before.as_ref().map_or(StorageType::NonVolatile, |row| row.storage),
+        active: true,
+        instance: None,
+        changed: None,
+        unknown: before.as_ref().map_or_else(Unknown::default, |row| row.unknown.clone()),
+    })
 }
 
 /// The alarms that are raised; in the context of a daemon, those of it.

@@ -20,11 +20,13 @@ fn advertisement(role: Role, interface: u32) -> Advertisement {
         care_of_addresses: Vec::new(),
         routers: Vec::new(),
         prefix_lengths: Vec::new(),
+        network_nai: None,
         at: None,
         schedule: Some(AdvertisementSchedule {
             interval_max: 10,
             interval_min: 7,
             solicited_only: false,
+            suspended: false,
         }),
         unknown: Unknown::default(),
     }

@@ -15,23 +15,21 @@
 
 use store::wire::{Nai, Spi};
 use store::{
-    Algorithm, Association, AssociationKey, Changed, Identity, InvalidKind, Origin,
-    ReplayProtection, Role, Row as _, StorageType as StoredAs, Unknown, admit,
+    Algorithm, Association, AssociationKey, Changed, Identity, Origin, ReplayProtection, Role,
+    Row as _, StorageType as StoredAs, Unknown, admit,
 };
 use zeroize::Zeroizing;
 
 use super::Source;
-use crate::engine::{ErrorStatus, Staging};
+use crate::engine::{ErrorStatus, Staging, status_of};
+use crate::mib::conventions::{change_storage, integer};
 use crate::mib::{Context, Cursor, GetResult, Object, TableObject, index};
-use crate::row_status::{RowAction, RowStatus, StorageType};
+use crate::row_status::{RowAction, RowStatus};
 use crate::security::SecurityLevel;
 use crate::{Table as _, Value};
 
 /// How many octets `mipSecurityKey` has.
 const KEY_LEN: usize = 16;
-
-/// The field of a row that has no key yet; it cannot be active.
-const KEYLESS: &str = "keyless";
 
 /// The table as an object that can be written.
 pub(crate) struct AssociationObject;
@@ -129,6 +127,7 @@ impl Draft {
             peer: key.peer.clone(),
             spi: key.spi,
             reserved_spi: false,
+            keyless: true,
             algorithm: Algorithm::HmacMd5,
             replay: ReplayProtection::Timestamps,
             tolerance: 7,
@@ -138,7 +137,7 @@ impl Draft {
             role: role(context),
             instance: None,
             changed: None,
-            unknown: keyless(),
+            unknown: Unknown::default(),
         });
         Self { before, row, secret: None, action: None, variable }
     }
@@ -179,9 +178,7 @@ impl Draft {
             return Err(ErrorStatus::AuthorizationError);
         }
         self.secret = Some(Zeroizing::new(octets.to_vec()));
-        if is_keyless(&self.row) {
-            self.row.unknown.insert(KEYLESS, false);
-        }
+        self.row.keyless = false;
         Ok(())
     }
 
@@ -232,29 +229,17 @@ impl Draft {
     }
 
     fn set_storage(&mut self, value: &Value) -> Result<(), ErrorStatus> {
-        let present = match self.row.storage {
-            StoredAs::Volatile => StorageType::Volatile,
-            StoredAs::NonVolatile => StorageType::NonVolatile,
-            StoredAs::Permanent => StorageType::Permanent,
-            StoredAs::ReadOnly => StorageType::ReadOnly,
-        };
-        let supported = [StorageType::Volatile, StorageType::NonVolatile];
-        self.row.storage = match present.change(value, &supported)? {
-            StorageType::Volatile => StoredAs::Volatile,
-            StorageType::NonVolatile | StorageType::Other => StoredAs::NonVolatile,
-            StorageType::Permanent => StoredAs::Permanent,
-            StorageType::ReadOnly => StoredAs::ReadOnly,
-        };
+        self.row.storage = change_storage(self.row.storage, value)?;
         Ok(())
     }
 
     /// The last checks, when all variables are written.
     pub(crate) fn finish(mut self, changed: Changed) -> Result<Outcome, ErrorStatus> {
-        let has_key = !is_keyless(&self.row);
+        let has_key = !self.row.keyless;
         let status = match self.before.as_deref() {
             None => None,
             Some(row) if row.active => Some(RowStatus::Active),
-            Some(row) if is_keyless(row) => Some(RowStatus::NotReady),
+            Some(row) if row.keyless => Some(RowStatus::NotReady),
             Some(_) => Some(RowStatus::NotInService),
         };
         let after = match (self.action, status) {
@@ -276,36 +261,8 @@ impl Draft {
     }
 }
 
-/// What SNMP calls a mistake in a row of configuration (RFC 3416 §4.2.5).
-pub(crate) fn status_of(kind: InvalidKind) -> ErrorStatus {
-    match kind {
-        InvalidKind::Value => ErrorStatus::WrongValue,
-        InvalidKind::Inconsistent => ErrorStatus::InconsistentValue,
-        InvalidKind::Name => ErrorStatus::InconsistentName,
-        InvalidKind::Protected => ErrorStatus::NotWritable,
-    }
-}
-
-/// Whether a row waits for its key: `notReady(3)`.
-pub(super) fn is_keyless(row: &Association) -> bool {
-    row.unknown.get(KEYLESS).is_some_and(|value| value.as_bool() == Some(true))
-}
-
-fn keyless() -> Unknown {
-    let mut unknown = Unknown::default();
-    unknown.insert(KEYLESS, true);
-    unknown
-}
-
 /// Whose association a new one is.
 fn role(context: Context<'_>) -> Role {
     let roles = [Role::HomeAgent, Role::ForeignAgent];
     roles.into_iter().find(|role| context.has_role(*role)).unwrap_or(Role::HomeAgent)
-}
-
-fn integer(value: &Value) -> Result<i32, ErrorStatus> {
-    match value {
-        Value::Integer32(number) => Ok(*number),
-        _ => Err(ErrorStatus::WrongType),
-    }
 }

@@ -28,7 +28,7 @@ fn each_column_of_an_interface() {
         ("maAdvertService", Value::octets([0x80])),
         ("maAdvertNetworkNAI", Value::octets("")),
         ("maAdvertStatus", Value::Integer32(1)),
-        ("maAdvertStorageType", Value::Integer32(5)),
+        ("maAdvertStorageType", Value::Integer32(4)),
         ("faAdvertIsBusy", Value::Integer32(2)),
         ("faAdvertRegRequired", Value::Integer32(1)),
         ("faAdvertChallengeWindow", Value::Integer32(0)),
@@ -83,4 +83,30 @@ fn care_of_addresses_sort_by_address() {
     assert_eq!(world.instances("faCOAStatus"), ["10.0.0.1", "192.0.2.9"]);
     assert_eq!(world.value("faCOAStatus", &[192, 0, 2, 9]), Value::Integer32(2));
     assert_eq!(world.value("faCOAStorageType", &[10, 0, 0, 1]), Value::Integer32(5));
+}
+
+/// Reading 18: `faAdvertRegRequired` and `faAdvertIsBusy` are the R and B bits that are advertised,
+/// and the deprecated scalars those of any interface.
+#[test]
+fn required_and_busy_are_the_bits_that_are_advertised() {
+    let mut world = world();
+    // R 0x8000, B 0x4000, F 0x1000.
+    for (flags, required, busy) in [(0x1000, 2, 2), (0x9000, 1, 2), (0x5000, 2, 1), (0xd000, 1, 1)]
+    {
+        let mut row = advertisement(FA, Role::ForeignAgent, 5);
+        row.flags = flags;
+        world.put(row);
+        for (object, index, value) in [
+            ("faAdvertRegRequired", 5, required),
+            ("faAdvertIsBusy", 5, busy),
+            ("faRegistrationRequired", 0, required),
+            ("faIsBusy", 0, busy),
+        ] {
+            assert_eq!(
+                world.value(object, &[index]),
+                Value::Integer32(value),
+                "{object} {flags:x}"
+            );
+        }
+    }
 }

@@ -85,3 +85,33 @@ fn no_read_yields_a_key() {
         assert!(keys.iter().all(|(_, value)| *value == Value::octets("")), "{keys:?}");
     }
 }
+
+/// Reading 26: indexes that may be read are columns like others, also those that the appendix of
+/// the module's text leaves out.
+#[test]
+fn readable_indexes_are_answered_like_other_columns() {
+    let world = everything();
+    for (column, places) in [
+        ("mnFAAddress", 0..4),
+        ("mnCOA", 4..8),
+        ("mnRegAgentAddress", 0..4),
+        ("mnRegCOA", 4..8),
+        ("mipSecViolatorAddress", 0..4),
+        ("faVisitorIPAddress", 0..4),
+        ("haMobilityBindingMN", 0..4),
+        ("haMobilityBindingCOA", 4..8),
+    ] {
+        let object = mip_mib::MODULE.object(column).unwrap();
+        let walked = world.walk(object.oid);
+        let has_instances = object.access.is_readable();
+        assert_eq!(!walked.is_empty(), has_instances, "{column}");
+        for (name, value) in walked {
+            let index = &name[object.oid.len()..];
+            let octets = index[places.clone()].iter().map(|part| u8::try_from(*part).unwrap());
+            let octets: [u8; 4] = octets.collect::<Vec<_>>().try_into().unwrap();
+            assert_eq!(value, Value::IpAddress(octets), "{column}");
+        }
+    }
+    assert!(mip_mib::MODULE.object("mnFAAddress").unwrap().access.is_readable());
+    assert!(mip_mib::MODULE.object("mnCOA").unwrap().access.is_readable());
+}

@@ -25,6 +25,7 @@ pub(crate) fn association(peer: Identity, spi: u32) -> Association {
         peer,
         spi: Spi(spi),
         reserved_spi: false,
+        keyless: false,
         algorithm: Algorithm::HmacMd5,
         replay: ReplayProtection::Timestamps,
         tolerance: 7,
@@ -50,6 +51,7 @@ pub(crate) fn violation(instance: &str, role: Role, violator: Identity) -> Viola
         identification: Identification::from_halves(0xE000_0003, 0x9000_0004),
         reason: ViolationReason::BadAuthenticator,
         code: Some(Code(131)),
+        storage: StorageType::NonVolatile,
         unknown: Unknown::default(),
     }
 }
@@ -104,8 +106,12 @@ pub(crate) fn registration(care_of_address: [u8; 4]) -> Registration {
 
 /// An advertisement that `instance` sends, or hears as a mobile node.
 pub(crate) fn advertisement(instance: &str, role: Role, interface: u32) -> Advertisement {
-    let schedule =
-        AdvertisementSchedule { interval_max: 600, interval_min: 450, solicited_only: false };
+    let schedule = AdvertisementSchedule {
+        interval_max: 600,
+        interval_min: 450,
+        solicited_only: false,
+        suspended: false,
+    };
     Advertisement {
         instance: instance.to_owned(),
         role,
@@ -119,6 +125,7 @@ pub(crate) fn advertisement(instance: &str, role: Role, interface: u32) -> Adver
         care_of_addresses: vec![FOREIGN_AGENT],
         routers: vec![FOREIGN_AGENT],
         prefix_lengths: vec![24],
+        network_nai: None,
         at: Some(at(4000)),
         schedule: (role != Role::MobileNode).then_some(schedule),
         unknown: Unknown::default(),
