@@ -79,7 +79,7 @@ def register(words):
     if words.save:
         words.save.write_bytes(octets)
     reply = node.exchange(octets)
-    say("reply", code=reply and reply.code, authentic=bool(reply and reply.is_authentic()))
+    say("reply", code=reply and reply.code, authentic=bool(reply and reply.extensions() and reply.is_authentic()))
 
 
 def mobile_node(words):

@@ -87,7 +87,7 @@ class Managed(Site):
              "-m", "MIP-MIB", f"udp:{NMS}:1161", *words],
             capture_output=True, text=True, timeout=60)
 
-    def set(self, *words):
+    def assign(self, *words):
         done = self.snmpset(*words)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
 
@@ -133,12 +133,12 @@ def test_advertisements_are_what_was_set_after_a_restart_too_and_the_files_again
     site.refuses("inconsistentValue", f"maAdvertMaxAdvLifetime.{row}", "i", "40")
     out = (f"maAdvertStatus.{row}", "i", "notInService")
     site.refuses("inconsistentValue", *out, f"maAdvertMaxAdvLifetime.{row}", "i", "3600", f"maAdvertMinInterval.{row}", "i", "5")
-    site.set(*out, f"maAdvertMaxAdvLifetime.{row}", "i", "40", f"maAdvertMaxRegLifetime.{row}", "i", "321",
+    site.assign(*out, f"maAdvertMaxAdvLifetime.{row}", "i", "40", f"maAdvertMaxRegLifetime.{row}", "i", "321",
              f"maAdvertPrefixLengthInclusion.{row}", "i", "false", f"maAdvertAddress.{row}", "a", "255.255.255.255",
              f"maAdvertNetworkNAI.{row}", "s", "net@example.net")
-    site.set(f"faAdvertRegRequired.{row}", "i", "true")
+    site.assign(f"faAdvertRegRequired.{row}", "i", "true")
     assert site.get(f"maAdvertStatus.{row}") == "2"
-    site.set(f"maAdvertStatus.{row}", "i", "active")
+    site.assign(f"maAdvertStatus.{row}", "i", "active")
     changed = {"lifetime": 40, "registration_lifetime": 321, "destination": "255.255.255.255", "prefix_lengths": []}
 
     def shows(expected):
@@ -155,8 +155,8 @@ def test_advertisements_are_what_was_set_after_a_restart_too_and_the_files_again
     foreign_agent.start()
     wait_until(lambda: shows(changed), what="the same after a restart")
     site.heard(1)
-    site.set(f"maAdvertStatus.{row}", "i", "destroy")
-    site.set(f"faAdvertRegRequired.{row}", "i", "false")
+    site.assign(f"maAdvertStatus.{row}", "i", "destroy")
+    site.assign(f"faAdvertRegRequired.{row}", "i", "false")
     wait_until(lambda: shows({"lifetime": 5, "registration_lifetime": 500}), what="what the file says")
     site.heard(2)
     assert foreign_agent.stop() == 0, foreign_agent.errors
@@ -223,7 +223,7 @@ def test_care_of_addresses_are_offered_and_withdrawn(site):
 
     assert register(SECOND) == 77
     # Port 434 is bound long after privileges were given up.
-    site.set(f"faCOAStatus.{SECOND}", "i", "createAndGo")
+    site.assign(f"faCOAStatus.{SECOND}", "i", "createAndGo")
     assert register(SECOND) == 0
     (binding,) = site.rows("show", "bindings")
     assert binding["care_of_address"] == SECOND
@@ -234,13 +234,13 @@ def test_care_of_addresses_are_offered_and_withdrawn(site):
     site.refuses("commitFailed", f"faCOAStatus.{NOWHERE}", "i", "createAndGo")
     (why,) = [row["apply_error"] for row in site.rows("show", "status") if row["name"] == "fa1"]
     assert NOWHERE in why, why
-    site.set(f"faCOAStatus.{NOWHERE}", "i", "destroy")
+    site.assign(f"faCOAStatus.{NOWHERE}", "i", "destroy")
     site.refuses("notWritable", f"faCOAStatus.{FIRST}", "i", "destroy")
-    site.set(f"faCOAStatus.{SECOND}", "i", "notInService")
+    site.assign(f"faCOAStatus.{SECOND}", "i", "notInService")
     assert register(SECOND) == 77
     wait_until(lambda: site.advertised()["care_of_addresses"] == [FIRST], what="one withdrawn")
     # It ends with the daemon, as it is volatile from here on.
-    site.set(f"faCOAStatus.{SECOND}", "i", "active", f"faCOAStorageType.{SECOND}", "i", "volatile")
+    site.assign(f"faCOAStatus.{SECOND}", "i", "active", f"faCOAStorageType.{SECOND}", "i", "volatile")
     assert register(SECOND) == 0
     foreign_agent.stop()
     foreign_agent.start()
@@ -256,13 +256,13 @@ def test_a_mobile_node_turns_to_a_home_agent_that_was_set_and_leaves_it_again(si
     # The home agent of its file is not there.
     site.daemon("mn", MOBILE.format(directory=site.directory)).start()
     assert site.get(f"mnHAStatus.{HOME_AGENT}") == "1"
-    site.set(f"mnHAStatus.{OTHER_HOME_AGENT}", "i", "createAndGo")
+    site.assign(f"mnHAStatus.{OTHER_HOME_AGENT}", "i", "createAndGo")
     binding = wait_until(lambda: site.rows("show", "bindings"), seconds=90, what="a binding")[0]
     assert (binding["home_agent"], binding["care_of_address"]) == (OTHER_HOME_AGENT, AWAY)
     wait_until(lambda: site.get(f"mnCurrentHA.{OTHER_HOME_AGENT}") == "1", what="the node's own row")
     assert ("every mobile-node", "home-agent", OTHER_HOME_AGENT) in site.settings()
     site.refuses("notWritable", f"mnHAStatus.{HOME_AGENT}", "i", "destroy")
     site.daemon("ha1", HOME.format(directory=site.directory, address=HOME_AGENT, spi=1000)).start()
-    site.set(f"mnHAStatus.{OTHER_HOME_AGENT}", "i", "destroy")
+    site.assign(f"mnHAStatus.{OTHER_HOME_AGENT}", "i", "destroy")
     moved = lambda: [row["home_agent"] for row in site.rows("show", "bindings")] == [HOME_AGENT]
     wait_until(moved, seconds=60, what="the binding at the other home agent gone, one at the configured")
