@@ -65,6 +65,7 @@ pub(crate) struct Cli {
 
 /// How a cluster is spoken to: files in PEM, as a daemon's `[store]` names them
 #[derive(Clone, Debug, Default, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "they are the names of options")]
 pub(crate) struct Certificates {
     /// The authority that signed the certificates of an `etcd:` cluster
     #[arg(long, value_name = "FILE", env = "MIP4_STORE_AUTHORITY", hide_env_values = true)]

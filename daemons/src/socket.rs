@@ -205,7 +205,7 @@ impl Sockets {
         let local = SocketAddrV4::new(address, self.first().port());
         let bound = privilege::with_low_ports(|| bind_udp(SocketAddr::V4(local)));
         let socket = into_tokio(bound?)?;
-        self.0.push(Served { local, socket, interface: None });
+        self.0.push(Served { local, socket: socket.into(), interface: None });
         Ok(true)
     }
 

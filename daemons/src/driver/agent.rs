@@ -289,7 +289,11 @@ impl<M: MobilityAgent> AgentDriver<M> {
                     }
                 }
                 Ok(()) = configuration.changed() => {
+                    let before = self.sockets.len();
                     self.take_configuration(&mut configuration, &instance);
+                    if self.sockets.len() != before {
+                        errors = self.sockets.errors();
+                    }
                 }
                 () = self.clock.reach(deadline) => {
                     let now = self.clock.now();
