@@ -189,3 +189,31 @@ fn counters_are_managed_objects_that_count() {
     assert_eq!((counters.in_asn_parse_errs, counters.in_get_requests), (1, 1));
     assert_eq!((counters.in_total_req_vars, counters.out_get_responses), (1, 1));
 }
+
+/// What the store has is an error until there is a store, to walks that come by as well; what the
+/// engine has of itself is answered, and who may not see the modules is not told of them.
+#[test]
+fn nothing_of_a_store_that_is_on_its_way_is_answered() {
+    const GEN_ERR: u32 = 5;
+    const MIP_MIB: [u32; 7] = [1, 3, 6, 1, 2, 1, 44];
+    let binding_count = [&MIP_MIB[..], &[1, 6, 3, 27, 0]].concat();
+    let in_pkts = vec![1, 3, 6, 1, 2, 1, 11, 1, 0];
+    let mut world = World::seeing(&[(&[1], true)]);
+    world.engine.set_loading(true);
+    let answer = world.get(&[in_pkts.clone(), binding_count.clone()]);
+    assert_eq!((answer.status, answer.index), (GEN_ERR, 2));
+    assert_eq!(world.get(std::slice::from_ref(&in_pkts)).status, 0);
+    for before in [vec![1, 3, 6, 1, 2, 1, 43], MIP_MIB.to_vec(), binding_count.clone()] {
+        assert_eq!(world.get_next(&[before.clone()]).status, GEN_ERR, "{before:?}");
+        assert_eq!(world.get_bulk([0, 10], &[before]).status, GEN_ERR);
+    }
+    let answer = world.get_bulk([0, 100], &[vec![1, 3, 6, 1, 2, 1, 11]]);
+    assert_eq!(answer.status, 0);
+    assert!(answer.names().iter().all(|name| name[..] < MIP_MIB[..]));
+    world.engine.set_loading(false);
+    assert_eq!(world.get(&[binding_count]).status, 0);
+    let mut narrow = World::seeing(&[(&[1, 3, 6, 1, 2, 1, 11], true)]);
+    narrow.engine.set_loading(true);
+    let end = narrow.get_next(&[vec![1, 3, 6, 1, 2, 1, 12]]);
+    assert_eq!(end.values(), [VarBindValue::EndOfMibView]);
+}
