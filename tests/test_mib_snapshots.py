@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import MODULES, ROOT
+from harness import MODULES, ROOT, wait_until
 
 SNAPSHOTS = ROOT / "tests" / "snapshots" / "mibs"
 OURS = ["MIP-MIB", "MIP4-EXT-MIB"]
@@ -62,6 +62,8 @@ TABLES = {
 
 def test_snmptable(lab):
     running = lab(nodes=2, words=["--foreign-agents", "1"])
+    # The nodes' own rows are written a moment after they have registered.
+    wait_until(lambda: running.snmp_value("MIP-MIB::mnCurrentHA.127.0.0.1") == "1", what="the nodes' rows")
     texts = []
     for table, moving in TABLES.items():
         lines = running.snmp("snmptable", table, options=("-Ob", "-Ci", "-Cf", "|"))
