@@ -204,7 +204,7 @@ fn nothing_of_a_store_that_is_on_its_way_is_answered() {
     assert_eq!((answer.status, answer.index), (GEN_ERR, 2));
     assert_eq!(world.get(std::slice::from_ref(&in_pkts)).status, 0);
     for before in [vec![1, 3, 6, 1, 2, 1, 43], MIP_MIB.to_vec(), binding_count.clone()] {
-        assert_eq!(world.get_next(&[before.clone()]).status, GEN_ERR, "{before:?}");
+        assert_eq!(world.get_next(std::slice::from_ref(&before)).status, GEN_ERR, "{before:?}");
         assert_eq!(world.get_bulk([0, 10], &[before]).status, GEN_ERR);
     }
     let answer = world.get_bulk([0, 100], &[vec![1, 3, 6, 1, 2, 1, 11]]);
