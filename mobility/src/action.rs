@@ -87,6 +87,13 @@ pub enum Action {
     Expired { home_address: Ipv4Addr },
     /// The home agent revoked the mobile node's registration.
     Revoked { home_address: Ipv4Addr },
+    /// An agent has a text for the user of the mobile node (RFC 4917, RFC 6098).
+    Message { from: Ipv4Addr, text: String },
+    /// The mobile node asks another home agent, because the one that it had will shut down or
+    /// sends it there; or it goes back to the one that it had.
+    HomeAgentChanged { home_agent: Ipv4Addr },
+    /// How a notification of the mobile node ended: with a Code, or without an answer.
+    NotificationEnded { code: Option<Code> },
     /// Nobody answered as often as the mobile node was told to try.
     GaveUp,
 }

@@ -1,7 +1,10 @@
 //! The extensions of one message, sorted by what the machines want to know.
 
+use std::net::Ipv4Addr;
+
 use wire::{
-    Authentication, Extension, MessageString, Nai, ParseError, RevocationSupport, extension_type,
+    Authentication, DynamicHomeAgent, Extension, MessageString, Nai, ParseError, RevocationSupport,
+    extension_type,
 };
 
 /// What a message carries after its fixed part.
@@ -33,6 +36,9 @@ pub(crate) struct Extensions<'a> {
     /// Texts for people, with the Sub-Type that says whose they are (RFC 4917 §3), and whether the
     /// Mobile-Home authentication covers them.
     pub(crate) messages: Vec<(u8, String, bool)>,
+    /// Whether the node can be redirected (RFC 4433 §3.4.1), and where to it is, in a reply.
+    pub(crate) dynamic_home_agent: bool,
+    pub(crate) redirected_to: Option<Ipv4Addr>,
     /// Whether there is something that a Generic Notification may not carry (RFC 6098 §4.1).
     pub(crate) not_for_notifications: bool,
 }
@@ -85,6 +91,14 @@ impl<'a> Extensions<'a> {
                 let message = MessageString::parse(extension)?;
                 let is_covered = self.mobile_home.is_empty();
                 self.messages.push((message.from, message.text.to_owned(), is_covered));
+            }
+            extension_type::DYNAMIC_HOME_AGENT => {
+                let dynamic = DynamicHomeAgent::parse(extension)?;
+                let is_redirect = dynamic.subtype == DynamicHomeAgent::REDIRECTED;
+                self.dynamic_home_agent |= !is_redirect;
+                if is_redirect && self.mobile_home.is_empty() {
+                    self.redirected_to = Some(dynamic.home_agent);
+                }
             }
             kind if extension.is_skippable() => {
                 debug_assert!(kind > 127, "only 128-255 may be skipped");

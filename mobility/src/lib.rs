@@ -14,6 +14,7 @@ mod foreign_agent;
 mod home_agent;
 mod limits;
 mod mobile_node;
+mod notification;
 mod operations;
 mod random;
 mod revocation;
@@ -31,7 +32,8 @@ pub use association::SecurityAssociation;
 pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Unreachable};
 pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};
 pub use limits::RateLimits;
-pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState};
+pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState, NotificationReceiver};
+pub use notification::{NotificationConfig, ReplyMessage, ShutdownNotice};
 pub use operations::operation_change;
 pub use revocation::{RevocationConfig, RevocationPort};
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use store::{Batch, Counter, Counters, CountersKey, Now, Resource, Role, Snapshot, Unknown};
+use store::{
+    Awaited, Batch, Counter, Counters, CountersKey, Now, Resource, Role, Snapshot, Unknown,
+};
 use wire::{Code, ParseError, message_type};
 
 /// A row of counters that knows whether the store has seen it.
@@ -38,6 +40,7 @@ impl Tally {
             values: BTreeMap::new(),
             replies: Vec::new(),
             usage: Vec::new(),
+            waiting: BTreeMap::new(),
             unknown: Unknown::default(),
         };
         Self { row, dirty: true }
@@ -62,6 +65,15 @@ impl Tally {
     pub(crate) fn use_of(&mut self, resource: Resource, limit: usize, in_use: usize, now: Now) {
         let [limit, in_use] = [limit, in_use].map(|it| u64::try_from(it).unwrap_or(u64::MAX));
         self.dirty |= self.row.set_usage(resource, limit, in_use, now.stamp());
+    }
+
+    /// Takes down how many messages wait for their acknowledgments.
+    pub(crate) fn waiting(&mut self, awaited: Awaited, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        if self.row.waiting(awaited) != count {
+            self.row.waiting.insert(awaited, count);
+            self.dirty = true;
+        }
     }
 
     /// Counts a datagram that is no message, or none for this role.

@@ -44,15 +44,15 @@ pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
-    Association, AssociationKey, Binding, BindingKey, CareOfAddress, CareOfAddressKey, Changed,
-    ClockHealth, ClockState, Counter, Counters, CountersKey, Found, HEARTBEAT,
-    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, Operation,
-    OperationAction, OperationId, OperationOwner, OperationSelector, OperationShare,
+    Association, AssociationKey, Awaited, Binding, BindingKey, CareOfAddress, CareOfAddressKey,
+    Changed, ClockHealth, ClockState, Counter, Counters, CountersKey, Found, HEARTBEAT,
+    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, NotificationPath,
+    Operation, OperationAction, OperationId, OperationOwner, OperationSelector, OperationShare,
     OperationShareKey, OperationState, OperationTarget, OperationTargetKey, OperationWish, Origin,
     Progress, Registration, RegistrationKey, ReplayProtection, Resource, RevocationSupport,
     Revoking, Role, Scope, Setting, SettingIndex, SettingKey, SettingValue, StorageType, Subject,
-    TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage, Violation,
-    ViolationKey, ViolationReason, Visitor, VisitorKey,
+    TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage, UserMessage,
+    Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

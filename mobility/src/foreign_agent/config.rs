@@ -9,6 +9,7 @@ use wire::{Flags, Lifetime};
 use crate::action::{Encapsulation, Service};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 use crate::limits::RateLimits;
+use crate::notification::{NotificationConfig, ReplyMessage};
 use crate::revocation::RevocationConfig;
 
 /// The configuration of a foreign agent; [`ForeignAgentConfig::new`] has the defaults.
@@ -47,12 +48,17 @@ pub struct ForeignAgentConfig {
     /// Of requests; replies of home agents are expected, or dropped at once.
     pub rate_limits: RateLimits,
     pub revocation: RevocationConfig,
+    pub notification: NotificationConfig,
+    /// Texts that go out with replies, its own and those that it relays.
+    pub messages: Vec<ReplyMessage>,
+    /// Octets from a good source of randomness, new for each start.
+    pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost.
     pub counters_lost: bool,
 }
 
 impl ForeignAgentConfig {
-    pub fn new(instance: &str, address: Ipv4Addr) -> Self {
+    pub fn new(instance: &str, address: Ipv4Addr, seed: [u8; 32]) -> Self {
         Self {
             instance: instance.to_owned(),
             address,
@@ -73,6 +79,9 @@ impl ForeignAgentConfig {
             admission: Admission::Open,
             rate_limits: RateLimits::default(),
             revocation: RevocationConfig::default(),
+            notification: NotificationConfig::default(),
+            messages: Vec::new(),
+            seed,
             counters_lost: false,
         }
     }

@@ -12,6 +12,8 @@
 
 mod config;
 mod denial;
+mod notification;
+mod notified;
 mod pending;
 mod reply;
 mod request;
@@ -26,8 +28,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use store::{
-    Batch, Change, Counter, CountersKey, Identity, Now, OperationId, Resource, Role, Row, Snapshot,
-    TargetResult, Time, TrailEvent, Unknown, Visitor, VisitorKey,
+    Awaited, Batch, Change, Counter, CountersKey, Identity, Now, OperationId, Resource, Role, Row,
+    Snapshot, TargetResult, Time, TrailEvent, Unknown, Visitor, VisitorKey,
 };
 use wire::{Code, Lifetime, ParseError, RegistrationReply, RegistrationRequest, Spi, message_type};
 
@@ -35,7 +37,9 @@ use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::home_agent::Admission;
 use crate::limits::{Limiter, RateLimits};
+use crate::notification::{self as notifications, Heard, NotificationId, Stamps};
 use crate::operations::Operations;
+use crate::random::Random;
 use crate::revocation::{Outstanding, Recent};
 use crate::tally::Tally;
 use crate::trails::Trails;
@@ -80,6 +84,14 @@ pub struct ForeignAgent {
     /// The identifiers that we used last, beyond the visitors that they were for.
     used: Recent,
     operations: Operations,
+    notifications: notifications::Outstanding<VisitorKey>,
+    /// Notifications that were answered, and with which result.
+    answered: Vec<(NotificationId, TargetResult)>,
+    stamps: Stamps,
+    random: Random,
+    heard: Heard,
+    /// Refusals of notifications: no more than one a second to the same address.
+    refusals: Limiter,
 }
 
 /// A batch on its way to the store.
@@ -97,6 +109,7 @@ enum Purpose {
     /// Revocations that are sent, and visitors that went with others.
     Revocation {
         sent: Vec<VisitorKey>,
+        notified: Vec<NotificationId>,
         ended: Vec<(Identity, &'static str)>,
     },
     /// An operation is taken on, or says how far it is.
@@ -144,6 +157,12 @@ impl ForeignAgent {
             recent: Recent::default(),
             used: Recent::default(),
             operations: Operations::new(Role::ForeignAgent, config.address, &config.instance),
+            notifications: notifications::Outstanding::default(),
+            answered: Vec::new(),
+            stamps: Stamps::default(),
+            random: Random::new(config.seed),
+            heard: Heard::new(now),
+            refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
             config,
         };
         foreign_agent.resume_revocations(now);
@@ -197,6 +216,10 @@ impl ForeignAgent {
             Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
             Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
                 self.on_revocation_acknowledgment(received, now)
+            }
+            Some(message_type::GENERIC_NOTIFICATION) => self.on_notification(received, now),
+            Some(message_type::GENERIC_NOTIFICATION_ACKNOWLEDGMENT) => {
+                self.on_notification_acknowledgement(received, now)
             }
             Some(got) => {
                 let want = RegistrationRequest::TYPE;
@@ -274,8 +297,9 @@ impl ForeignAgent {
     pub fn on_committed(&mut self, id: CommitId, now: Now) {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
             Some(Purpose::Reply(_, code)) => self.count_relayed(code),
-            Some(Purpose::Revocation { sent, ended }) => {
+            Some(Purpose::Revocation { sent, notified, ended }) => {
                 self.arm_sent(&sent, now);
+                self.arm_notified(&notified, now);
                 for (identity, word) in &ended {
                     self.note_event(identity, word, now);
                 }
@@ -306,11 +330,12 @@ impl ForeignAgent {
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
                 Vec::new()
             }
-            Purpose::Revocation { sent, .. } => {
+            Purpose::Revocation { sent, notified, .. } => {
                 let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
                 self.undeleted.extend(deleted.filter_map(visitor_key));
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
                 self.unsend(&sent, snapshot, now);
+                self.unsend_notified(&notified, now);
                 Vec::new()
             }
             Purpose::Step { id, is_ours } => {
@@ -339,6 +364,8 @@ impl ForeignAgent {
         let (visitors, pending) = (self.visitors.len(), self.pending.len());
         self.tally.use_of(Resource::Visitors, self.config.visitors_max, visitors, now);
         self.tally.use_of(Resource::Pending, self.config.pending_max, pending, now);
+        self.tally.waiting(Awaited::Revocations, self.revocations.len());
+        self.tally.waiting(Awaited::Notifications, self.notifications.len());
         self.tally.put(&mut batch);
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
@@ -431,7 +458,13 @@ impl ForeignAgent {
             self.violations.record(offence, now);
         }
         self.trail(pending, &denial.word(), Some(code), now);
-        pending.deny(code, &self.config)
+        let text = notifications::text_for(&self.config.messages, code, pending.nai.as_ref());
+        let text = text.filter(|_| pending.authenticated);
+        let reply = pending.deny(code, text, &self.config);
+        if text.is_some() && reply.is_some() {
+            self.tally.count(Counter::MessageStringsSent);
+        }
+        reply
     }
 
     fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {

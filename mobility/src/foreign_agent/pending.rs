@@ -5,11 +5,14 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{Identity, Now, Time};
-use wire::{Code, Lifetime, Nai, RegistrationReply, RegistrationRequest, Spi, extension_type};
+use wire::{
+    Code, Lifetime, MessageString, Nai, RegistrationReply, RegistrationRequest, Spi, extension_type,
+};
 
 use super::config::ForeignAgentConfig;
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
+use crate::notification::message::append_text;
 use crate::revocation::Offer;
 
 /// A relayed request, and all that its answer needs.
@@ -41,7 +44,12 @@ pub(super) struct Pending {
 impl Pending {
     /// A reply of our own (§3.7.2.3), or nothing if it would be more than an unproven request
     /// deserves: nobody gets more octets reflected than were sent without proof.
-    pub(super) fn deny(&self, code: Code, config: &ForeignAgentConfig) -> Option<Action> {
+    pub(super) fn deny(
+        &self,
+        code: Code,
+        text: Option<&str>,
+        config: &ForeignAgentConfig,
+    ) -> Option<Action> {
         // Only Code 69 says something in the lifetime: the longest we allow.
         let lifetime = if code == Code(69) { config.lifetime_max } else { self.request.lifetime };
         let RegistrationRequest { home_address, home_agent, identification, .. } = self.request;
@@ -50,6 +58,9 @@ impl Pending {
             .emit(&mut octets);
         if let Some(nai) = &self.nai {
             nai.emit(&mut octets);
+        }
+        if let Some(text) = text {
+            append_text(&mut octets, MessageString::FROM_FOREIGN_AGENT, text);
         }
         let reply = self.send(octets, home_address, config);
         let length = match &reply {
@@ -89,14 +100,18 @@ impl Pending {
     /// A reading: a node that sent from another address than its home address has a co-located one
     /// (the `R` bit, §2.1.1), and is answered there; nothing else would reach it.
     fn reply_destination(&self, home_address: Ipv4Addr) -> SocketAddrV4 {
-        let source = *self.source.ip();
-        let address = match (source.is_unspecified(), home_address.is_unspecified()) {
-            (false, _) => source,
-            (true, false) => home_address,
-            (true, true) => Ipv4Addr::BROADCAST,
-        };
-        SocketAddrV4::new(address, self.source.port())
+        reach(self.source, home_address)
     }
+}
+
+/// Where a node is reached whose request came from `source`.
+pub(super) fn reach(source: SocketAddrV4, home_address: Ipv4Addr) -> SocketAddrV4 {
+    let address = match (source.ip().is_unspecified(), home_address.is_unspecified()) {
+        (false, _) => *source.ip(),
+        (true, false) => home_address,
+        (true, true) => Ipv4Addr::BROADCAST,
+    };
+    SocketAddrV4::new(address, source.port())
 }
 
 /// The pending requests, one for each mobile node and home address.

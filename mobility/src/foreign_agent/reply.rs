@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use store::{Batch, Counter, Identity, Now, Row, TargetResult, TrailEvent, Unknown, Visitor};
-use wire::{Lifetime, RegistrationReply, Spi};
+use wire::{Lifetime, MessageString, RegistrationReply, Spi};
 
 use super::denial::ForeignAgentDenial as Denial;
 use super::pending::{Pending, is_deregistration};
@@ -12,6 +12,8 @@ use super::request::least;
 use super::{ForeignAgent, Purpose};
 use crate::action::{Action, Output, Received};
 use crate::extensions::Extensions;
+use crate::notification::message::append_text;
+use crate::notification::text_for;
 
 impl ForeignAgent {
     pub(super) fn on_reply(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -136,7 +138,13 @@ impl ForeignAgent {
             0 => received.octets.len(),
             end => end,
         };
-        let octets = received.octets.get(..end).unwrap_or(received.octets).to_vec();
+        let mut octets = received.octets.get(..end).unwrap_or(received.octets).to_vec();
+        // RFC 4917 §5: behind the Mobile-Home authentication, before the Mobile-Foreign one.
+        let nai = pending.nai.as_ref();
+        if let Some(text) = text_for(&self.config.messages, reply.code, nai) {
+            append_text(&mut octets, MessageString::FROM_FOREIGN_AGENT, text);
+            self.tally.count(Counter::MessageStringsSent);
+        }
         let relayed = pending.send(octets, reply.home_address, &self.config);
         let event = if reply.code.is_accepted() { "accepted" } else { "denied-by-home-agent" };
         self.trail(pending, event, Some(reply.code), now);

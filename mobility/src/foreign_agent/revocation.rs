@@ -15,6 +15,7 @@ use super::pending::Pending;
 use super::{ForeignAgent, Purpose};
 use crate::action::{Action, Output};
 use crate::clock;
+use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
 use crate::revocation::{AT_ONCE, Offer, Revocation, SPACING, message, uses_inform};
 
@@ -25,6 +26,8 @@ pub(super) struct Work {
     pub(super) actions: Vec<Action>,
     /// Revocations that are sent once the batch is durable.
     pub(super) sent: Vec<VisitorKey>,
+    /// Notifications that are sent then.
+    pub(super) notified: Vec<NotificationId>,
     /// Nodes that are visitors no more, and the word for it in their trails.
     pub(super) ended: Vec<(Identity, &'static str)>,
 }
@@ -33,10 +36,11 @@ impl ForeignAgent {
     /// Looks at what operators want; called whenever the store's operations have changed, and
     /// again until nothing comes of it.
     pub fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
-        let revocations = &self.revocations;
+        let (revocations, notifications) = (&self.revocations, &self.notifications);
         let step = self.operations.observe(snapshot, now, |id, target| match target {
             TargetKey::Visitor(key) => {
                 revocations.get(key).is_some_and(|it| it.operations.contains(&id))
+                    || notifications.is_of(id, key)
             }
             TargetKey::Binding(_) => false,
         });
@@ -95,7 +99,9 @@ impl ForeignAgent {
     pub(super) fn revocation_deadline(&self) -> Option<Time> {
         let acknowledged = (!self.acknowledged.is_empty()).then(Time::default);
         let first = self.revocations.first_deadline();
-        acknowledged.into_iter().chain(first).chain(self.operations.next_deadline()).min()
+        let notification = self.notification_deadline();
+        let operation = self.operations.next_deadline();
+        acknowledged.into_iter().chain(first).chain(notification).chain(operation).min()
     }
 
     /// Ends, repeats and begins what is due.
@@ -106,17 +112,19 @@ impl ForeignAgent {
             self.end_revocation(&key, TargetResult::Acknowledged, &mut work, now);
         }
         self.repeat_revocations(&mut work, now);
+        self.notification_work(&mut work, now);
         for _ in 0..AT_ONCE {
             let Some(task) = self.operations.next(now) else { break };
             self.begin_target(task, &mut work, now);
         }
         self.operations.put(&mut work.batch, now);
-        let Work { batch, actions, sent, ended } = work;
+        let Work { batch, actions, sent, notified, ended } = work;
         if batch.is_empty() {
             self.arm_sent(&sent, now);
+            self.arm_notified(&notified, now);
             return Output::at_once(actions);
         }
-        self.send_off(batch, actions, Purpose::Revocation { sent, ended })
+        self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
     }
 
     fn repeat_revocations(&mut self, work: &mut Work, now: Now) {
@@ -139,7 +147,7 @@ impl ForeignAgent {
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
         let TargetKey::Visitor(key) = task.row.target.clone() else { return };
         let OperationAction::RevokeVisitors { inform } = task.operation.action else {
-            return self.finish_target(&task, TargetResult::NotTried, work, now);
+            return self.notify_target(task, &key, work, now);
         };
         let visitor = self.visitors.get(&key.identity, key.home_address);
         let visitor = visitor.filter(|it| it.created_at == task.row.since).cloned();
@@ -284,7 +292,13 @@ impl ForeignAgent {
         }
     }
 
-    fn finish_target(&mut self, task: &Task, result: TargetResult, work: &mut Work, now: Now) {
+    pub(super) fn finish_target(
+        &mut self,
+        task: &Task,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
         let (id, target) = (task.row.id, &task.row.target);
         self.operations.finish(id, target, (result, 0), &mut work.batch, now);
     }

@@ -108,7 +108,8 @@ impl ForeignAgent {
         work.actions.push(acknowledgment);
         work.actions.extend(inform.then(|| informing(&visitor)));
         let ended = vec![(visitor.identity.clone(), "revoked-by-home-agent")];
-        self.send_off(work.batch, work.actions, Purpose::Revocation { sent: Vec::new(), ended })
+        let purpose = Purpose::Revocation { sent: Vec::new(), notified: Vec::new(), ended };
+        self.send_off(work.batch, work.actions, purpose)
     }
 
     /// A home agent acknowledges a revocation of ours.

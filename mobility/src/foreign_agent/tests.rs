@@ -15,7 +15,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const HOME_AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 fn foreign_agent() -> ForeignAgent {
-    let config = ForeignAgentConfig::new("fa", ADDRESS);
+    let config = ForeignAgentConfig::new("fa", ADDRESS, [4; 32]);
     ForeignAgent::new(config, &Snapshot::default(), Now::default())
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use store::{Identity, ReplayProtection, ViolationReason};
-use wire::Flags;
+use wire::{Flags, Lifetime};
 
 use super::HomeAgent;
 use super::config::{Admission, ReservedBits, ReverseTunnel};
@@ -181,6 +181,9 @@ impl HomeAgent {
     /// What is wrong with a request, whoever sent it.
     fn check_form(&self, request: &Request<'_>) -> Result<(), Denial> {
         let fixed = &request.fixed;
+        if self.is_redirected(request) {
+            return Err(Denial::Redirected);
+        }
         let reject = self.config.reserved_bits == ReservedBits::Reject;
         // §3.8.2.1, §3.8.3.2: broadcast, zero, or another's address: all are told ours.
         if fixed.home_agent != self.config.address {
@@ -232,10 +235,25 @@ impl HomeAgent {
         Ok(())
     }
 
+    /// RFC 4433 §5.3: who asks for any home agent, by its address or by the extension of those who
+    /// can be redirected, is sent to another while this one goes out of service.
+    fn is_redirected(&self, request: &Request<'_>) -> bool {
+        let address = request.fixed.home_agent;
+        let any = address.is_unspecified() || address.is_broadcast();
+        let can = any && request.extensions.nai.is_some() || request.extensions.dynamic_home_agent;
+        let is_new = request.identity().is_none_or(|it| self.state.bindings(&it).is_empty());
+        can && is_new && !request.is_deregistration() && self.redirects_to().is_some()
+    }
+
     /// Whether the operator lets the mobile node in; everybody may leave.
     fn check_admission(&self, request: &Request<'_>, identity: &Identity) -> Result<(), Denial> {
         if request.is_deregistration() {
             return Ok(());
+        }
+        if let Some(left) = self.lifetime_left(request.now)
+            && (left == Lifetime::ZERO || self.state.bindings(identity).is_empty())
+        {
+            return Err(Denial::Draining);
         }
         match self.config.admission {
             Admission::Open => Ok(()),

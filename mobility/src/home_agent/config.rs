@@ -9,6 +9,7 @@ use wire::Lifetime;
 
 use crate::action::{Encapsulation, Service};
 use crate::limits::RateLimits;
+use crate::notification::{NotificationConfig, ReplyMessage};
 use crate::revocation::RevocationConfig;
 
 /// The configuration of a home agent; [`HomeAgentConfig::new`] has the defaults.
@@ -46,6 +47,9 @@ pub struct HomeAgentConfig {
     /// virtual network has none (RFC 5944 §4.6).
     pub home_link: bool,
     pub revocation: RevocationConfig,
+    pub notification: NotificationConfig,
+    /// Texts that go out with replies.
+    pub messages: Vec<ReplyMessage>,
     /// Octets from a good source of randomness, new for each start.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost, because it did not end in order.
@@ -72,6 +76,8 @@ impl HomeAgentConfig {
             rate_limits: RateLimits::default(),
             home_link: false,
             revocation: RevocationConfig::default(),
+            notification: NotificationConfig::default(),
+            messages: Vec::new(),
             seed,
             counters_lost: false,
         }

@@ -10,6 +10,8 @@ pub enum Denial {
     Closed,
     /// The home agent is being drained and takes no new mobile nodes.
     Draining,
+    /// The same, and the node asks for any home agent: it is told of another (RFC 4433 §5.3).
+    Redirected,
     /// The home address is none of our networks' (§3.8.3.2).
     HomeAddressNotServed,
     /// Another mobile node has the home address.
@@ -66,6 +68,7 @@ impl Denial {
             | Self::HomeAddressNotServed
             | Self::HomeAddressTaken
             | Self::RevocationRequired => (Code(129), Counter::HaAdmProhibited),
+            Self::Redirected => (Code(143), Counter::HaAdmProhibited),
             Self::PoolExhausted
             | Self::TooManyBindingsInAll
             | Self::Overloaded

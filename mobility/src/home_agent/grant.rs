@@ -102,6 +102,7 @@ impl HomeAgent {
         let code =
             if simultaneous { Code::ACCEPTED } else { Code::ACCEPTED_NO_SIMULTANEOUS_BINDINGS };
         let lifetime = request.fixed.lifetime.min(self.config.lifetime_max);
+        let lifetime = self.lifetime_left(request.now).map_or(lifetime, |left| lifetime.min(left));
         let negotiated = self.negotiate(request, answer, renewed.first());
         if negotiated.is_none() && self.config.revocation.is_required {
             return Err(Denial::RevocationRequired);

@@ -16,9 +16,12 @@ mod arp;
 mod check;
 mod config;
 mod denial;
+mod drain;
 mod grant;
 mod node_counters;
 mod notes;
+mod notification;
+mod notified;
 mod pool;
 mod request;
 mod revocation;
@@ -33,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    Batch, Binding, BindingKey, Change, ClockHealth, Counter, CountersKey, Identity, Now,
+    Awaited, Batch, Binding, BindingKey, Change, ClockHealth, Counter, CountersKey, Identity, Now,
     OperationId, ReplayProtection, Resource, Role, Row, Snapshot, TargetResult, Time, UtcTime,
 };
 use wire::{Code, Identification, message_type};
@@ -42,7 +45,8 @@ use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::clock;
 use crate::clock_health::ClockOpinions;
-use crate::limits::Limiter;
+use crate::limits::{Limiter, RateLimits};
+use crate::notification::{self as notifications, Heard, NotificationId, Stamps};
 use crate::operations::Operations;
 use crate::random::Random;
 use crate::revocation::{Outstanding, Recent};
@@ -56,7 +60,7 @@ pub use denial::Denial;
 use check::Refusal;
 use grant::Grant;
 use pool::Pools;
-use request::{Answer, Request};
+use request::{Answer, Extras, Request};
 use state::State;
 
 /// How many bindings one [`HomeAgent::on_deadline`] removes: few enough that requests are served
@@ -94,6 +98,14 @@ pub struct HomeAgent {
     acknowledged: Vec<BindingKey>,
     recent: Recent,
     operations: Operations,
+    notifications: notifications::Outstanding<BindingKey>,
+    /// Notifications that were answered, and with which result.
+    answered: Vec<(NotificationId, TargetResult)>,
+    stamps: Stamps,
+    heard: Heard,
+    /// Refusals of notifications: no more than one a second to the same address.
+    refusals: Limiter,
+    drain: Option<drain::Drain>,
 }
 
 /// A batch on its way to the store.
@@ -118,6 +130,7 @@ enum Purpose {
     /// Revocations that are sent, and bindings that went with others.
     Revocation {
         sent: Vec<BindingKey>,
+        notified: Vec<NotificationId>,
         ended: Vec<(Identity, &'static str)>,
         at: UtcTime,
     },
@@ -159,10 +172,17 @@ impl HomeAgent {
             acknowledged: Vec::new(),
             recent: Recent::default(),
             operations: Operations::new(Role::HomeAgent, config.address, &config.instance),
+            notifications: notifications::Outstanding::default(),
+            answered: Vec::new(),
+            stamps: Stamps::default(),
+            heard: Heard::new(now),
+            refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
+            drain: None,
             config,
         };
         home_agent.restart_service_times(now);
         home_agent.resume_revocations(now);
+        home_agent.look_for_drain(snapshot);
         home_agent
     }
 
@@ -211,6 +231,10 @@ impl HomeAgent {
             Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
             Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
                 self.on_revocation_acknowledgment(received, now)
+            }
+            Some(message_type::GENERIC_NOTIFICATION) => self.on_notification(received, now),
+            Some(message_type::GENERIC_NOTIFICATION_ACKNOWLEDGMENT) => {
+                self.on_notification_acknowledgement(received, now)
             }
             _ => self.on_request(received, now),
         }
@@ -325,8 +349,9 @@ impl HomeAgent {
                     self.note_event(identity, "expired", at);
                 }
             }
-            Some(Purpose::Revocation { sent, ended, at }) => {
+            Some(Purpose::Revocation { sent, notified, ended, at }) => {
                 self.arm_sent(&sent, now);
+                self.arm_notified(&notified, now);
                 for (identity, word) in &ended {
                     self.settle_service_time(identity, at);
                     self.note_event(identity, word, at);
@@ -362,12 +387,13 @@ impl HomeAgent {
                 }
                 Vec::new()
             }
-            Purpose::Revocation { sent, ended, at } => {
+            Purpose::Revocation { sent, notified, ended, at } => {
                 self.operations.on_commit_failed(&changes, now);
                 let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
                 self.undeleted.extend(deleted.filter_map(binding_key));
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
                 self.unsend(&sent, snapshot, now);
+                self.unsend_notified(&notified, now);
                 for (identity, _) in &ended {
                     self.settle_service_time(identity, at);
                 }
@@ -403,6 +429,8 @@ impl HomeAgent {
         let (bindings, in_flight) = (self.state.len(), self.in_flight.len());
         self.tally.use_of(Resource::Bindings, self.config.bindings_max, bindings, now);
         self.tally.use_of(Resource::Pending, self.config.in_flight_max, in_flight, now);
+        self.tally.waiting(Awaited::Revocations, self.revocations.len());
+        self.tally.waiting(Awaited::Notifications, self.notifications.len());
     }
 
     fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
@@ -412,8 +440,10 @@ impl HomeAgent {
         let identification = self.reply_identification(&answer, None, now);
         let home_agent = self.config.address;
         let Grant { home_address, code, lifetime, .. } = *grant;
-        let offer = grant.offer;
-        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, offer);
+        let texts = self.texts(&answer, code, now);
+        let extras = Extras { offer: grant.offer, texts, redirected: None };
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, &extras);
+        self.count_texts(reply.is_some(), &extras);
         // The tunnel is there before the mobile node learns that it may use it.
         let actions = services.into_iter().chain(reply).collect();
         let at = now.stamp();
@@ -429,7 +459,10 @@ impl HomeAgent {
         let lifetime = answer.request.lifetime.min(self.config.lifetime_max);
         let home_address = answer.request.home_address;
         let home_agent = self.config.address;
-        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, None);
+        let redirected = self.redirects_to().filter(|_| denial == Denial::Redirected);
+        let extras = Extras { offer: None, texts: self.texts(answer, code, now), redirected };
+        let reply = answer.reply(home_agent, home_address, code, lifetime, identification, &extras);
+        self.count_texts(reply.is_some(), &extras);
         self.tally.count(counter);
         self.node_denied(&answer.identity, code, now);
         if reply.is_some() {
@@ -437,6 +470,24 @@ impl HomeAgent {
         }
         self.note_denied(answer, denial, now);
         Output::at_once(reply.into_iter().collect())
+    }
+
+    /// What a reply says to the user of the node (RFC 4917 §4): where there is a drain, that first.
+    fn texts(&self, answer: &Answer, code: Code, now: Now) -> Vec<String> {
+        // Nobody else can be told, and nobody else needs to know.
+        if !answer.authenticated || answer.is_deregistration() && code.is_accepted() {
+            return Vec::new();
+        }
+        let notice = self.drain_notice(now).map(|notice| notice.to_string());
+        let policy = notifications::text_for(&self.config.messages, code, answer.nai());
+        notice.into_iter().chain(policy.map(str::to_owned)).collect()
+    }
+
+    fn count_texts(&mut self, is_sent: bool, extras: &Extras) {
+        if is_sent {
+            let count = u64::try_from(extras.texts.len()).unwrap_or(u64::MAX);
+            self.tally.add(Counter::MessageStringsSent, count);
+        }
     }
 
     fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {

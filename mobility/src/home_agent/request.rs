@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use store::{Identity, Now, UtcTime};
 use wire::{
-    Code, Flags, Identification, Lifetime, Nai, ParseError, RegistrationReply, RegistrationRequest,
-    Spi, extension_type,
+    Code, DynamicHomeAgent, Flags, Identification, Lifetime, MessageString, Nai, ParseError,
+    RegistrationReply, RegistrationRequest, Spi, extension_type,
 };
 
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
+use crate::notification::message::append_text;
 use crate::revocation::Offer;
 
 /// A request that parsed.
@@ -55,6 +56,17 @@ impl<'a> Request<'a> {
         let direct = co_located || source == self.fixed.home_address || source.is_unspecified();
         (!direct).then_some(source)
     }
+}
+
+/// What a reply carries beyond what it answers.
+#[derive(Debug, Default)]
+pub(super) struct Extras {
+    /// What it says of revocation.
+    pub(super) offer: Option<Offer>,
+    /// Texts for the user of the node (RFC 4917).
+    pub(super) texts: Vec<String>,
+    /// The home agent that the node is redirected to (RFC 4433 §3.4.2).
+    pub(super) redirected: Option<Ipv4Addr>,
 }
 
 /// All that a reply needs to know of the request it answers (§3.8.3).
@@ -118,6 +130,10 @@ impl Answer {
         self.request.lifetime == Lifetime::ZERO
     }
 
+    pub(super) fn nai(&self) -> Option<&Nai> {
+        self.nai.as_ref()
+    }
+
     /// The reply, or nothing if it would be more than an unproven request deserves.
     pub(super) fn reply(
         &self,
@@ -126,7 +142,7 @@ impl Answer {
         code: Code,
         lifetime: Lifetime,
         identification: Identification,
-        offer: Option<Offer>,
+        extras: &Extras,
     ) -> Option<Action> {
         let mut octets = Vec::with_capacity(128);
         RegistrationReply { code, lifetime, home_address, home_agent, identification }
@@ -136,7 +152,15 @@ impl Answer {
         }
         // What is for the mobile node comes before its authentication, what is for the foreign
         // agent behind it (RFC 3543 §3.2).
-        let is_direct = self.is_direct;
+        let (is_direct, offer) = (self.is_direct, extras.offer);
+        // RFC 4917 §5: before the Mobile-Home authentication, which protects it.
+        for text in &extras.texts {
+            append_text(&mut octets, MessageString::FROM_HOME_AGENT, text);
+        }
+        if let Some(home_agent) = extras.redirected {
+            let subtype = DynamicHomeAgent::REDIRECTED;
+            DynamicHomeAgent { subtype, home_agent }.emit(&mut octets);
+        }
         if let Some(offer) = offer.filter(|_| is_direct) {
             offer.emit(&mut octets);
         }

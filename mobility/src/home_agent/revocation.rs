@@ -19,6 +19,7 @@ use super::{HomeAgent, Purpose};
 use crate::action::{Action, Output};
 use crate::association::SecurityAssociation;
 use crate::clock;
+use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
 use crate::revocation::{AT_ONCE, Revocation, SPACING, message, uses_inform};
 
@@ -29,6 +30,8 @@ pub(super) struct Work {
     pub(super) actions: Vec<Action>,
     /// Revocations that are sent once the batch is durable.
     pub(super) sent: Vec<BindingKey>,
+    /// Notifications that are sent then.
+    pub(super) notified: Vec<NotificationId>,
     /// Nodes that have lost a binding, and the word for it in their trails.
     pub(super) ended: Vec<(Identity, &'static str)>,
 }
@@ -37,10 +40,12 @@ impl HomeAgent {
     /// Looks at what operators want; called whenever the store's operations have changed, and
     /// again until nothing comes of it.
     pub fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
-        let revocations = &self.revocations;
+        self.look_for_drain(snapshot);
+        let (revocations, notifications) = (&self.revocations, &self.notifications);
         let step = self.operations.observe(snapshot, now, |id, target| match target {
             TargetKey::Binding(key) => {
                 revocations.get(key).is_some_and(|it| it.operations.contains(&id))
+                    || notifications.is_of(id, key)
             }
             TargetKey::Visitor(_) => false,
         });
@@ -66,7 +71,9 @@ impl HomeAgent {
     pub(super) fn revocation_deadline(&self) -> Option<Time> {
         let acknowledged = (!self.acknowledged.is_empty()).then(Time::default);
         let first = self.revocations.first_deadline();
-        acknowledged.into_iter().chain(first).chain(self.operations.next_deadline()).min()
+        let notification = self.notification_deadline();
+        let operation = self.operations.next_deadline();
+        acknowledged.into_iter().chain(first).chain(notification).chain(operation).min()
     }
 
     /// Ends, repeats and begins what is due.
@@ -77,17 +84,20 @@ impl HomeAgent {
             self.end_revocation(&key, TargetResult::Acknowledged, &mut work, now);
         }
         self.repeat_revocations(&mut work, now);
+        self.notification_work(&mut work, now);
         for _ in 0..AT_ONCE {
             let Some(task) = self.operations.next(now) else { break };
             self.begin_target(task, &mut work, now);
         }
         self.operations.put(&mut work.batch, now);
-        let Work { batch, actions, sent, ended } = work;
+        let Work { batch, actions, sent, notified, ended } = work;
         if batch.is_empty() {
             self.arm_sent(&sent, now);
+            self.arm_notified(&notified, now);
             return Output::at_once(actions);
         }
-        self.send_off(batch, actions, Purpose::Revocation { sent, ended, at: now.stamp() })
+        let purpose = Purpose::Revocation { sent, notified, ended, at: now.stamp() };
+        self.send_off(batch, actions, purpose)
     }
 
     fn repeat_revocations(&mut self, work: &mut Work, now: Now) {
@@ -115,11 +125,17 @@ impl HomeAgent {
             OperationAction::RevokeBindings { inform } => {
                 self.revoke_target(task, &key, inform, work, now);
             }
-            _ => self.finish_target(&task, TargetResult::NotTried, work, now),
+            OperationAction::NotifyShutdown { .. } | OperationAction::NotifyMessage { .. } => {
+                self.notify_target(task, &key, work, now);
+            }
+            OperationAction::Drain { .. } => self.drain_target(task, &key, work, now),
+            OperationAction::RevokeVisitors { .. } => {
+                self.finish_target(&task, TargetResult::NotTried, work, now);
+            }
         }
     }
 
-    fn revoke_target(
+    pub(super) fn revoke_target(
         &mut self,
         task: Task,
         key: &BindingKey,
@@ -313,7 +329,13 @@ impl HomeAgent {
         }
     }
 
-    fn finish_target(&mut self, task: &Task, result: TargetResult, work: &mut Work, now: Now) {
+    pub(super) fn finish_target(
+        &mut self,
+        task: &Task,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
         let (id, target) = (task.row.id, &task.row.target);
         self.operations.finish(id, target, (result, 0), &mut work.batch, now);
     }

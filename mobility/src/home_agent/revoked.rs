@@ -97,7 +97,8 @@ impl HomeAgent {
         self.give_up_revocation(&key, TargetResult::Gone, &mut work.batch, now);
         work.actions.push(acknowledgment);
         let ended = vec![(binding.identity(), "revoked-by-foreign-agent")];
-        let purpose = Purpose::Revocation { sent: Vec::new(), ended, at: now.stamp() };
+        let (sent, notified) = (Vec::new(), Vec::new());
+        let purpose = Purpose::Revocation { sent, notified, ended, at: now.stamp() };
         self.send_off(work.batch, work.actions, purpose)
     }
 
@@ -179,7 +180,7 @@ impl HomeAgent {
     }
 
     /// Exactly one valid Foreign-Home authentication (§3.3).
-    fn authenticate_agent(
+    pub(super) fn authenticate_agent(
         &self,
         foreign_home: &[Authentication<'_>],
         peer: Ipv4Addr,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use wire::{Flags, Lifetime, Nai};
 
+use crate::notification::NotificationConfig;
+
 /// The configuration of a mobile node; [`MobileNodeConfig::new`] has the defaults.
 #[derive(Clone)]
 #[expect(
@@ -41,6 +43,7 @@ pub struct MobileNodeConfig {
     pub hold_off: Duration,
     /// Whether a node without a foreign agent wants to be told of revocations (RFC 3543 §3.2).
     pub supports_revocation: bool,
+    pub notification: NotificationConfig,
     /// Octets from a good source of randomness, other ones for each node.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost.
@@ -69,6 +72,7 @@ impl MobileNodeConfig {
             attempts_max: None,
             hold_off: Duration::from_secs(10),
             supports_revocation: true,
+            notification: NotificationConfig::default(),
             seed,
             counters_lost: false,
         }

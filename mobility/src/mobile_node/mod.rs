@@ -14,9 +14,11 @@
 //! fields of their own, and each holds its deadlines.
 
 mod config;
+mod departure;
 mod discovery;
 mod home_agents;
 mod identification;
+mod notification;
 mod reply;
 mod revocation;
 #[cfg(test)]
@@ -27,8 +29,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use store::{
-    Batch, Counter, CountersKey, Identity, Now, RegistrationKey, ReplayProtection, Role, Row,
-    Snapshot, Time,
+    Awaited, Batch, Counter, CountersKey, Identity, Now, RegistrationKey, ReplayProtection, Role,
+    Row, Snapshot, Time, UserMessage,
 };
 use wire::{
     AdvertisementFlags, Code, Flags, Identification, Lifetime, RegistrationRequest, extension_type,
@@ -36,13 +38,17 @@ use wire::{
 
 use crate::action::{Action, Output};
 use crate::association::SecurityAssociation;
+use crate::limits::{Limiter, RateLimits};
+use crate::notification::{self as notifications, Heard, Stamps};
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::violations::Violations;
 
 pub use config::MobileNodeConfig;
+use departure::{Departure, Former};
 use discovery::{Attachment, Discovery, Place};
 use identification::Clock;
+pub use notification::NotificationReceiver;
 
 /// §3.6: no more than one attempt to register a second.
 const SPACING: Duration = Duration::from_secs(1);
@@ -99,6 +105,17 @@ pub struct MobileNode {
     /// The row that the store shows.
     shown: Option<RegistrationKey>,
     is_row_stale: bool,
+    notifications: notifications::Outstanding<()>,
+    stamps: Stamps,
+    heard: Heard,
+    /// Refusals of notifications: no more than one a second to the same address.
+    refusals: Limiter,
+    /// What an agent had to say last.
+    message: Option<UserMessage>,
+    departure: Option<Departure>,
+    former: Option<Former>,
+    /// An alternate home agent that did not take the node, and until when it is not asked again.
+    distrusted: Option<(Ipv4Addr, Time)>,
 }
 
 /// What the node was told to bring about.
@@ -176,6 +193,14 @@ impl MobileNode {
             wish: None,
             shown: None,
             is_row_stale: false,
+            notifications: notifications::Outstanding::default(),
+            stamps: Stamps::default(),
+            heard: Heard::new(now),
+            refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
+            message: None,
+            departure: None,
+            former: None,
+            distrusted: None,
             pending: None,
             registration: None,
             send_at: None,
@@ -237,6 +262,8 @@ impl MobileNode {
     /// What is due at `now`: a retransmission, a renewal, the end of a lifetime.
     pub fn on_deadline(&mut self, now: Now) -> Output {
         let mut actions = self.discovery_deadline(now);
+        actions.extend(self.notification_work(now));
+        actions.extend(self.depart(now));
         // Without an agent there is no care-of address to register.
         let is_attached = self.attachment != Attachment::Searching;
         let is_due = |at: &mut Time| *at <= now.uptime;
@@ -270,8 +297,10 @@ impl MobileNode {
         let pending = self.pending.as_ref().map(|pending| pending.resend_at);
         let registration = self.registration.iter();
         let registration = registration.flat_map(|it| it.renew_at.into_iter().chain(it.expires_at));
-        let discovery = self.discovery_next();
-        self.send_at.into_iter().chain(pending).chain(registration).chain(discovery).min()
+        let others =
+            [self.discovery_next(), self.notification_deadline(), self.departure_deadline()];
+        let others = others.into_iter().flatten();
+        self.send_at.into_iter().chain(pending).chain(registration).chain(others).min()
     }
 
     /// Says whose violations are forgotten when the next run starts (`mipSecurityviolationStorageType`).
@@ -282,6 +311,7 @@ impl MobileNode {
     /// What has changed and needs no durability: counters, the registration, agents heard.
     pub fn take_counters(&mut self, now: Now) -> Batch {
         let mut batch = Batch::new(store::Class::Relaxed);
+        self.tally.waiting(Awaited::Notifications, self.notifications.len());
         // The row is named by the home address, so it waits until there is one.
         if self.home_address.is_some() {
             self.tally.put(&mut batch);
@@ -321,7 +351,15 @@ impl MobileNode {
     }
 
     /// The reply did not come: sends the request again, or gives up.
-    fn send_again(&mut self, now: Now) -> Option<Action> {
+    fn send_again(&mut self, now: Now) -> Vec<Action> {
+        let attempts = self.pending.as_ref().map_or(0, |pending| pending.attempts);
+        if self.is_stranded(attempts) {
+            return self.fall_back(now);
+        }
+        self.repeat(now).into_iter().collect()
+    }
+
+    fn repeat(&mut self, now: Now) -> Option<Action> {
         let Pending { request, octets, timeout, attempts, .. } = self.pending.take()?;
         let is_deregistration = request.lifetime == Lifetime::ZERO;
         if !is_deregistration && self.is_unanswered(attempts) {
@@ -528,6 +566,7 @@ impl MobileNode {
             sent_at,
             accepted: self.registration.is_some(),
             expires_at: self.registration.and_then(|it| it.expires_at).map(stamp),
+            message: self.message.clone(),
             unknown: store::Unknown::default(),
         })
     }

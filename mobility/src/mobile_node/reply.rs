@@ -1,22 +1,31 @@
 //! Registration Replies at a mobile node (RFC 5944 §3.6.2).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use store::{Counter, Identity, Now, ReplayProtection, ViolationReason};
-use wire::{Code, Lifetime, ParseError, RegistrationReply, Spi, message_type};
+use wire::{Code, Lifetime, MessageString, ParseError, RegistrationReply, Spi, message_type};
 
 use super::{MobileNode, Pending, RESYNCHRONISATIONS, Wish};
 use crate::action::{Action, Output, Received};
 use crate::extensions::Extensions;
+use crate::notification::Heard;
 use crate::violations::Offence;
 
 impl MobileNode {
     /// Takes a datagram of the port that the node sends from.
     pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
         self.tally.count(Counter::DatagramsReceived);
-        if message_type(received.octets) == Some(message_type::REGISTRATION_REVOCATION) {
-            return self.on_revocation(received, now);
+        match message_type(received.octets) {
+            Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
+            Some(message_type::GENERIC_NOTIFICATION) => self.on_notification(received, now),
+            Some(message_type::GENERIC_NOTIFICATION_ACKNOWLEDGMENT) => {
+                self.on_notification_acknowledgement(received, now)
+            }
+            _ => self.on_reply(received, now),
         }
+    }
+
+    fn on_reply(&mut self, received: &Received<'_>, now: Now) -> Output {
         let reply = match RegistrationReply::parse(received.octets) {
             Ok((reply, _)) => reply,
             Err(error) => {
@@ -49,11 +58,53 @@ impl MobileNode {
             return Output::default();
         }
         let Some(pending) = self.pending.take() else { return Output::default() };
-        let actions = self.take_reply(&reply, &pending, now);
+        let mut actions = self.take_reply(&reply, &pending, now);
         if let Some(registration) = &mut self.registration {
             registration.revocable_since = extensions.revocation_covered.map(|it| it.timestamp);
         }
+        if reply.code == Code(143) {
+            actions.extend(self.redirected(extensions.redirected_to, now));
+        }
+        actions.extend(self.take_texts(&reply, &extensions, now));
         Output::at_once(actions)
+    }
+
+    /// The texts of a reply (RFC 4917 §4): those of the home agent that its authentication covers,
+    /// and those of the foreign agent.
+    fn take_texts(
+        &mut self,
+        reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
+        now: Now,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let by_home_agent = !is_of_foreign_agent(reply.code);
+        for (from, text, is_covered) in &extensions.messages {
+            match (*from, self.agent_identity()) {
+                (MessageString::FROM_HOME_AGENT, _) if by_home_agent && *is_covered => {
+                    actions.push(self.show(reply.home_agent, text, now));
+                    self.on_shutdown_notice(reply.home_agent, text, now);
+                }
+                (MessageString::FROM_FOREIGN_AGENT, Some(Identity::Address(agent)))
+                    if !(by_home_agent && *is_covered) =>
+                {
+                    actions.push(self.show(agent, text, now));
+                }
+                _ => {} // Nobody vouches for it.
+            }
+        }
+        actions
+    }
+
+    /// RFC 4433 §5.1: the home agent names another, which the node asks next.
+    fn redirected(&mut self, home_agent: Option<Ipv4Addr>, now: Now) -> Option<Action> {
+        let home_agent = home_agent.filter(|it| {
+            !(it.is_unspecified() || it.is_broadcast() || it.is_multicast())
+                && it != self.home_agent.ip()
+        })?;
+        self.home_agent = SocketAddrV4::new(home_agent, self.home_agent.port());
+        self.send_at = Some(self.earliest(now));
+        Some(Action::HomeAgentChanged { home_agent })
     }
 
     /// §3.6.2.1: what fails authentication is a security exception.
@@ -151,6 +202,9 @@ impl MobileNode {
         self.is_row_stale = true;
         if is_of_foreign_agent(reply.code) {
             self.tally.count(Counter::MnRegRequestsDeniedByFA);
+            if self.is_departing() && reply.code != Code(69) {
+                return Self::denied(reply.code).into_iter().chain(self.fall_back(now)).collect();
+            }
             return self.denied_by_foreign_agent(reply, now);
         }
         if nonces {
@@ -161,11 +215,16 @@ impl MobileNode {
             return self.accepted(reply, pending, now);
         }
         self.tally.count(Counter::MnRegRequestsDeniedByHA);
+        let is_mendable = reply.code == Code(133) && self.resynchronisations < RESYNCHRONISATIONS;
+        if self.is_departing() && !is_mendable {
+            return Self::denied(reply.code).into_iter().chain(self.fall_back(now)).collect();
+        }
         match reply.code {
             Code(133) => {
                 self.tally.count(Counter::MnRegRequestsDeniedByHADueToID);
                 if !nonces {
                     self.clock.correct(reply.identification, now);
+                    self.heard = Heard::new(self.corrected(now));
                 }
                 self.resynchronisations += 1;
                 if self.resynchronisations > RESYNCHRONISATIONS {
@@ -225,6 +284,7 @@ impl MobileNode {
             self.settle_leaving(now);
             return vec![Action::Deregistered { home_address: reply.home_address }];
         }
+        self.arrived();
         self.registration = Some(self.granted(lifetime, pending));
         vec![Action::Registered {
             home_address: reply.home_address,

@@ -6,9 +6,11 @@ use wire::{
     extension_type,
 };
 
+use super::departure::Former;
 use super::discovery::Attachment;
 use super::{MobileNode, Wish};
 use crate::action::{Action, Output, Received};
+use crate::association::SecurityAssociation;
 use crate::clock;
 use crate::extensions::Extensions;
 use crate::revocation::message;
@@ -46,6 +48,12 @@ impl MobileNode {
             self.tally.count(Counter::MipSecTotalViolations);
             return self.discard_revocation();
         };
+        if let Some(former) = self.former
+            && former.home_agent == fixed.home_domain_address
+            && !self.is_meant(&fixed)
+        {
+            return self.on_word_of_former(&fixed, former, &extensions, &signer, received);
+        }
         let is_repeated = self.last_revocation == Some(fixed.identifier);
         let is_old = self
             .last_revocation
@@ -73,9 +81,32 @@ impl MobileNode {
                 // Whoever was thrown out waits before asking to be let in again.
                 self.pending = None;
                 self.hold_off(now);
+                self.hasten_departure(now);
             }
         }
         Output::at_once(actions)
+    }
+
+    /// A home agent that the node has left ends what is there: there is nothing to end here.
+    fn on_word_of_former(
+        &mut self,
+        fixed: &RegistrationRevocation,
+        former: Former,
+        extensions: &Extensions<'_>,
+        signer: &SecurityAssociation,
+        received: &Received<'_>,
+    ) -> Output {
+        let is_fresh =
+            former.revocable_since.is_some_and(|since| clock::is_later(fixed.identifier, since));
+        if !fixed.is_from_home_agent() || !is_fresh || Some(fixed.home_address) != self.home_address
+        {
+            return self.discard_revocation();
+        }
+        let mut octets = message::acknowledgment(fixed, true, extensions.nai.as_ref());
+        signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
+        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let answer = Action::Send { from: received.local, to: received.source, octets };
+        Output::at_once(vec![answer])
     }
 
     /// Whether a revocation names this node, its home agent and its care-of address.

@@ -32,11 +32,16 @@ pub(super) struct Job {
     pub(super) is_dirty: bool,
     /// Whether the store has the claim.
     pub(super) is_claimed: bool,
+    /// Whether it may end once all targets have: a drain only when nothing is left to drain.
+    pub(super) may_end: bool,
+    /// When a drain was last seen to be without targets.
+    pub(super) looked_at: Option<Time>,
 }
 
 impl Job {
     pub(super) fn new(operation: Arc<Operation>, share: OperationShare) -> Self {
         let pace = Pace::new(operation.rate, operation.owners.len());
+        let is_drain = matches!(operation.action, store::OperationAction::Drain { .. });
         Self {
             operation,
             share,
@@ -48,6 +53,8 @@ impl Job {
             pace,
             is_dirty: false,
             is_claimed: false,
+            may_end: !is_drain,
+            looked_at: None,
         }
     }
 
@@ -93,6 +100,16 @@ impl Job {
         *self.share.results.entry(result.word().to_owned()).or_insert(0) += 1;
     }
 
+    /// Takes a result back: its target is to be done again.
+    pub(super) fn uncount(&mut self, result: TargetResult) {
+        if let Some(count) = self.share.results.get_mut(result.word()) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.share.results.remove(result.word());
+            }
+        }
+    }
+
     /// Whether targets may be begun.
     fn is_running(&self) -> bool {
         self.is_claimed
@@ -100,10 +117,23 @@ impl Job {
             && self.operation.wish == OperationWish::Run
     }
 
-    /// Whether the deadline for trying has come. A drain has one for the end, not for trying.
+    /// Whether the deadline for trying has come.
     pub(super) fn is_too_late(&self, now: Now) -> bool {
-        let is_drain = matches!(self.operation.action, store::OperationAction::Drain { .. });
-        !is_drain && self.operation.deadline.is_some_and(|at| at <= now.stamp())
+        self.operation.deadline.is_some_and(|at| at <= now.stamp())
+    }
+
+    pub(super) fn is_drain(&self) -> bool {
+        matches!(self.operation.action, store::OperationAction::Drain { .. })
+    }
+
+    /// What becomes of targets that are not tried any more: what a drain has not got to by its
+    /// deadline is left over.
+    pub(super) fn result_of_given_up(&self) -> TargetResult {
+        if self.is_drain() && self.operation.wish != OperationWish::Cancel {
+            TargetResult::LeftOver
+        } else {
+            TargetResult::NotTried
+        }
     }
 
     /// The next target to begin with.
@@ -151,6 +181,12 @@ impl Job {
 
     /// Whether all is done, and the share does not say so yet.
     pub(super) fn is_over(&self) -> bool {
+        let is_cancelled = self.operation.wish == OperationWish::Cancel;
+        (self.may_end || is_cancelled) && self.is_exhausted()
+    }
+
+    /// Whether every target that it knows of has its result.
+    pub(super) fn is_exhausted(&self) -> bool {
         self.is_claimed
             && !self.share.state.is_final()
             && self.share.state != OperationState::Expanding

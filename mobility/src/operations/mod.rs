@@ -11,6 +11,7 @@
 //! that have no result, and goes on. What happens to a target and the row that
 //! says so are one batch, which the agent makes.
 
+mod drain;
 mod job;
 mod pace;
 mod state;
@@ -23,9 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    AnyRow, Batch, Change, Expect, Found, Now, Operation, OperationId, OperationOwner,
-    OperationShare, OperationShareKey, OperationState, OperationTarget, OperationWish, Role, Row,
-    Snapshot, TargetKey, TargetResult, TargetState, Time, Unknown,
+    AnyRow, Batch, Change, Expect, Found, Now, Operation, OperationAction, OperationId,
+    OperationOwner, OperationShare, OperationShareKey, OperationState, OperationTarget,
+    OperationWish, Role, Row, Snapshot, TargetKey, TargetResult, TargetState, Time, Unknown,
 };
 
 use job::Job;
@@ -118,6 +119,7 @@ impl Operations {
             if job.is_claimed && is_over {
                 job.give_up();
             }
+            drain::look(job, snapshot, now);
             return expand(job);
         }
         let Operations { owner, .. } = self;
@@ -203,6 +205,45 @@ impl Operations {
         }
     }
 
+    /// Writes down that a message about a target is about to be sent.
+    pub(crate) fn note_sent(
+        &mut self,
+        id: OperationId,
+        target: &TargetKey,
+        batch: &mut Batch,
+        now: Now,
+    ) {
+        let row = self.jobs.get_mut(&id).and_then(|job| job.begun.get_mut(target));
+        let Some(row) = row else { return };
+        row.state = TargetState::Sent;
+        row.begun_at.get_or_insert(now.stamp());
+        row.messages = row.messages.saturating_add(1);
+        batch.put(row.clone());
+    }
+
+    /// A target that was begun has its turn again at `at`.
+    pub(crate) fn again(&mut self, id: OperationId, target: &TargetKey, at: Time) {
+        if let Some(job) = self.jobs.get_mut(&id)
+            && let Some(row) = job.begun.remove(target)
+        {
+            job.waiting.insert((at, target.clone()), row);
+        }
+    }
+
+    /// What an operation does that this agent has taken on.
+    pub(crate) fn action(&self, id: OperationId) -> Option<&OperationAction> {
+        self.jobs.get(&id).map(|job| &job.operation.action)
+    }
+
+    pub(crate) fn is_drain(&self, id: OperationId) -> bool {
+        self.jobs.get(&id).is_some_and(Job::is_drain)
+    }
+
+    /// How many targets this agent has of an operation.
+    pub(crate) fn targets(&self, id: OperationId) -> u64 {
+        self.jobs.get(&id).map_or(0, |job| job.share.targets)
+    }
+
     /// Puts the result of a target into `batch`, with what it is the result of.
     pub(crate) fn finish(
         &mut self,
@@ -232,9 +273,10 @@ impl Operations {
         for job in self.jobs.values_mut() {
             for _ in 0..ROWS_AT_ONCE {
                 let Some(mut row) = job.given_up.pop_front() else { break };
-                row.state = TargetState::Ended(TargetResult::NotTried);
+                let result = job.result_of_given_up();
+                row.state = TargetState::Ended(result);
                 row.ended_at = Some(now.stamp());
-                job.count(TargetResult::NotTried);
+                job.count(result);
                 job.is_dirty = true;
                 batch.put(row);
             }

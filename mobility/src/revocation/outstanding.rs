@@ -50,6 +50,10 @@ impl<R: Row> Default for Outstanding<R> {
 }
 
 impl<R: Row> Outstanding<R> {
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn get(&self, key: &R::Key) -> Option<&Revocation<R>> {
         self.list.get(key)
     }

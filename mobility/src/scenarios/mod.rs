@@ -6,6 +6,7 @@
 //! `git diff` shows what changed. README.md beside the files has the words.
 
 mod datagrams;
+mod notifications;
 mod operations;
 mod print;
 mod setup;

@@ -1,17 +1,19 @@
 //! Operations, and revocations made by hand.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use store::{
-    Batch, Operation, OperationAction, OperationId, OperationSelector, OperationState,
-    OperationWish, TargetKey, Unknown, VisitorKey,
+    Batch, NotificationPath, Operation, OperationAction, OperationId, OperationSelector,
+    OperationState, OperationWish, TargetKey, Unknown, UtcTime, VisitorKey,
 };
 use wire::{
     Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment, Spi, extension_type,
 };
 
 use super::datagrams::{association, identity, socket};
+use super::notifications::spaced;
 use super::words::Words;
 use super::world::{Recorded, World};
 use crate::clock::seconds;
@@ -39,11 +41,29 @@ fn selector(words: &Words<'_>) -> OperationSelector {
     }
 }
 
-fn action(words: &Words<'_>) -> OperationAction {
+fn action(words: &Words<'_>, now: UtcTime) -> OperationAction {
     let inform = words.text("inform").map(|text| text == "yes");
     match words.word(1).unwrap() {
         "revoke-bindings" => OperationAction::RevokeBindings { inform },
         "revoke-visitors" => OperationAction::RevokeVisitors { inform },
+        "notify-shutdown" => OperationAction::NotifyShutdown {
+            at: now + Duration::from_secs(words.value("in").unwrap()),
+            alternate: words.value("alternate"),
+        },
+        "notify-message" => OperationAction::NotifyMessage {
+            text: spaced(words.text("text").unwrap()),
+            path: match words.text("path") {
+                None => NotificationPath::HomeAgentToMobileNode,
+                Some("to-foreign-agent") => NotificationPath::HomeAgentToForeignAgent,
+                Some("from-foreign-agent") => NotificationPath::ForeignAgentToMobileNode,
+                Some("between-agents") => NotificationPath::ForeignAgentToHomeAgent,
+                Some(other) => panic!("path={other}"),
+            },
+        },
+        "drain" => OperationAction::Drain {
+            alternate: words.value("alternate"),
+            redirect: words.has("redirect"),
+        },
         other => panic!("operation {other}"),
     }
 }
@@ -52,10 +72,10 @@ impl World {
     /// An operator asks for something.
     pub(super) fn operation(&mut self, words: &Words<'_>) {
         let now = self.now();
-        let after = |seconds: u64| now.stamp() + std::time::Duration::from_secs(seconds);
+        let after = |seconds: u64| now.stamp() + Duration::from_secs(seconds);
         let mut operation = Operation {
             id: OperationId(words.word(0).unwrap().parse().unwrap()),
-            action: action(words),
+            action: action(words, now.stamp()),
             selector: selector(words),
             counted_at: self.snapshot.revision,
             maximum: 1000,

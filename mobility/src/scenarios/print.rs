@@ -106,8 +106,41 @@ impl Printer<'_> {
                 let extensions = self.extensions(&extensions);
                 format!("revocation-acknowledgment{inform} home={home} {identifier}{extensions}")
             }
+            Some(wire::GenericNotification::TYPE) => {
+                let (fixed, _) = wire::GenericNotification::parse(octets).unwrap();
+                let extensions = Extensions::parse(octets, wire::GenericNotification::LEN).unwrap();
+                format!(
+                    "notification {}{} home={} agent={} care-of={} {}{}",
+                    direction(fixed.direction),
+                    if fixed.wants_acknowledgement() { " A" } else { "" },
+                    fixed.home_address,
+                    fixed.home_agent,
+                    fixed.care_of_address,
+                    self.timestamp(fixed.identification),
+                    self.extensions(&extensions)
+                )
+            }
+            Some(wire::GenericNotificationAcknowledgement::TYPE) => {
+                type Ack = wire::GenericNotificationAcknowledgement;
+                let (fixed, _) = Ack::parse(octets).unwrap();
+                let extensions = Extensions::parse(octets, Ack::LEN).unwrap();
+                format!(
+                    "notification-acknowledgement {} {} home={} {}{}",
+                    fixed.code,
+                    direction(fixed.direction),
+                    fixed.home_address,
+                    self.timestamp(fixed.identification),
+                    self.extensions(&extensions)
+                )
+            }
             other => panic!("a message of type {other:?}"),
         }
+    }
+
+    /// How far a timestamp is ahead; the part below a millisecond is random.
+    fn timestamp(&self, stamp: Identification) -> String {
+        let offset = (i128::from(ahead(stamp, ntp(self.utc))) * 1000) >> 32;
+        format!("timestamp={offset:+}ms")
     }
 
     fn extensions(&self, extensions: &Extensions<'_>) -> String {
@@ -125,7 +158,11 @@ impl Printer<'_> {
         let authentications = all.into_iter().flat_map(|(name, list)| {
             list.iter().map(move |it| format!(" {name}={}", self.authentication(it)))
         });
-        nai.chain(covered).chain(authentications).chain(appended).collect()
+        let texts = extensions.messages.iter();
+        let texts = texts.map(|(from, text, _)| format!(" text[{from}]={text:?}"));
+        let redirected = extensions.redirected_to.map(|it| format!(" redirected-to={it}"));
+        let others = texts.chain(redirected);
+        nai.chain(covered).chain(others).chain(authentications).chain(appended).collect()
     }
 
     /// The association that an authenticator really fits.
@@ -196,6 +233,20 @@ impl Printer<'_> {
             row.spi
         )
     }
+}
+
+/// The direction of a notification: from whom, to whom.
+fn direction(direction: wire::MessageDirection) -> String {
+    let words = [
+        "home-agent-to-node",
+        "home-agent-to-foreign-agent",
+        "node-to-home-agent",
+        "node-to-foreign-agent",
+        "foreign-agent-to-node",
+        "foreign-agent-to-home-agent",
+    ];
+    let word = words.get(usize::from(direction.0)).copied();
+    word.map_or_else(|| format!("direction-{}", direction.0), str::to_owned)
 }
 
 /// What was negotiated, and the revocation on its way.
@@ -314,7 +365,7 @@ impl Printer<'_> {
     pub(super) fn registration(&self, row: &store::Registration) -> String {
         let left = row.expires_at.map(|at| format!(" left={}", at.since(self.stamp).as_secs()));
         format!(
-            "registration {} with {} care-of={} flags={} lifetime={}{} accepted={} co-located={}",
+            "registration {} with {} care-of={} flags={} lifetime={}{} accepted={} co-located={}{}",
             row.identity,
             row.agent_address,
             row.care_of_address,
@@ -322,7 +373,10 @@ impl Printer<'_> {
             lifetime(row.lifetime),
             left.unwrap_or_default(),
             row.accepted,
-            row.co_located
+            row.co_located,
+            row.message
+                .as_ref()
+                .map_or_else(String::new, |it| format!(" message={:?} of {}", it.text, it.from))
         )
     }
 }

@@ -8,6 +8,7 @@ use store::ReplayProtection;
 use wire::{AuthenticationAlgorithm, Lifetime, RouterAddress, SecretKey, Spi};
 
 use super::datagrams::{advertisement_flags, flags, identity, socket};
+use super::notifications::reply_messages;
 use super::words::Words;
 use super::world::World;
 use crate::{
@@ -26,10 +27,7 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
             world.known.push(association.clone());
             match words.text("for") {
                 Some("foreign-agent") => world.foreign_associations.push(association),
-                Some("mobile-node") => {
-                    world.shared.insert(association.peer.clone());
-                    world.associations.push(association);
-                }
+                Some("mobile-node") => world.node_associations.push(association),
                 None => world.associations.push(association),
                 Some(other) => panic!("for={other}"),
             }
@@ -53,12 +51,9 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
     if let Some((config, node)) = &mut world.node {
         let peer = config.nai.clone().map(store::Identity::Nai);
         let peer = peer.or(config.home_address.map(store::Identity::Address)).unwrap();
-        // What the node shares with foreign agents is named by these.
-        let own = world
-            .associations
-            .iter()
-            .filter(|it| it.peer == peer || world.shared.contains(&it.peer));
-        node.set_associations(own.cloned().collect());
+        // What the node shares with its home agents is named by the node, as these have it.
+        let own = world.associations.iter().filter(|it| it.peer == peer);
+        node.set_associations(own.chain(&world.node_associations).cloned().collect());
     }
 }
 
@@ -85,6 +80,8 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     config.home_link = words.has("home-link");
     config.rate_limits = rate_limits(words);
     revocation(&mut config.revocation, words);
+    notification(&mut config.notification, words);
+    config.messages = reply_messages(words);
     let home_agent = HomeAgent::new(config.clone(), &world.snapshot, world.now());
     world.home_agent = Some((config, home_agent));
 }
@@ -104,6 +101,14 @@ fn revocation(config: &mut crate::RevocationConfig, words: &Words<'_>) {
     }
 }
 
+fn notification(config: &mut crate::NotificationConfig, words: &Words<'_>) {
+    match words.text("notification") {
+        None => {}
+        Some("off") => config.enabled = false,
+        Some(other) => panic!("notification={other}"),
+    }
+}
+
 fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
     match words.text("reverse-tunnel") {
         None => ReverseTunnel::Available,
@@ -115,7 +120,7 @@ fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
 
 fn foreign_agent(world: &mut World, words: &Words<'_>) {
     let address: Ipv4Addr = words.word(0).unwrap().parse().unwrap();
-    let mut config = ForeignAgentConfig::new("fa", address);
+    let mut config = ForeignAgentConfig::new("fa", address, [4; 32]);
     let offered = words.all("care-of");
     if !offered.is_empty() {
         config.care_of_addresses = offered.into_iter().map(|it| it.parse().unwrap()).collect();
@@ -132,6 +137,8 @@ fn foreign_agent(world: &mut World, words: &Words<'_>) {
     config.minimal_encapsulation = words.or("minimal", true);
     config.rate_limits = rate_limits(words);
     revocation(&mut config.revocation, words);
+    notification(&mut config.notification, words);
+    config.messages = reply_messages(words);
     let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
     world.foreign_agent = Some((config, foreign_agent));
 }
@@ -207,6 +214,7 @@ fn mobile_node(world: &mut World, words: &Words<'_>) {
     config.flags = words.text("flags").map_or(config.flags, flags);
     config.attempts_max = words.value("attempts");
     config.is_discovery = words.has("discovers");
+    notification(&mut config.notification, words);
     world.skew = words.or("ahead", 0);
     let node = MobileNode::new(config.clone(), &world.snapshot, world.now());
     world.node = Some((config, node));

@@ -41,8 +41,8 @@ pub(super) struct World {
     pub(super) associations: Vec<SecurityAssociation>,
     /// Those of the foreign agent.
     pub(super) foreign_associations: Vec<SecurityAssociation>,
-    /// The foreign agents that the mobile node has associations with.
-    pub(super) shared: std::collections::BTreeSet<store::Identity>,
+    /// Those of the mobile node with foreign agents.
+    pub(super) node_associations: Vec<SecurityAssociation>,
     /// All of them, for those who sign by hand.
     pub(super) known: Vec<SecurityAssociation>,
     pub(super) home_agent: Option<(HomeAgentConfig, HomeAgent)>,
@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) recorded: BTreeMap<String, Recorded>,
     /// The revocation that was sent last by a machine, and its way.
     pub(super) last_revocation: Option<Recorded>,
+    /// The same of notifications.
+    pub(super) last_notification: Option<Recorded>,
     last_reply: Option<Identification>,
     /// The request that was sent last by a machine, and its way.
     last_request: Option<(RegistrationRequest, Recorded)>,
@@ -111,6 +113,9 @@ impl World {
             "wish" => self.wish(words),
             "revocation" => self.revocation(words, &mut lines),
             "acknowledgment" => self.acknowledgment(words, &mut lines),
+            "notify" => self.notify(words, &mut lines),
+            "notification" => self.notification(words, &mut lines),
+            "notified" => self.notified(words, &mut lines),
             "idle" => self.idle(words, &mut lines),
             "register" => self.tell(&mut lines, MobileNode::register),
             "deregister" => self.tell(&mut lines, MobileNode::deregister),
@@ -329,6 +334,10 @@ impl World {
                 let octets = octets.to_vec();
                 self.last_revocation = Some(Recorded { octets, from, to, ttl: None });
             }
+            if message_type(octets) == Some(message_type::GENERIC_NOTIFICATION) {
+                let octets = octets.to_vec();
+                self.last_notification = Some(Recorded { octets, from, to, ttl: None });
+            }
             return self.printer().other(octets);
         }
         self.last_reply = Some(wire::RegistrationReply::parse(octets).unwrap().0.identification);
@@ -417,7 +426,11 @@ impl World {
         self.act(output, None, lines);
     }
 
-    fn tell(&mut self, lines: &mut Vec<String>, what: impl FnOnce(&mut MobileNode, Now) -> Output) {
+    pub(super) fn tell(
+        &mut self,
+        lines: &mut Vec<String>,
+        what: impl FnOnce(&mut MobileNode, Now) -> Output,
+    ) {
         let now = self.node_now();
         let output = what(&mut self.node.as_mut().unwrap().1, now);
         let sent = output.actions.iter().find_map(|action| match action {

@@ -27,8 +27,21 @@ pub struct Counters {
     /// What the agent has a limited number of, in the order of the resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<Usage>,
+    /// How many messages wait for their acknowledgments at the moment; what is not here is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<Awaited, u64>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// A kind of message that is acknowledged.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Awaited {
+    /// RFC 3543 §3.3.
+    Revocations,
+    /// RFC 6098 §4.1.
+    Notifications,
 }
 
 /// How much of something an agent uses.
@@ -69,6 +82,11 @@ impl Counters {
     /// The value of `counter`.
     pub fn value(&self, counter: Counter) -> u64 {
         self.values.get(&counter).copied().unwrap_or(0)
+    }
+
+    /// How many messages of a kind wait for their acknowledgments.
+    pub fn waiting(&self, awaited: Awaited) -> u64 {
+        self.waiting.get(&awaited).copied().unwrap_or(0)
     }
 
     /// Counts a reply with that Code.
@@ -252,6 +270,20 @@ counters! {
     RevocationsDiscarded,
     RevocationAcknowledgmentsSent,
     RevocationAcknowledgmentsUnexpected,
+    // Ours: generic notification, between any two of the three (RFC 6098).
+    NotificationsSent,
+    NotificationsRetried,
+    NotificationsAcknowledged,
+    NotificationsDenied,
+    NotificationsTimedOut,
+    NotificationsReceived,
+    NotificationsDiscarded,
+    NotificationsRelayed,
+    NotificationAcknowledgementsSent,
+    NotificationAcknowledgementsUnexpected,
+    // Ours: texts for people that went out with replies (RFC 4917).
+    MessageStringsSent,
+    MessageStringsReceived,
 }
 
 impl Counter {
@@ -274,6 +306,8 @@ impl Counter {
         let shared = identifier.starts_with("Mip")
             || identifier.starts_with("Datagrams")
             || identifier.starts_with("Revocation")
+            || identifier.starts_with("Notification")
+            || identifier.starts_with("MessageStrings")
             || self == Self::SendErrors
             || (identifier.starts_with("Ma") && role != Role::MobileNode);
         shared || identifier.starts_with(own)
@@ -298,6 +332,7 @@ mod tests {
             values: BTreeMap::new(),
             replies: Vec::new(),
             usage: Vec::new(),
+            waiting: BTreeMap::new(),
             unknown: Unknown::default(),
         }
     }

@@ -24,18 +24,18 @@ pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
 pub use binding::{Binding, BindingKey, RevocationSupport, Revoking};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};
-pub use counters::{Counter, Counters, CountersKey, Resource, Usage};
+pub use counters::{Awaited, Counter, Counters, CountersKey, Resource, Usage};
 pub use instance::{
     ClockHealth, ClockState, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role,
 };
 pub use node::{Node, NodeKey};
 pub use node_counters::NodeCounters;
 pub use operation::{
-    Found, Operation, OperationAction, OperationId, OperationOwner, OperationSelector,
-    OperationShare, OperationShareKey, OperationState, OperationTarget, OperationTargetKey,
-    OperationWish, Progress, Subject, TargetKey, TargetResult, TargetState,
+    Found, NotificationPath, Operation, OperationAction, OperationId, OperationOwner,
+    OperationSelector, OperationShare, OperationShareKey, OperationState, OperationTarget,
+    OperationTargetKey, OperationWish, Progress, Subject, TargetKey, TargetResult, TargetState,
 };
-pub use registration::{Registration, RegistrationKey};
+pub use registration::{Registration, RegistrationKey, UserMessage};
 pub use setting::{AdvertisementSetting, Scope, Setting, SettingIndex, SettingKey, SettingValue};
 pub use trail::{Trail, TrailEvent};
 pub use violation::{Violation, ViolationKey, ViolationReason};

@@ -32,8 +32,21 @@ pub struct Registration {
     /// `None` if it never expires, or is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UtcTime>,
+    /// The last text that an agent had for the user of the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<UserMessage>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// A text for the user of a mobile node (RFC 4917).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct UserMessage {
+    /// When it arrived.
+    pub at: UtcTime,
+    /// The home agent or foreign agent that it is from.
+    pub from: Ipv4Addr,
+    pub text: String,
 }
 
 /// Names a registration.

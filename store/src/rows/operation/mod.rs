@@ -141,10 +141,10 @@ impl Operation {
             return Err("its reason is longer than 200 octets");
         }
         match &self.action {
-            OperationAction::NotifyMessage { text } if text.is_empty() => {
+            OperationAction::NotifyMessage { text, .. } if text.is_empty() => {
                 Err("its message is empty")
             }
-            OperationAction::NotifyMessage { text }
+            OperationAction::NotifyMessage { text, .. }
                 if text.len() > wire::MessageString::TEXT_MAX =>
             {
                 Err("its message is longer than the 254 octets that an extension holds")
@@ -194,8 +194,12 @@ pub enum OperationAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         alternate: Option<Ipv4Addr>,
     },
-    /// Home agents send words to people (RFC 6098 §3.1).
-    NotifyMessage { text: String },
+    /// Agents send words to people (RFC 6098 §3.1).
+    NotifyMessage {
+        text: String,
+        #[serde(default)]
+        path: NotificationPath,
+    },
     /// A home agent goes out of service by the deadline: new nodes are refused, those that are
     /// there are notified, what is left then is revoked.
     Drain {
@@ -223,10 +227,31 @@ impl OperationAction {
     pub const fn role(&self) -> Role {
         match self {
             Self::RevokeVisitors { .. } => Role::ForeignAgent,
-            Self::RevokeBindings { .. }
-            | Self::NotifyShutdown { .. }
-            | Self::NotifyMessage { .. }
-            | Self::Drain { .. } => Role::HomeAgent,
+            Self::NotifyMessage { path, .. } => path.sender(),
+            Self::RevokeBindings { .. } | Self::NotifyShutdown { .. } | Self::Drain { .. } => {
+                Role::HomeAgent
+            }
+        }
+    }
+}
+
+/// Which agent notifies whom about each target (RFC 6098 §4.1).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotificationPath {
+    #[default]
+    HomeAgentToMobileNode,
+    HomeAgentToForeignAgent,
+    ForeignAgentToMobileNode,
+    ForeignAgentToHomeAgent,
+}
+
+impl NotificationPath {
+    /// The agents that send; theirs are the targets.
+    pub const fn sender(self) -> Role {
+        match self {
+            Self::HomeAgentToMobileNode | Self::HomeAgentToForeignAgent => Role::HomeAgent,
+            Self::ForeignAgentToMobileNode | Self::ForeignAgentToHomeAgent => Role::ForeignAgent,
         }
     }
 }

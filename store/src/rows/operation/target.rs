@@ -92,6 +92,8 @@ pub enum TargetResult {
     TimedOut(u32),
     /// Revocation was not negotiated: the binding was removed here, and nobody was told.
     NotNegotiated,
+    /// There is no association to authenticate a message with, so none was sent.
+    NoAssociation,
     /// Several nodes with one home address are behind the peer, and a message could not say which.
     Ambiguous,
     /// It went away by itself, or was registered anew, before it was done.
@@ -112,6 +114,7 @@ impl TargetResult {
             Self::Denied(_) => "denied",
             Self::TimedOut(_) => "timed-out",
             Self::NotNegotiated => "not-negotiated",
+            Self::NoAssociation => "no-association",
             Self::Ambiguous => "ambiguous",
             Self::Gone => "gone",
             Self::Unowned => "unowned",

@@ -1,0 +1,290 @@
+//! Notifications that arrive at a foreign agent: those for it, and those that it relays
+//! (RFC 6098 §4.6.1, §4.6.2).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use store::{Counter, Identity, Now, TrailEvent, ViolationReason, Visitor};
+use wire::{Code, GenericNotification, Identification, MessageDirection, Spi, extension_type};
+
+use super::ForeignAgent;
+use crate::action::{Action, Output, Received};
+use crate::association::{SecurityAssociation, authentic};
+use crate::extensions::Extensions;
+use crate::notification::message::{About, acknowledgement};
+use crate::notification::{Heard, Opened, open};
+use crate::violations::Offence;
+
+impl ForeignAgent {
+    pub(super) fn on_notification(&mut self, received: &Received<'_>, now: Now) -> Output {
+        let source = *received.source.ip();
+        if !self.limiter.allows(source, now.uptime) {
+            self.tally.count(Counter::DatagramsRateLimited);
+            return Output::default();
+        }
+        let opened = match open(received.octets) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.tally.count_malformed(&error);
+                return Output::default();
+            }
+        };
+        self.tally.count(Counter::NotificationsReceived);
+        let (fixed, extensions) = (&opened.fixed, &opened.extensions);
+        if extensions.not_for_notifications {
+            self.tally.count(Counter::NotificationsDiscarded);
+            return Output::default();
+        }
+        let (about, identification) = (About::of(fixed), fixed.identification);
+        match fixed.direction {
+            MessageDirection::HOME_AGENT_TO_MOBILE_NODE => {
+                self.relay_to_node(about, identification, extensions, received, now)
+            }
+            MessageDirection::MOBILE_NODE_TO_HOME_AGENT => {
+                self.relay_to_home_agent(about, identification, extensions, received, now)
+            }
+            MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT => {
+                let peer = Identity::Address(source);
+                self.on_word_for_us(&opened, &peer, received, now)
+            }
+            MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT => {
+                let visitor = self.notified_visitor(about).filter(|it| it.source.ip() == &source);
+                let peer = visitor.map(|visitor| visitor.identity.clone());
+                let peer = peer.unwrap_or(Identity::Address(fixed.home_address));
+                self.on_word_for_us(&opened, &peer, received, now)
+            }
+            // A foreign agent's own, which came back to us, or none that there is.
+            direction => {
+                let reason = if matches!(direction.0, 4 | 5) {
+                    ViolationReason::BadIdentifier
+                } else {
+                    ViolationReason::Other
+                };
+                self.refuse_notification(source, Spi(0), identification, reason, now)
+            }
+        }
+    }
+
+    /// The visitor that a message names; none if there are several, which it cannot tell apart.
+    fn notified_visitor(&self, about: About) -> Option<Arc<Visitor>> {
+        let visitors = self.visitors.with_home(about.home_address);
+        let mut fitting = visitors.filter(|visitor| {
+            visitor.home_agent == about.home_agent
+                && visitor.care_of_address == about.care_of_address
+        });
+        let first = fitting.next()?;
+        fitting.next().is_none().then(|| Arc::clone(first))
+    }
+
+    /// What a home agent has for a mobile node goes on octet for octet, up to and with what the
+    /// node authenticates; what follows is for us (§4.6.1).
+    ///
+    /// A reading: an invalid Foreign-Home authentication does not keep us from relaying, as the
+    /// text says, because we use nothing of what it protects; but it is a violation.
+    pub(super) fn relay_to_node(
+        &mut self,
+        about: About,
+        identification: Identification,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+        now: Now,
+    ) -> Output {
+        let source = *received.source.ip();
+        let visitor = self.notified_visitor(about).filter(|it| it.home_agent == source);
+        let end = extensions.mobile_home_end();
+        let (Some(visitor), true) = (visitor, end > 0 && self.config.notification.enabled) else {
+            self.tally.count(Counter::NotificationsDiscarded);
+            return Output::default();
+        };
+        let peer = Identity::Address(source);
+        if !extensions.foreign_home.is_empty() {
+            let list = &extensions.foreign_home;
+            let known = authentic(list, |spi| self.associations.get(&peer, spi).cloned());
+            if let Err((reason, spi)) = known {
+                self.note_violation(source, spi, identification, reason, now);
+            }
+        }
+        let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
+        if let Some(association) = self.associations.with(&visitor.identity).next() {
+            association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
+        }
+        self.tally.count(Counter::NotificationsRelayed);
+        Output::at_once(vec![self.to_node(&visitor, octets)])
+    }
+
+    /// What a mobile node has for its home agent (§4.6.1, §4.6.4).
+    ///
+    /// A reading: where there is an association with the node its authentication has to be there,
+    /// as with requests (RFC 5944 §3.7.2.1).
+    pub(super) fn relay_to_home_agent(
+        &mut self,
+        about: About,
+        identification: Identification,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+        now: Now,
+    ) -> Output {
+        let source = *received.source.ip();
+        let visitor = self.notified_visitor(about);
+        let visitor =
+            visitor.filter(|it| super::pending::reach(it.source, it.home_address).ip() == &source);
+        let end = extensions.mobile_home_end();
+        let (Some(visitor), true) = (visitor, end > 0 && self.config.notification.enabled) else {
+            self.tally.count(Counter::NotificationsDiscarded);
+            return Output::default();
+        };
+        let identity = &visitor.identity;
+        if self.associations.with(identity).next().is_some() {
+            let list = &extensions.mobile_foreign;
+            let known = authentic(list, |spi| self.associations.get(identity, spi).cloned());
+            if let Err((reason, spi)) = known {
+                return self.refuse_notification(source, spi, identification, reason, now);
+            }
+        }
+        let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
+        let home_agent = Identity::Address(visitor.home_agent);
+        if let Some(association) = self.associations.with(&home_agent).next() {
+            association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+        }
+        self.tally.count(Counter::NotificationsRelayed);
+        let from = self.config.relay_source(visitor.care_of_address);
+        let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
+        Output::at_once(vec![Action::Send { from, to, octets }])
+    }
+
+    /// A notification that ends here, of the home agent or mobile node that `peer` names.
+    fn on_word_for_us(
+        &mut self,
+        opened: &Opened<'_>,
+        peer: &Identity,
+        received: &Received<'_>,
+        now: Now,
+    ) -> Output {
+        let fixed = &opened.fixed;
+        let source = *received.source.ip();
+        let is_of_home_agent = fixed.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT;
+        let (list, failed) = if is_of_home_agent {
+            (&opened.extensions.foreign_home, Code(68))
+        } else {
+            (&opened.extensions.mobile_foreign, Code(67))
+        };
+        let signer = authentic(list, |spi| self.associations.get(peer, spi).cloned());
+        let (signer, failure) = match signer {
+            Ok(signer) if self.heard.is_fresh(peer, fixed.identification, &signer, now) => {
+                (Some(signer), None)
+            }
+            Ok(signer) => {
+                let spi = signer.spi;
+                (Some(signer), Some((Code(69), ViolationReason::BadIdentifier, spi)))
+            }
+            Err((reason, spi)) => {
+                let likely = self.associations.with(peer).next().cloned();
+                (likely, Some((failed, reason, spi)))
+            }
+        };
+        if let Some((code, reason, spi)) = failure {
+            let is_allowed = fixed.wants_acknowledgement()
+                && signer.is_some()
+                && self.refusals.allows(source, now.uptime);
+            let signer = signer.filter(|_| is_allowed);
+            let stamp = Heard::mismatch(fixed.identification, now);
+            let answer =
+                signer.map(|it| self.answer_notification(fixed, code, stamp, &it, received));
+            self.refuse_notification(source, spi, fixed.identification, reason, now);
+            return Output::at_once(answer.into_iter().collect());
+        }
+        let Some(signer) = signer else { return Output::default() };
+        self.heard.accept(peer, fixed.identification, now);
+        self.take_notification(opened, &signer, received, now)
+    }
+
+    fn take_notification(
+        &mut self,
+        opened: &Opened<'_>,
+        signer: &Arc<SecurityAssociation>,
+        received: &Received<'_>,
+        now: Now,
+    ) -> Output {
+        let fixed = &opened.fixed;
+        let visitor = self.notified_visitor(About::of(fixed));
+        let is_accepted = self.config.notification.enabled;
+        if let Some(visitor) = visitor.filter(|_| is_accepted) {
+            let event = TrailEvent {
+                at: now.stamp(),
+                event: format!("notified: {}", opened.text()),
+                code: None,
+                peer: Some(received.source),
+                care_of_address: Some(visitor.care_of_address),
+                spi: Some(signer.spi),
+                clock_offset: None,
+                times: 1,
+            };
+            self.trails.record(&visitor.identity, event);
+        } else if !is_accepted {
+            self.tally.count(Counter::NotificationsDiscarded);
+        }
+        if !fixed.wants_acknowledgement() {
+            return Output::default();
+        }
+        let code = if is_accepted { Code(0) } else { Code(65) };
+        let stamp = fixed.identification;
+        Output::at_once(vec![self.answer_notification(fixed, code, stamp, signer, received)])
+    }
+
+    fn answer_notification(
+        &mut self,
+        fixed: &GenericNotification,
+        code: Code,
+        identification: Identification,
+        signer: &Arc<SecurityAssociation>,
+        received: &Received<'_>,
+    ) -> Action {
+        let mut octets = acknowledgement(fixed, code, identification);
+        let is_of_home_agent = fixed.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT;
+        signer.sign(
+            &mut octets,
+            if is_of_home_agent {
+                extension_type::FOREIGN_HOME_AUTHENTICATION
+            } else {
+                extension_type::MOBILE_FOREIGN_AUTHENTICATION
+            },
+        );
+        self.tally.count(Counter::NotificationAcknowledgementsSent);
+        let (from, to) = (received.local, received.source);
+        match received.interface {
+            Some(interface) if !is_of_home_agent => {
+                Action::SendOnLink { interface, from, to, octets }
+            }
+            _ => Action::Send { from, to, octets },
+        }
+    }
+
+    /// Does nothing of what a message says, and says so to the operator.
+    pub(super) fn refuse_notification(
+        &mut self,
+        source: Ipv4Addr,
+        spi: Spi,
+        identification: Identification,
+        reason: ViolationReason,
+        now: Now,
+    ) -> Output {
+        self.tally.count(Counter::NotificationsDiscarded);
+        self.note_violation(source, spi, identification, reason, now);
+        Output::default()
+    }
+
+    fn note_violation(
+        &mut self,
+        source: Ipv4Addr,
+        spi: Spi,
+        identification: Identification,
+        reason: ViolationReason,
+        now: Now,
+    ) {
+        self.tally.count(Counter::MipSecTotalViolations);
+        let violator = Identity::Address(source);
+        let offence =
+            Offence { violator, address: source, spi, identification, reason, code: None };
+        self.violations.record(offence, now);
+    }
+}
