@@ -1,6 +1,6 @@
 //! The row of this process: who it is, and that it is alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -43,6 +43,8 @@ struct Parts {
     applied: BTreeMap<Role, (Revision, BTreeMap<String, String>)>,
     /// What is wrong with the file, by its path.
     file: BTreeMap<String, String>,
+    /// The agents that go out of service.
+    draining: BTreeSet<Role>,
 }
 
 impl Parts {
@@ -136,6 +138,12 @@ impl InstanceKeeper {
 
     /// Says durably in which state the process is.
     pub(crate) async fn set_state(&self, state: InstanceState) -> anyhow::Result<()> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_draining = !parts.draining.is_empty();
+        drop(parts);
+        // Whoever begins to serve may have a drain to go on with.
+        let is_held = state == InstanceState::Serving && is_draining;
+        let state = if is_held { InstanceState::Draining } else { state };
         self.change(|row| row.state = state);
         self.write(Class::Durable).await
     }
@@ -175,6 +183,30 @@ impl InstanceKeeper {
                 more => format!("{first} (and {more} more)"),
             });
             row.apply_errors = errors;
+        });
+        self.news.notify_one();
+    }
+
+    /// Says whether the agent of that role goes out of service; the process is what its agents are.
+    pub(crate) fn draining(&self, part: Role, is_draining: bool) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_changed =
+            if is_draining { parts.draining.insert(part) } else { parts.draining.remove(&part) };
+        let is_any = !parts.draining.is_empty();
+        drop(parts);
+        if !has_changed {
+            return;
+        }
+        let role = part.as_str();
+        if is_draining {
+            warn!(role, "goes out of service: takes no new mobile nodes");
+        } else {
+            info!(role, "takes mobile nodes again");
+        }
+        self.change(|row| match (row.state, is_any) {
+            (InstanceState::Serving, true) => row.state = InstanceState::Draining,
+            (InstanceState::Draining, false) => row.state = InstanceState::Serving,
+            _ => {}
         });
         self.news.notify_one();
     }

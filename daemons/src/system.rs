@@ -299,7 +299,7 @@ impl System {
     ) -> anyhow::Result<()> {
         let name = member.instance.name();
         file_rows::follow(&self.store, &name, &section.rows(&name)).await?;
-        let machine = section.machine(&name, member.crashed);
+        let machine = section.machine(&name, seed()?, member.crashed);
         let machine = ForeignAgent::new(machine, &self.store.snapshot(), self.clock.now());
         self.start_agent(member, machine, Sockets::new(sockets)?, advertising, None).await;
         Ok(())

@@ -4,14 +4,15 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use mobility::{
-    Admission, ForeignAgentConfig, RateLimits, ReservedBits, ReverseTunnel, RevocationConfig,
+    Admission, ForeignAgentConfig, NotificationConfig, RateLimits, ReplyMessage, ReservedBits,
+    ReverseTunnel, RevocationConfig,
 };
 use store::{CareOfAddress, Origin, StorageType, Unknown};
 use wire::Lifetime;
 
 use super::home_agent::{ADMISSION, RESERVED_BITS, REVERSE_TUNNEL, is_unicast, rate_limits};
-use super::revocation;
 use super::section::Section;
+use super::{notification, revocation};
 
 /// `[foreign-agent]`: a machine's configuration but for what only a start knows.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +33,8 @@ pub(crate) struct ForeignAgentSection {
     pub(crate) admission: Option<Admission>,
     pub(crate) rate_limits: RateLimits,
     pub(crate) revocation: RevocationConfig,
+    pub(crate) notification: NotificationConfig,
+    pub(crate) messages: Vec<ReplyMessage>,
 }
 
 impl ForeignAgentSection {
@@ -53,6 +56,8 @@ impl ForeignAgentSection {
             admission: None,
             rate_limits: RateLimits::default(),
             revocation: RevocationConfig::default(),
+            notification: NotificationConfig::default(),
+            messages: Vec::new(),
         }
     }
 
@@ -78,8 +83,13 @@ impl ForeignAgentSection {
     }
 
     /// The whole configuration of the machine; what the file does not say is the machine's default.
-    pub(crate) fn machine(&self, instance: &str, counters_lost: bool) -> ForeignAgentConfig {
-        let default = ForeignAgentConfig::new(instance, *self.address.ip());
+    pub(crate) fn machine(
+        &self,
+        instance: &str,
+        seed: [u8; 32],
+        counters_lost: bool,
+    ) -> ForeignAgentConfig {
+        let default = ForeignAgentConfig::new(instance, *self.address.ip(), seed);
         ForeignAgentConfig {
             care_of_addresses: self.care_of_addresses.clone(),
             port: self.address.port(),
@@ -100,6 +110,8 @@ impl ForeignAgentSection {
             admission: self.admission.unwrap_or(default.admission),
             rate_limits: self.rate_limits,
             revocation: self.revocation.clone(),
+            notification: self.notification,
+            messages: self.messages.clone(),
             counters_lost,
             ..default
         }
@@ -145,6 +157,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
         admission: section.word("admission", ADMISSION),
         rate_limits,
         revocation: revocation::read(&mut section),
+        notification: notification::read(&mut section),
+        messages: notification::read_messages(&mut section),
         ..ForeignAgentSection::at(address)
     };
     section.finish();

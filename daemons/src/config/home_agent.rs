@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
 use mobility::{
-    Admission, HomeAgentConfig, RateLimits, ReservedBits, ReverseTunnel, RevocationConfig,
+    Admission, HomeAgentConfig, NotificationConfig, RateLimits, ReplyMessage, ReservedBits,
+    ReverseTunnel, RevocationConfig,
 };
 use wire::Lifetime;
 
-use super::revocation;
 use super::section::Section;
+use super::{notification, revocation};
 
 /// `[home-agent]`: a machine's configuration but for what only a start knows.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +26,8 @@ pub(crate) struct HomeAgentSection {
     pub(crate) admission: Option<Admission>,
     pub(crate) rate_limits: RateLimits,
     pub(crate) revocation: RevocationConfig,
+    pub(crate) notification: NotificationConfig,
+    pub(crate) messages: Vec<ReplyMessage>,
     pub(crate) home_networks: Vec<Ipv4Net>,
     pub(crate) pools: Vec<Ipv4Net>,
     pub(crate) shared_home_addresses: Vec<Ipv4Net>,
@@ -47,6 +50,8 @@ impl HomeAgentSection {
             admission: None,
             rate_limits: RateLimits::default(),
             revocation: RevocationConfig::default(),
+            notification: NotificationConfig::default(),
+            messages: Vec::new(),
             home_networks: Vec::new(),
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
@@ -77,6 +82,8 @@ impl HomeAgentSection {
             admission: self.admission.unwrap_or(default.admission),
             rate_limits: self.rate_limits,
             revocation: self.revocation.clone(),
+            notification: self.notification,
+            messages: self.messages.clone(),
             home_networks: self.home_networks.clone(),
             pools: self.pools.clone(),
             shared_home_addresses: self.shared_home_addresses.clone(),
@@ -132,6 +139,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         admission: section.word("admission", ADMISSION),
         rate_limits,
         revocation: revocation::read(&mut section),
+        notification: notification::read(&mut section),
+        messages: notification::read_messages(&mut section),
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),

@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ::store::{Origin, Scope, Setting, SettingIndex, SettingValue, StorageType, Unknown};
 use ipnet::Ipv4Net;
-use mobility::MobileNodeConfig;
+use mobility::{MobileNodeConfig, NotificationConfig};
 use wire::{Flags, Lifetime, Nai};
 
 use super::home_agent::is_unicast;
+use super::notification;
 use super::section::Section;
 
 /// `[mobile-node]`: a machine's configuration but for what only a start knows.
@@ -26,6 +27,7 @@ pub(crate) struct MobileNodeSection {
     pub(crate) port: u16,
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) flags: u8,
+    pub(crate) notification: NotificationConfig,
     /// Whether it deregisters when it is stopped.
     pub(crate) deregister_at_stop: bool,
 }
@@ -69,6 +71,7 @@ impl MobileNodeSection {
             is_discovery: self.is_discovery,
             lifetime: self.lifetime.unwrap_or(default.lifetime),
             flags: Flags(self.flags),
+            notification: self.notification,
             counters_lost,
             ..default
         }
@@ -111,6 +114,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> MobileNodeSection {
         | flag("reverse-tunnel", Flags::REVERSE_TUNNEL)
         // The machine takes it off where a foreign agent decapsulates.
         | Flags::DECAPSULATION_BY_MOBILE_NODE;
+    let notification = notification::read(&mut section);
     let deregister_at_stop = section.boolean("deregister-at-stop").unwrap_or(true);
     if interface.is_none() && co_located.is_none() {
         section.missing("interface", INTERFACE);
@@ -136,6 +140,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> MobileNodeSection {
         port: own_port.unwrap_or(0),
         lifetime: lifetime.and_then(|seconds| u16::try_from(seconds).ok()).map(Lifetime),
         flags,
+        notification,
         deregister_at_stop,
     }
 }

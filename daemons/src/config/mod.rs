@@ -7,6 +7,7 @@ mod daemon;
 mod foreign_agent;
 mod home_agent;
 mod mobile_node;
+mod notification;
 mod problem;
 mod revocation;
 mod secret;

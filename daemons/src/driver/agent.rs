@@ -70,6 +70,8 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn add_counts(&mut self, counts: Vec<(Counter, u64)>);
     /// Whether it takes no more mobile nodes.
     fn is_busy(&self) -> bool;
+    /// Whether it goes out of service.
+    fn is_draining(&self) -> bool;
     /// The home addresses whose mobile nodes are away, if ARP is answered for them.
     fn away(&self) -> Vec<Ipv4Addr>;
     /// How many mobile nodes it serves.
@@ -77,7 +79,7 @@ pub(crate) trait MobilityAgent: Send + 'static {
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $draining:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
             const WANTS_MORE: bool = matches!($role, Role::ForeignAgent);
@@ -156,6 +158,10 @@ macro_rules! mobility_agent {
                 $busy(self)
             }
 
+            fn is_draining(&self) -> bool {
+                $draining(self)
+            }
+
             fn away(&self) -> Vec<Ipv4Addr> {
                 $away(self)
             }
@@ -173,6 +179,7 @@ mobility_agent!(
     Role::HomeAgent,
     binding_count,
     |_: &HomeAgent| false,
+    HomeAgent::is_draining,
     |machine: &HomeAgent| machine.services().map(|service| service.home_address).collect(),
     |machine, now| Some(machine.clock_health(now)),
     |_, _, _, _| Output::default(),
@@ -183,6 +190,7 @@ mobility_agent!(
     Role::ForeignAgent,
     visitor_count,
     ForeignAgent::is_busy,
+    |_: &ForeignAgent| false,
     |_: &ForeignAgent| Vec::new(),
     |_, _| None,
     Self::on_unreachable,
@@ -312,6 +320,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 _ = counters.tick() => {
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
+                    instance.draining(M::ROLE, self.machine.is_draining());
                 }
                 arrival = arrival(&self.sockets, &mut self.advertisers, self.arp.as_mut(), self.links_first) => match arrival {
                     Arrival::Datagrams(socket) => self.receive(socket, &mut buffer).await,
@@ -492,6 +501,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 | Action::Deregistered { .. }
                 | Action::Expired { .. }
                 | Action::Revoked { .. }
+                | Action::Message { .. }
+                | Action::HomeAgentChanged { .. }
+                | Action::NotificationEnded { .. }
                 | Action::GaveUp => {} // What a mobile node says.
             }
         }

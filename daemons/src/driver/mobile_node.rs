@@ -203,6 +203,12 @@ impl MobileNodeDriver {
             Action::Revoked { home_address } => {
                 warn!(%home_address, "the registration was revoked");
             }
+            // The text is anybody's who has the key: logged as a field, which is escaped.
+            Action::Message { from, text } => info!(%from, text, "an agent says"),
+            Action::HomeAgentChanged { home_agent } => info!(%home_agent, "asks this home agent"),
+            Action::NotificationEnded { code } => {
+                info!(code = code.map(|code| code.0), "a notification has ended");
+            }
             Action::GaveUp => warn!("nobody answers: gave up registering"),
             // The forwarding seam of a node, and what agents do.
             Action::StartService(_) | Action::StopService(_) | Action::InformRevoked { .. } => {}

@@ -361,6 +361,13 @@ impl MobileNodes {
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
                 Action::Revoked { home_address } => warn!(%home_address, "a registration was revoked"),
+                Action::Message { from, text } => debug!(node = index, %from, text, "an agent says"),
+                Action::HomeAgentChanged { home_agent } => {
+                    debug!(node = index, %home_agent, "asks this home agent");
+                }
+                Action::NotificationEnded { code } => {
+                    debug!(node = index, ?code, "a notification has ended");
+                }
                 Action::GaveUp => warn!(node = index, "gave up registering"),
                 Action::Arp(_) // They are on no link with ARP.
                 | Action::InformRevoked { .. } // Foreign agents do that.
