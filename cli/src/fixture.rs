@@ -143,6 +143,7 @@ fn counters() -> Counters {
         values: BTreeMap::from(values),
         replies: Vec::new(),
         usage: Vec::new(),
+        waiting: BTreeMap::new(),
         unknown: Unknown::default(),
     }
 }
@@ -190,6 +191,7 @@ fn registration() -> Registration {
         sent_at: seconds_ago(3),
         accepted: false,
         expires_at: None,
+        message: None,
         unknown: Unknown::default(),
     }
 }

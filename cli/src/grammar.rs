@@ -12,8 +12,9 @@ use crate::commands::{
     ShowVisitors, WaitBinding, WaitServing, WatchBindings,
 };
 use crate::commands::{
-    OperationCancel, OperationPause, OperationResume, RevokeBinding, RevokeVisitor, ShowOperation,
-    ShowOperations, WaitOperation, WatchOperations,
+    DrainHomeAgent, NotifyHaShutdown, NotifyMessage, OperationCancel, OperationPause,
+    OperationResume, RevokeBinding, RevokeVisitor, ShowOperation, ShowOperations, WaitOperation,
+    WatchOperations,
 };
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session, StorePlace};
@@ -144,6 +145,12 @@ pub(crate) enum Command {
     /// Have daemons end what mobile nodes have registered
     #[command(subcommand, arg_required_else_help = false)]
     Revoke(Revoke),
+    /// Have agents tell mobile nodes something, or each other
+    #[command(subcommand, arg_required_else_help = false)]
+    Notify(Notify),
+    /// Take an agent out of service
+    #[command(subcommand, arg_required_else_help = false)]
+    Drain(Drain),
     /// Pause, resume or cancel an operation
     #[command(subcommand, arg_required_else_help = false)]
     Operation(OperationVerb),
@@ -181,6 +188,19 @@ pub(crate) enum Show {
 pub(crate) enum Revoke {
     Binding(RevokeBinding),
     Visitor(RevokeVisitor),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Notify {
+    HaShutdown(NotifyHaShutdown),
+    Message(NotifyMessage),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Drain {
+    HomeAgent(DrainHomeAgent),
 }
 
 #[derive(Debug, Subcommand)]
@@ -237,6 +257,9 @@ impl Command {
             },
             Self::Revoke(Revoke::Binding(command)) => command.run(session),
             Self::Revoke(Revoke::Visitor(command)) => command.run(session),
+            Self::Notify(Notify::HaShutdown(command)) => command.run(session),
+            Self::Notify(Notify::Message(command)) => command.run(session),
+            Self::Drain(Drain::HomeAgent(command)) => command.run(session),
             Self::Operation(operation) => match operation {
                 OperationVerb::Pause(command) => command.run(session),
                 OperationVerb::Resume(command) => command.run(session),

@@ -86,6 +86,11 @@ impl Field {
 }
 
 impl Selector {
+    /// Everything of one home agent.
+    pub(crate) fn of_home_agent(address: Ipv4Addr) -> Self {
+        Self { home_agent: vec![address], ..Self::default() }
+    }
+
     /// Whether it leaves anything out. Listing nothing at all is then a failure.
     pub(crate) fn is_selective(&self) -> bool {
         !self.given().is_empty()

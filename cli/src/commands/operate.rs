@@ -61,6 +61,13 @@ pub(crate) struct Guard {
     timeout: Option<Duration>,
 }
 
+impl Guard {
+    /// The same with a deadline.
+    pub(super) fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+}
+
 /// Reads `50/s` or `50`.
 fn parse_rate(text: &str) -> Result<u32, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
@@ -95,7 +102,9 @@ pub(super) fn start(
     operation.check().map_err(|why| Failure::refused(format!("refused: {why}")))?;
     let counts = operation.count(&view.snapshot);
     let total = counts.iter().map(|(_, count)| count).sum::<usize>();
-    if total == 0 {
+    // A drain concerns its home agent also when nobody is bound there.
+    let is_drain = matches!(operation.action, OperationAction::Drain { .. });
+    if total == 0 && (!is_drain || operation.owners.is_empty()) {
         return Err(selector.nothing_matched(words.nouns).into());
     }
     let sentence = sentence(words, &counts, total);

@@ -86,6 +86,9 @@ pub(crate) const COLUMNS: &[Column<RegistrationRow>] = &[
             (false, None) => Cell::Absent,
         }
     }),
+    Column::text("message", "MESSAGE", |row| {
+        Cell::of(row.registration.message.as_ref(), |message| Cell::text(&message.text))
+    }),
     Column::text("freshness", "STATE", |row| Cell::text(row.freshness.word())),
     Column::detail("co_located", |row| Cell::Truth(row.registration.co_located)),
     Column::detail("flags", |row| Cell::Flags(row.registration.flags)),
@@ -97,5 +100,11 @@ pub(crate) const COLUMNS: &[Column<RegistrationRow>] = &[
     }),
     Column::detail("sent_at", |row| Cell::Instant(row.registration.sent_at)),
     Column::detail("expires_at", |row| Cell::of(row.registration.expires_at, Cell::Instant)),
+    Column::detail("message_from", |row| {
+        Cell::of(row.registration.message.as_ref(), |message| Cell::Address(message.from))
+    }),
+    Column::detail("message_at", |row| {
+        Cell::of(row.registration.message.as_ref(), |message| Cell::Instant(message.at))
+    }),
     Column::detail("instance", |row| Cell::text(&row.registration.instance)),
 ];

@@ -5,6 +5,7 @@
 mod association;
 mod explain;
 mod export;
+mod notify;
 mod script;
 mod show;
 mod usage;
