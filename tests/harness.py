@@ -234,7 +234,7 @@ class Daemon(Process, Managed):
         )
         if done.returncode != 0:
             return False
-        pids = [row.get("process_id") for row in json.loads(done.stdout)["rows"] if row.get("state") == "serving"]
+        pids = [row.get("process_id") for row in json.loads(done.stdout)["rows"] if row.get("state") in ("serving", "draining")]
         return self.served_pid() in pids
 
     def served_pid(self):

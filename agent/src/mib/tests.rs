@@ -251,6 +251,7 @@ pub(crate) fn counters(
         values: BTreeMap::from_iter(values),
         replies: Vec::new(),
         usage: Vec::new(),
+        waiting: BTreeMap::new(),
         unknown: Unknown::default(),
     }
 }

@@ -100,6 +100,7 @@ pub(crate) fn registration(care_of_address: [u8; 4]) -> Registration {
         sent_at: at(4900),
         accepted: true,
         expires_at: Some(at(5200)),
+        message: None,
         unknown: Unknown::default(),
     }
 }
