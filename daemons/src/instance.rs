@@ -138,14 +138,16 @@ impl InstanceKeeper {
 
     /// Says durably in which state the process is.
     pub(crate) async fn set_state(&self, state: InstanceState) -> anyhow::Result<()> {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_draining = !parts.draining.is_empty();
-        drop(parts);
         // Whoever begins to serve may have a drain to go on with.
-        let is_held = state == InstanceState::Serving && is_draining;
+        let is_held = state == InstanceState::Serving && self.is_draining();
         let state = if is_held { InstanceState::Draining } else { state };
         self.change(|row| row.state = state);
         self.write(Class::Durable).await
+    }
+
+    /// Whether an agent of the process goes out of service.
+    fn is_draining(&self) -> bool {
+        !self.parts.lock().unwrap_or_else(PoisonError::into_inner).draining.is_empty()
     }
 
     /// The row as it was written last.

@@ -36,8 +36,9 @@ pub(crate) struct Extensions<'a> {
     /// Texts for people, with the Sub-Type that says whose they are (RFC 4917 §3), and whether the
     /// Mobile-Home authentication covers them.
     pub(crate) messages: Vec<(u8, String, bool)>,
-    /// Whether the node can be redirected (RFC 4433 §3.4.1), and where to it is, in a reply.
-    pub(crate) dynamic_home_agent: bool,
+    /// Where a node that can be redirected would like to be (RFC 4433 §3.4.1), in a request; and
+    /// where it is redirected to, in a reply.
+    pub(crate) requested_home_agent: Option<Ipv4Addr>,
     pub(crate) redirected_to: Option<Ipv4Addr>,
     /// Whether there is something that a Generic Notification may not carry (RFC 6098 §4.1).
     pub(crate) not_for_notifications: bool,
@@ -94,10 +95,14 @@ impl<'a> Extensions<'a> {
             }
             extension_type::DYNAMIC_HOME_AGENT => {
                 let dynamic = DynamicHomeAgent::parse(extension)?;
-                let is_redirect = dynamic.subtype == DynamicHomeAgent::REDIRECTED;
-                self.dynamic_home_agent |= !is_redirect;
-                if is_redirect && self.mobile_home.is_empty() {
-                    self.redirected_to = Some(dynamic.home_agent);
+                if self.mobile_home.is_empty() {
+                    let redirect = dynamic.subtype == DynamicHomeAgent::REDIRECTED;
+                    let place = if redirect {
+                        &mut self.redirected_to
+                    } else {
+                        &mut self.requested_home_agent
+                    };
+                    *place = Some(dynamic.home_agent);
                 }
             }
             kind if extension.is_skippable() => {

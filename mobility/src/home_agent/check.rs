@@ -240,7 +240,8 @@ impl HomeAgent {
     fn is_redirected(&self, request: &Request<'_>) -> bool {
         let address = request.fixed.home_agent;
         let any = address.is_unspecified() || address.is_broadcast();
-        let can = any && request.extensions.nai.is_some() || request.extensions.dynamic_home_agent;
+        let can = any && request.extensions.nai.is_some()
+            || request.extensions.requested_home_agent.is_some();
         let is_new = request.identity().is_none_or(|it| self.state.bindings(&it).is_empty());
         can && is_new && !request.is_deregistration() && self.redirects_to().is_some()
     }

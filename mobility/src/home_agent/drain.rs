@@ -123,7 +123,7 @@ impl HomeAgent {
                 && operation.wish != OperationWish::Cancel
                 && self.has_taken_on(operation.id, snapshot)
         };
-        if let Some(open) = operations.iter().filter(is_open).next_back() {
+        if let Some(open) = operations.iter().rfind(is_open) {
             match &mut self.drain {
                 Some(drain) if drain.operation.id == open.id => drain.operation = Arc::clone(open),
                 _ => self.drain = Drain::new(open),

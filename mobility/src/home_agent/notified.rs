@@ -91,11 +91,11 @@ impl HomeAgent {
         let signed = bindings.iter().find_map(|binding| {
             Some((binding, self.authenticate_node(list, &binding.identity()).ok()?))
         });
-        let Some((binding, signer)) = signed else {
+        let Some((binding, key)) = signed else {
             return self.reject_stranger(opened, bindings, received, now);
         };
         let (binding, identity) = (Arc::clone(binding), binding.identity());
-        let signers = self.answer_signers(&binding, &signer);
+        let signers = self.answer_signers(&binding, &key);
         let refuse = |home_agent: &mut Self, code, (reason, spi)| {
             let identification = Heard::mismatch(fixed.identification, now);
             let answer = home_agent.denial(fixed, code, identification, &signers, received, now);
@@ -109,8 +109,8 @@ impl HomeAgent {
         {
             return refuse(self, Code(132), failure);
         }
-        if !self.heard.is_fresh(&identity, fixed.identification, &signer, now) {
-            return refuse(self, Code(133), (ViolationReason::BadIdentifier, signer.spi));
+        if !self.heard.is_fresh(&identity, fixed.identification, &key, now) {
+            return refuse(self, Code(133), (ViolationReason::BadIdentifier, key.spi));
         }
         self.take_notification(opened, &identity, &binding, &signers, received, now)
     }
