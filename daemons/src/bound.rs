@@ -17,7 +17,7 @@ const ALL_AGENTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 11);
 
 /// The sockets of a process, before anything serves on them.
 pub(crate) struct Bound {
-    /// The first is at the agent's address.
+    /// The first is at the agent's address, unless the foreign agent has that.
     pub(crate) home_agent: Vec<BoundSocket>,
     pub(crate) home_arp: Option<BoundArp>,
     /// The first is where mobile nodes send to; requests are relayed from the others.
@@ -64,9 +64,11 @@ impl Bound {
             snmp: Vec::new(),
         };
         if let Some(section) = &config.home_agent {
-            let address = SocketAddr::V4(section.address);
-            let socket = bind_udp(address).context("the home agent cannot be served")?;
-            bound.home_agent.push(BoundSocket { socket, interface: None });
+            if config.shared_address().is_none() {
+                let address = SocketAddr::V4(section.address);
+                let socket = bind_udp(address).context("the home agent cannot be served")?;
+                bound.home_agent.push(BoundSocket { socket, interface: None });
+            }
             if let Some(name) = &section.home_interface {
                 bound.bind_home_link(name, section.address.port())?;
             }

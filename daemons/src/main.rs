@@ -21,6 +21,7 @@ mod link;
 mod logging;
 mod maintain;
 mod operations;
+mod port;
 mod privilege;
 mod reload;
 mod run;

@@ -11,12 +11,14 @@ use std::task::{Context, Poll};
 use anyhow::{Context as _, bail};
 use rustix::net::{SendFlags, sendto};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use store::Role;
 use tokio::net::UdpSocket;
 use tracing::warn;
 
 use crate::config::Listen;
-use crate::datagram::has_error;
+use crate::datagram::{Arrived, has_error};
 use crate::link::interface::Interface;
+use crate::port::{Inbox, Pump, SharedPort};
 use crate::privilege;
 
 /// Room for a burst of some 5,000 requests; the kernel counts its own overhead in it.
@@ -142,13 +144,48 @@ pub(crate) struct BoundSocket {
     pub(crate) interface: Option<u32>,
 }
 
-/// Sockets of one role, each bound to an address of its own.
-pub(crate) struct Sockets(Vec<Served>);
+/// Sockets of one role, each bound to an address of its own, or to one that two roles share.
+pub(crate) struct Sockets {
+    served: Vec<Served>,
+    /// Whose they are, if some are shared.
+    port: Option<(Role, Arc<SharedPort>)>,
+}
 
 struct Served {
     local: SocketAddrV4,
     socket: Arc<UdpSocket>,
     interface: Option<u32>,
+    /// What arrives for this role, if another one has the socket as well.
+    inbox: Option<Arc<Inbox>>,
+}
+
+impl Served {
+    fn new(BoundSocket { socket, interface }: BoundSocket) -> anyhow::Result<Self> {
+        match socket.local_addr().context("a socket without an address")? {
+            SocketAddr::V4(local) => {
+                let socket = Arc::new(into_tokio(socket)?);
+                Ok(Self { local, socket, interface, inbox: None })
+            }
+            SocketAddr::V6(local) => bail!("Mobile IPv4 is not served at {local}"),
+        }
+    }
+
+    /// The same socket for another role.
+    fn of(&self, inbox: Arc<Inbox>) -> Self {
+        Self {
+            local: self.local,
+            socket: Arc::clone(&self.socket),
+            interface: self.interface,
+            inbox: Some(inbox),
+        }
+    }
+
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match &self.inbox {
+            Some(inbox) => inbox.poll_ready(context),
+            None => self.socket.poll_recv_ready(context).map(|_| ()),
+        }
+    }
 }
 
 /// Waits for the ICMP errors of the sockets of a role.
@@ -180,21 +217,41 @@ fn wait_for_error(socket: &Arc<UdpSocket>) -> Waiting {
 impl Sockets {
     /// Takes bound sockets, at least one, to the runtime that is current.
     pub(crate) fn new(bound: Vec<BoundSocket>) -> anyhow::Result<Self> {
-        let mut sockets = Vec::with_capacity(bound.len());
-        for BoundSocket { socket, interface } in bound {
-            match socket.local_addr().context("a socket without an address")? {
-                SocketAddr::V4(local) => {
-                    let socket = Arc::new(into_tokio(socket)?);
-                    sockets.push(Served { local, socket, interface });
-                }
-                SocketAddr::V6(local) => bail!("Mobile IPv4 is not served at {local}"),
-            }
+        let served = bound.into_iter().map(Served::new).collect::<Result<_, _>>()?;
+        Ok(Self { served, port: None })
+    }
+
+    /// Gives a home agent those of a foreign agent's sockets that are at its address.
+    ///
+    /// Returns the sockets of both and what hands out the datagrams of those that are shared.
+    pub(crate) fn share(
+        home_agent: Vec<BoundSocket>,
+        foreign_agent: Vec<BoundSocket>,
+        address: SocketAddrV4,
+        port: &Arc<SharedPort>,
+    ) -> anyhow::Result<(Self, Self, Vec<Pump>)> {
+        let mut home = Self { served: Vec::new(), port: Some((Role::HomeAgent, Arc::clone(port))) };
+        let mut foreign = Self::new(foreign_agent)?;
+        foreign.port = Some((Role::ForeignAgent, Arc::clone(port)));
+        let mut pumps = Vec::new();
+        for served in foreign.served.iter_mut().filter(|served| served.local == address) {
+            let [ours, theirs] = [Arc::default(), Arc::default()];
+            pumps.push(Pump {
+                port: Arc::clone(port),
+                local: served.local,
+                socket: Arc::clone(&served.socket),
+                home_agent: Arc::clone(&ours),
+                foreign_agent: Arc::clone(&theirs),
+            });
+            home.served.push(served.of(ours));
+            served.inbox = Some(theirs);
         }
-        Ok(Self(sockets))
+        home.served.extend(Self::new(home_agent)?.served);
+        Ok((home, foreign, pumps))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.served.len()
     }
 
     /// Serves `address` too, at the port of the first one; `false` if it is served already.
@@ -204,25 +261,24 @@ impl Sockets {
         }
         let local = SocketAddrV4::new(address, self.first().port());
         let bound = privilege::with_low_ports(|| bind_udp(SocketAddr::V4(local)));
-        let socket = into_tokio(bound?)?;
-        self.0.push(Served { local, socket: socket.into(), interface: None });
+        self.served.push(Served::new(BoundSocket { socket: bound?, interface: None })?);
         Ok(true)
     }
 
     /// The address of the first one.
     pub(crate) fn first(&self) -> SocketAddrV4 {
         let unspecified = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-        self.0.first().map_or(unspecified, |served| served.local)
+        self.served.first().map_or(unspecified, |served| served.local)
     }
 
     /// The address and the socket with that index.
     pub(crate) fn get(&self, index: usize) -> Option<(SocketAddrV4, &UdpSocket)> {
-        self.0.get(index).map(|served| (served.local, &*served.socket))
+        self.served.get(index).map(|served| (served.local, &*served.socket))
     }
 
     /// The index of the interface that a socket is bound to.
     pub(crate) fn interface(&self, index: usize) -> Option<u32> {
-        self.0.get(index)?.interface
+        self.served.get(index)?.interface
     }
 
     /// Sends to a neighbour on a link, whatever the routes say of its address.
@@ -232,7 +288,7 @@ impl Sockets {
         to: SocketAddrV4,
         octets: &[u8],
     ) -> io::Result<()> {
-        let found = self.0.iter().find(|served| served.interface == Some(interface));
+        let found = self.served.iter().find(|served| served.interface == Some(interface));
         let served = found.ok_or(io::ErrorKind::AddrNotAvailable)?;
         sendto(&*served.socket, octets, SendFlags::DONTROUTE, &to)?;
         Ok(())
@@ -240,7 +296,7 @@ impl Sockets {
 
     /// The socket that sends from `address`.
     pub(crate) fn from(&self, address: Ipv4Addr) -> Option<&UdpSocket> {
-        let found = self.0.iter().find(|served| *served.local.ip() == address);
+        let found = self.served.iter().find(|served| *served.local.ip() == address);
         found.map(|served| &*served.socket)
     }
 
@@ -248,7 +304,35 @@ impl Sockets {
     pub(crate) fn errors(&self) -> Errors {
         let waiting =
             |served: &Served| (Arc::clone(&served.socket), wait_for_error(&served.socket));
-        Errors(self.0.iter().map(waiting).collect())
+        Errors(self.served.iter().map(waiting).collect())
+    }
+
+    /// The next datagram of a socket, or an error if there is none; `plainly` takes it where no
+    /// other role has the socket.
+    pub(crate) fn receive(
+        &self,
+        index: usize,
+        buffer: &mut [u8],
+        plainly: impl FnOnce(&UdpSocket, &mut [u8]) -> io::Result<Arrived>,
+    ) -> io::Result<Arrived> {
+        let served = self.served.get(index).ok_or(io::ErrorKind::NotConnected)?;
+        match &served.inbox {
+            Some(inbox) => inbox.receive(buffer),
+            None => plainly(&served.socket, buffer),
+        }
+    }
+
+    /// To be told before something is sent: its answer may come to a socket that is shared.
+    pub(crate) fn about_to_send(&self, octets: &[u8]) {
+        if let Some((role, port)) = &self.port {
+            port.note_sent(*role, octets);
+        }
+    }
+
+    /// How many datagrams were too many for this role since this was asked last.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        let inboxes = self.served.iter().filter_map(|served| served.inbox.as_ref());
+        inboxes.map(|inbox| inbox.take_dropped()).sum()
     }
 
     /// The index of a socket that has something to read.
@@ -258,8 +342,8 @@ impl Sockets {
 
     /// As [`Self::readable`], for who waits for other things as well.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<usize> {
-        for (index, served) in self.0.iter().enumerate() {
-            if served.socket.poll_recv_ready(context).is_ready() {
+        for (index, served) in self.served.iter().enumerate() {
+            if served.poll_readable(context).is_ready() {
                 return Poll::Ready(index);
             }
         }

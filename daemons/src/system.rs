@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use agent::LocalFacts;
 use agent::agentx::{Subagent, SubagentConfig};
 use anyhow::{Context as _, anyhow};
-use mobility::{Advertiser, ForeignAgent, HomeAgent, MobileNode};
+use mobility::{Advertiser, Dispatcher, ForeignAgent, HomeAgent, MobileNode};
 use store::{InstanceState, Role, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,6 +32,7 @@ use crate::link::Link;
 use crate::link::arp::{Arp, BoundArp};
 use crate::link::raw::BoundLink;
 use crate::operations;
+use crate::port::SharedPort;
 use crate::snmp::{Keeper, Management, state_path};
 use crate::socket::{BoundSocket, Sockets};
 use crate::storage::{self, StoreServer};
@@ -115,16 +116,18 @@ impl System {
         let member = Member { instance, crashed: predecessor.crashed, interfaces };
         let (of_home_agent, of_foreign_agent): (Vec<_>, Vec<_>) =
             advertise.into_iter().partition(|it| it.section.role == Role::HomeAgent);
-        if let Some(section) = &config.home_agent {
+        let (home_agent, foreign_agent) =
+            system.sockets(config, bound.home_agent, bound.foreign_agent)?;
+        if let (Some(section), Some(sockets)) = (&config.home_agent, home_agent) {
             let links = HomeLinks {
                 arp: bound.home_arp.map(BoundArp::into_arp).transpose()?,
                 advertising: system.advertising(&member, of_home_agent)?,
             };
-            system.start_home_agent(&member, section, bound.home_agent, links).await?;
+            system.start_home_agent(&member, section, sockets, links).await?;
         }
-        if let Some(section) = &config.foreign_agent {
+        if let (Some(section), Some(sockets)) = (&config.foreign_agent, foreign_agent) {
             let advertising = system.advertising(&member, of_foreign_agent)?;
-            system.start_foreign_agent(&member, section, bound.foreign_agent, advertising).await?;
+            system.start_foreign_agent(&member, section, sockets, advertising).await?;
         }
         if let (Some(section), Some(bound)) = (&config.mobile_node, bound.mobile_node) {
             system.start_mobile_node(&member, section, bound).await?;
@@ -224,18 +227,46 @@ impl System {
         Ok(())
     }
 
+    /// The sockets of the home agent and of the foreign agent of the file, where these are.
+    fn sockets(
+        &mut self,
+        config: &Config,
+        home_agent: Vec<BoundSocket>,
+        foreign_agent: Vec<BoundSocket>,
+    ) -> anyhow::Result<(Option<Sockets>, Option<Sockets>)> {
+        let Some(address) = config.shared_address() else {
+            let one = |bound: Vec<BoundSocket>| {
+                (!bound.is_empty()).then(|| Sockets::new(bound)).transpose()
+            };
+            return Ok((one(home_agent)?, one(foreign_agent)?));
+        };
+        let section = config.foreign_agent.iter();
+        let addresses = section.flat_map(|it| it.addresses()).map(|address| *address.ip());
+        let dispatcher = Dispatcher::new(*address.ip(), addresses.collect());
+        let port = SharedPort::new(dispatcher);
+        let (home, foreign, pumps) = Sockets::share(home_agent, foreign_agent, address, &port)?;
+        for pump in pumps {
+            let shutdown = self.shutdown.clone();
+            self.roles.spawn(async move {
+                pump.run(shutdown).await;
+                Ok(())
+            });
+        }
+        Ok((Some(home), Some(foreign)))
+    }
+
     /// Starts a home agent that goes on where the last one of this instance ended.
     pub(crate) async fn start_home_agent(
         &mut self,
         member: &Member,
         section: &HomeAgentSection,
-        sockets: Vec<BoundSocket>,
+        sockets: Sockets,
         links: HomeLinks,
     ) -> anyhow::Result<()> {
         let machine = section.machine(&member.instance.name(), seed()?, member.crashed);
         let machine = HomeAgent::new(machine, &self.store.snapshot(), self.clock.now());
         let HomeLinks { arp, advertising } = links;
-        self.start_agent(member, machine, Sockets::new(sockets)?, advertising, arp).await;
+        self.start_agent(member, machine, sockets, advertising, arp).await;
         Ok(())
     }
 
@@ -294,14 +325,14 @@ impl System {
         &mut self,
         member: &Member,
         section: &ForeignAgentSection,
-        sockets: Vec<BoundSocket>,
+        sockets: Sockets,
         advertising: Vec<Advertising>,
     ) -> anyhow::Result<()> {
         let name = member.instance.name();
         file_rows::follow(&self.store, &name, &section.rows(&name)).await?;
         let machine = section.machine(&name, seed()?, member.crashed);
         let machine = ForeignAgent::new(machine, &self.store.snapshot(), self.clock.now());
-        self.start_agent(member, machine, Sockets::new(sockets)?, advertising, None).await;
+        self.start_agent(member, machine, sockets, advertising, None).await;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod store;
 mod tests;
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +82,13 @@ impl Config {
         self.home_agent.is_some() || self.foreign_agent.is_some() || self.mobile_node.is_some()
     }
 
+    /// The address and port that a home agent and a foreign agent share.
+    pub(crate) fn shared_address(&self) -> Option<SocketAddrV4> {
+        let home_agent = self.home_agent.as_ref()?.address;
+        let mut addresses = self.foreign_agent.as_ref()?.addresses();
+        addresses.any(|address| address == home_agent).then_some(home_agent)
+    }
+
     /// Checks `text`; relative paths in it start at the folder of `path`.
     fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Problem>> {
         let problems = Problems::new(text);
@@ -112,16 +120,9 @@ impl Config {
             file.missing("snmp.state-file", "a path, because the store is another process's");
         }
         let home_agent = file.section("home-agent").map(home_agent::read);
-        let foreign_agent_at = file.key_span("foreign-agent").unwrap_or_default();
         let foreign_agent = file.section("foreign-agent").map(foreign_agent::read);
         if home_agent.is_some() || foreign_agent.is_some() {
             require_key_file(store.as_ref(), &file);
-        }
-        if let (Some(home), Some(foreign)) = (&home_agent, &foreign_agent)
-            && foreign.addresses().any(|address| address == home.address)
-        {
-            let message = "`foreign-agent` and `home-agent` are at one address: expected one each";
-            problems.add(&foreign_agent_at, message);
         }
         let mobile_node = file.section("mobile-node").map(mobile_node::read);
         let agents = advertise::Agents {

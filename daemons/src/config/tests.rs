@@ -125,10 +125,6 @@ const WRONG: &[(&str, &str)] = &[
         "mip4d.toml:5:1: `advertise`: the lifetime is the longest interval to 9000 seconds\nmip4d.toml:9:18: `advertise.prefix-lengths`: expected `true` or `false`, found 24",
     ),
     (
-        "[home-agent]\naddress = \"127.0.0.1\"\n[foreign-agent]\naddress = \"127.0.0.2\"\ncare-of-addresses = [\"127.0.0.1\"]",
-        "mip4d.toml:5:2: `foreign-agent` and `home-agent` are at one address: expected one each",
-    ),
-    (
         "[foreign-agent]\naddress = \"127.0.0.2\"\npending-timeout = 5\nhome-agent-port = 0",
         "mip4d.toml:5:19: `foreign-agent.pending-timeout`: expected an integer from 8 to 3600 seconds, found 5\nmip4d.toml:6:19: `foreign-agent.home-agent-port`: expected an integer from 1 to 65535, found 0",
     ),
@@ -285,6 +281,20 @@ fn rate_limits_are_read_and_off_by_default() {
     assert_eq!(config.home_agent.unwrap().rate_limits, RateLimits::default());
     let limits = config.foreign_agent.unwrap().rate_limits;
     assert_eq!(limits, RateLimits { all: None, peer: Some(20) });
+}
+
+#[test]
+fn agents_share_an_address_if_the_port_is_the_same() {
+    let shared = |foreign_agent: &str| {
+        let home_agent = "[home-agent]\naddress = \"127.0.0.1\"\n";
+        good(&format!("{STORE}{home_agent}[foreign-agent]\n{foreign_agent}\n")).shared_address()
+    };
+    let address = Some("127.0.0.1:434".parse().unwrap());
+    assert_eq!(shared("address = \"127.0.0.1\""), address);
+    let care_of = "address = \"127.0.0.2\"\ncare-of-addresses = [\"127.0.0.1\"]";
+    assert_eq!(shared(care_of), address);
+    assert_eq!(shared("address = \"127.0.0.2\""), None);
+    assert_eq!(shared("address = \"127.0.0.1\"\nport = 4434"), None);
 }
 
 #[test]

@@ -400,12 +400,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
     async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
         let interface = self.sockets.interface(socket);
         for _ in 0..DATAGRAMS_A_TURN {
-            let Some((local, socket)) = self.sockets.get(socket) else { return };
-            let arrived = if M::WANTS_MORE {
-                datagram::receive(socket, buffer)
-            } else {
-                plainly(socket, buffer)
-            };
+            let Some((local, _)) = self.sockets.get(socket) else { return };
+            let take = if M::WANTS_MORE { datagram::receive } else { plainly };
+            let arrived = self.sockets.receive(socket, buffer, take);
             // Nothing is left, or ICMP said something of what was sent.
             let Ok(Arrived { length, source, ttl }) = arrived else { return };
             let octets = buffer.get(..length).unwrap_or_default();
@@ -478,6 +475,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 Action::Send { from, to, octets } => self.send(*from.ip(), to, &octets).await,
                 Action::SendOnLink { interface, from, to, octets } => {
                     trace!(%from, %to, interface, length = octets.len(), "send");
+                    self.sockets.about_to_send(&octets);
                     if let Err(error) = self.sockets.send_on_link(interface, to, &octets) {
                         self.machine.count(Counter::SendErrors);
                         debug!(%from, %to, interface, %error, "failed to send");
@@ -516,10 +514,11 @@ impl<M: MobilityAgent> AgentDriver<M> {
             warn!(%from, %to, "nothing can be sent from this address");
             return;
         };
+        self.sockets.about_to_send(octets);
         let mut sent = socket.send_to(octets, to).await;
-        if M::WANTS_MORE && sent.is_err() {
+        if sent.is_err() {
             // What ICMP said of an earlier datagram is told with the next one, which then does not
-            // leave. The error itself stays for `take_errors`.
+            // leave, where a foreign agent asks for that. The error itself stays for `take_errors`.
             sent = socket.send_to(octets, to).await;
         }
         if let Err(error) = sent {
@@ -556,6 +555,10 @@ impl<M: MobilityAgent> AgentDriver<M> {
     /// What changed since this was asked last, for a relaxed commit.
     fn take_rows(&mut self) -> Batch {
         self.machine.add_counts(self.advertisers.take_counts());
+        let dropped = self.sockets.take_dropped();
+        if dropped > 0 {
+            self.machine.add_counts(vec![(Counter::DatagramsRateLimited, dropped)]);
+        }
         let mut batch = self.machine.take_counters(self.clock.now());
         self.advertisers.put_rows(&mut batch);
         batch

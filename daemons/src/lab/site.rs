@@ -19,7 +19,7 @@ use crate::driver::advertising::Advertising;
 use crate::exit::Failure;
 use crate::link::Link;
 use crate::link::simulated::{self, NodesEnd, SimulatedLink};
-use crate::socket::{BoundSocket, bind_udp};
+use crate::socket::{BoundSocket, Sockets, bind_udp};
 use crate::system::{HomeLinks, System, seed};
 
 /// The instance of the first home agent, the store and SNMP; others add what they are.
@@ -120,7 +120,7 @@ impl Others {
             let name = format!("{INSTANCE}-ha{number}");
             let member = system.join(&name, vec![Role::HomeAgent], vec![*address.ip()]).await?;
             let section = home_agent_section(address);
-            let sockets = vec![BoundSocket { socket, interface: None }];
+            let sockets = Sockets::new(vec![BoundSocket { socket, interface: None }])?;
             system.start_home_agent(&member, &section, sockets, HomeLinks::default()).await?;
         }
         let count = u32::try_from(self.foreign.len()).unwrap_or(u32::MAX);
@@ -134,7 +134,7 @@ impl Others {
             section.home_agent_port = Some(self.port);
             member.interfaces.push(link.interface());
             let advertising = advertising(&name, &section, link, system)?;
-            let sockets = vec![BoundSocket { socket, interface: None }];
+            let sockets = Sockets::new(vec![BoundSocket { socket, interface: None }])?;
             let advertising = vec![advertising];
             system.start_foreign_agent(&member, &section, sockets, advertising).await?;
         }
