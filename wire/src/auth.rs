@@ -1,6 +1,7 @@
 //! Authentication extensions (RFC 5944 §3.5.1 to §3.5.4).
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use hmac::digest::Key;
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
@@ -77,6 +78,19 @@ pub struct SecretKey {
     /// Filled up with zeros, which is how HMAC wants it (RFC 2104 §2).
     block: [u8; KEY_MAX],
     len: usize,
+    /// For the algorithm that it is used with first, which is the only one of an association. It
+    /// wipes itself.
+    #[zeroize(skip)]
+    prepared: OnceLock<Box<Prepared>>,
+}
+
+/// The states of a hash that has taken the key in (RFC 2104 §4): half of the work that an
+/// Authenticator over a short message takes, and the same for each message.
+#[derive(Clone)]
+enum Prepared {
+    HmacMd5(Hmac<Md5>),
+    HmacSha1(Hmac<Sha1>),
+    HmacSha256(Hmac<Sha256>),
 }
 
 /// Why words are not a [`SecretKey`]. It repeats nothing of them.
@@ -91,8 +105,12 @@ pub enum KeyError {
 }
 
 impl SecretKey {
+    fn empty(len: usize) -> Self {
+        Self { block: [0; KEY_MAX], len, prepared: OnceLock::new() }
+    }
+
     pub fn from_octets(octets: &[u8]) -> Result<Self, KeyError> {
-        let mut key = Self { block: [0; KEY_MAX], len: octets.len() };
+        let mut key = Self::empty(octets.len());
         match key.block.get_mut(..octets.len()) {
             Some(front) if !octets.is_empty() => front.copy_from_slice(octets),
             _ => return Err(KeyError::Length(octets.len())),
@@ -106,7 +124,7 @@ impl SecretKey {
         if !digits.len().is_multiple_of(2) {
             return Err(KeyError::Hexadecimal);
         }
-        let mut key = Self { block: [0; KEY_MAX], len: digits.len() / 2 };
+        let mut key = Self::empty(digits.len() / 2);
         if key.len == 0 || key.len > KEY_MAX {
             return Err(KeyError::Length(key.len));
         }
@@ -124,6 +142,21 @@ impl SecretKey {
             return Err(KeyError::Ascii);
         }
         Self::from_octets(text.as_bytes())
+    }
+
+    /// What is prepared for HMAC; `algorithm` says for which if nothing is yet.
+    fn prepared(&self, algorithm: AuthenticationAlgorithm) -> Option<&Prepared> {
+        if algorithm == AuthenticationAlgorithm::KeyedMd5 {
+            return None;
+        }
+        let prepare = || {
+            Box::new(match algorithm {
+                AuthenticationAlgorithm::HmacSha1 => Prepared::HmacSha1(hmac(self)),
+                AuthenticationAlgorithm::HmacSha256 => Prepared::HmacSha256(hmac(self)),
+                _ => Prepared::HmacMd5(hmac(self)),
+            })
+        };
+        Some(self.prepared.get_or_init(prepare))
     }
 
     /// The octets, for the one place that seals them; never for words.
@@ -239,26 +272,34 @@ impl Authenticator {
 }
 
 fn compute(algorithm: AuthenticationAlgorithm, key: &SecretKey, octets: &[u8]) -> Authenticator {
-    match algorithm {
-        AuthenticationAlgorithm::HmacMd5 => hmac::<Md5>(key, octets),
-        AuthenticationAlgorithm::HmacSha1 => hmac::<Sha1>(key, octets),
-        AuthenticationAlgorithm::HmacSha256 => hmac::<Sha256>(key, octets),
-        AuthenticationAlgorithm::KeyedMd5 => {
+    use AuthenticationAlgorithm::{HmacMd5, HmacSha1, HmacSha256, KeyedMd5};
+    match (algorithm, key.prepared(algorithm)) {
+        (KeyedMd5, _) => {
             let key = key.expose_octets();
             let digest = Md5::new().chain_update(key).chain_update(octets).chain_update(key);
             Authenticator::new(&digest.finalize())
         }
+        (HmacMd5, Some(Prepared::HmacMd5(state))) => finish(state.clone(), octets),
+        (HmacSha1, Some(Prepared::HmacSha1(state))) => finish(state.clone(), octets),
+        (HmacSha256, Some(Prepared::HmacSha256(state))) => finish(state.clone(), octets),
+        // A key that another algorithm was first to use.
+        (HmacMd5, _) => finish(hmac::<Md5>(key), octets),
+        (HmacSha1, _) => finish(hmac::<Sha1>(key), octets),
+        (HmacSha256, _) => finish(hmac::<Sha256>(key), octets),
     }
 }
 
-fn hmac<D: EagerHash>(key: &SecretKey, octets: &[u8]) -> Authenticator
+fn hmac<D: EagerHash>(key: &SecretKey) -> Hmac<D>
 where
-    Hmac<D>: KeyInit + Mac,
+    Hmac<D>: KeyInit,
     for<'k> &'k Key<Hmac<D>>: From<&'k [u8; KEY_MAX]>,
 {
-    let mut mac = <Hmac<D> as KeyInit>::new((&key.block).into());
-    mac.update(octets);
-    Authenticator::new(&mac.finalize().into_bytes())
+    <Hmac<D> as KeyInit>::new((&key.block).into())
+}
+
+fn finish(mut state: impl Mac, octets: &[u8]) -> Authenticator {
+    state.update(octets);
+    Authenticator::new(&state.finalize().into_bytes())
 }
 
 #[cfg(test)]

@@ -84,6 +84,16 @@ fn a_key_prints_nothing_and_differs_from_its_extension_by_zeros() {
 }
 
 #[test]
+fn a_key_that_was_used_before_says_the_same() {
+    let fresh = || SecretKey::from_ascii("secret").unwrap();
+    let used = fresh();
+    for algorithm in ALGORITHMS.into_iter().chain(ALGORITHMS) {
+        let [used, fresh] = [&used, &fresh()].map(|key| compute(algorithm, key, b"message"));
+        assert_eq!(used.as_slice(), fresh.as_slice(), "{algorithm}");
+    }
+}
+
+#[test]
 fn names_are_those_of_serde() {
     for algorithm in ALGORITHMS {
         assert_eq!(serde_json::to_string(&algorithm).unwrap(), format!("\"{algorithm}\""));
