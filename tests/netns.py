@@ -100,6 +100,14 @@ class Site:
         """Moves the cable of a host to another link; the host is told nothing."""
         ip("-n", self.core, "link", "set", host, "master", f"br-{link}")
 
+    def cut(self, host):
+        """Takes the carrier away from a host."""
+        ip("-n", self.core, "link", "set", host, "down")
+
+    def join(self, host):
+        """Gives it back."""
+        ip("-n", self.core, "link", "set", host, "up")
+
     def daemon(self, host, config):
         """`mip4d run` on a host; started by hand."""
         daemon = SiteDaemon(self, host, config)

@@ -162,6 +162,10 @@ def judge(capture, seen):
     assert home and all(packet["mip.life"] == ["0"] and packet["mip.coa"] == [NODE] for packet in home)
     assert capture.packets(f"icmp.type == 9 && ip.src == {HOME_AGENT} && icmp.mip.h == 1")
     assert capture.packets(f"icmp.type == 10 && ip.src == {NODE} && ip.dst == 224.0.0.11 && ip.ttl == 1")
+    # What answers a solicitation goes to the hardware address that it came from (§2.1).
+    (own,) = {packet["eth.src"][0] for packet in capture.packets(f"icmp.type == 10 && ip.src == {NODE}")}
+    answers = capture.packets(f"icmp.type == 9 && ip.dst == {NODE}")
+    assert answers and all(packet["eth.dst"] == [own] and packet["ip.ttl"][0] == "1" for packet in answers)
     gratuitous = capture.packets(f"arp.isgratuitous && arp.src.proto_ipv4 == {NODE}")
     # Of the home agent when the node was away, and of the node when it was back (§4.6).
     assert len({packet["arp.src.hw_mac"][0] for packet in gratuitous}) == 2
@@ -188,3 +192,71 @@ def test_a_home_agent_is_found_by_directed_broadcast(site):
     assert node.stop() == 0, node.errors
     assert site.rows("show", "bindings") == []
     assert home_agent.stop() == 0
+
+
+ASK = """
+import sys
+from scapy.all import ARP, Ether, srp1
+asked = Ether(dst="ff:ff:ff:ff:ff:ff") / ARP(psrc=sys.argv[1], pdst=sys.argv[2])
+answer = srp1(asked, iface="eth0", timeout=float(sys.argv[3]), verbose=0)
+print(answer.hwsrc if answer else "")
+"""
+
+
+def asked_by(site, host, sender, seconds=10):
+    """The hardware address that answers for the node's home address when `sender` asks on the link of `host`."""
+    return site.run(host, "/usr/bin/python3", "-c", ASK, sender, NODE, str(seconds)).strip()
+
+
+def test_a_node_that_is_away_answers_arp_to_its_foreign_agent_alone(site):
+    daemons = start(site)
+    wait_until(lambda: bound_at(site, FIRST), seconds=60, what="a binding")
+    own = site.run("mn", "cat", "/sys/class/net/eth0/address").strip()
+    assert asked_by(site, "fa1", FIRST) == own
+    assert asked_by(site, "fa1", "10.1.0.99", seconds=2) == ""
+    # On the home link the home agent answers for it.
+    home = site.run("ha1", "cat", "/sys/class/net/eth0/address").strip()
+    assert asked_by(site, "fa2", "10.2.0.99", seconds=1) == "", "it is not there"
+    site.host("neighbour", "home", "10.0.0.9")
+    assert asked_by(site, "neighbour", "10.0.0.9") == home
+    site.plug("mn", "home")
+    wait_until(lambda: site.rows("show", "bindings") == [], seconds=60, what="the deregistration")
+    assert asked_by(site, "neighbour", "10.0.0.9") == own
+    # Who was killed while it was away leaves the kernel mute, and the next run mends that.
+    site.plug("mn", "two")
+    wait_until(lambda: bound_at(site, SECOND), seconds=60, what="a binding through the other agent")
+    mute = ("cat", "/proc/sys/net/ipv4/conf/eth0/arp_ignore")
+    assert site.run("mn", *mute).strip() == "8"
+    daemons["mn"].kill()
+    site.plug("mn", "home")
+    daemons["mn"].start()
+    wait_until(lambda: site.rows("show", "bindings") == [], seconds=60, what="the deregistration")
+    assert site.run("mn", *mute).strip() == "0"
+    # What was plugged in elsewhere is as it was once the node is stopped.
+    site.plug("mn", "one")
+    wait_until(lambda: bound_at(site, FIRST), seconds=60, what="a binding")
+    assert daemons["mn"].stop() == 0, daemons["mn"].errors
+    assert site.run("mn", *mute).strip() == "0"
+
+
+def test_a_link_that_comes_back_makes_the_node_look_for_agents_at_once(site):
+    # Advertisements are rare here: who waited for one, or for the end of its lifetime, would wait for minutes.
+    rare = "max-interval = 1800\nmin-interval = 1350\nlifetime = 5400\n"
+    often = ADVERTISE.split("\n", 3)[3]
+    directory = site.directory
+    texts = {
+        "ha1": HOME.format(directory=directory),
+        "fa1": FOREIGN.format(directory=directory, address=FIRST),
+        "fa2": FOREIGN.format(directory=directory, address=SECOND),
+    }
+    for host, text in texts.items():
+        assert often in text
+        site.daemon(host, text.replace(often, rare)).start()
+    site.daemon("mn", MOBILE.format(directory=directory, home_agent=f'home-agent = "{HOME_AGENT}"')).start()
+    wait_until(lambda: bound_at(site, FIRST), seconds=60, what="a binding")
+    before = site.counter("mnSolicitationsSent", "mn")
+    site.cut("mn")
+    site.plug("mn", "two")
+    site.join("mn")
+    wait_until(lambda: bound_at(site, SECOND), seconds=60, what="a binding through the other agent")
+    wait_until(lambda: site.counter("mnSolicitationsSent", "mn") > before, what="a solicitation")

@@ -37,6 +37,8 @@ pub(crate) struct BoundAdvertiser {
 /// What a mobile node hears and sends with.
 pub(crate) struct BoundMobileNode {
     pub(crate) socket: BoundSocket,
+    /// The name of the interface, if agents are heard on it.
+    pub(crate) interface: Option<String>,
     pub(crate) link: Option<BoundLink>,
     pub(crate) arp: Option<BoundArp>,
 }
@@ -161,7 +163,7 @@ fn bind_mobile_node(section: &MobileNodeSection) -> anyhow::Result<BoundMobileNo
     let Some(name) = &section.interface else {
         let socket = bind_udp(SocketAddr::V4(section.source())).context(words)?;
         let socket = BoundSocket { socket, interface: None };
-        return Ok(BoundMobileNode { socket, link: None, arp: None });
+        return Ok(BoundMobileNode { socket, interface: None, link: None, arp: None });
     };
     let interface = Interface::find(name).context(words)?;
     if let Some(address) = section.home_address
@@ -173,7 +175,7 @@ fn bind_mobile_node(section: &MobileNodeSection) -> anyhow::Result<BoundMobileNo
     let socket = bind_on(section.source(), Some(&interface)).context(words)?;
     let socket = BoundSocket { socket, interface: Some(interface.index) };
     if section.co_located.is_some() {
-        return Ok(BoundMobileNode { socket, link: None, arp: None });
+        return Ok(BoundMobileNode { socket, interface: None, link: None, arp: None });
     }
     let link = BoundLink::open(&interface, End::Node).context(words)?;
     let arp = match BoundArp::open(&interface) {
@@ -183,5 +185,5 @@ fn bind_mobile_node(section: &MobileNodeSection) -> anyhow::Result<BoundMobileNo
             None
         }
     };
-    Ok(BoundMobileNode { socket, link: Some(link), arp })
+    Ok(BoundMobileNode { socket, interface: Some(name.clone()), link: Some(link), arp })
 }

@@ -30,6 +30,8 @@ use crate::file_rows;
 use crate::instance::{self, InstanceKeeper, Predecessor};
 use crate::link::Link;
 use crate::link::arp::{Arp, BoundArp};
+use crate::link::carrier::Carrier;
+use crate::link::mute::KernelArp;
 use crate::link::raw::BoundLink;
 use crate::operations;
 use crate::port::SharedPort;
@@ -284,6 +286,8 @@ impl System {
         let driver = MobileNodeDriver {
             machine: MobileNode::new(machine, &snapshot, self.clock.now()),
             sockets,
+            carrier: bound.interface.as_deref().map(Carrier::of),
+            kernel_arp: bound.interface.as_deref().map(KernelArp::of),
             link: bound.link.map(BoundLink::into_link).transpose()?.map(Link::Raw),
             arp: bound.arp.map(BoundArp::into_arp).transpose()?,
             deregister_at_stop: section.deregister_at_stop,

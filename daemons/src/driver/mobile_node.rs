@@ -17,11 +17,16 @@ use crate::clock::Clock;
 use crate::configuration::Active;
 use crate::instance::InstanceKeeper;
 use crate::link::arp::{Arp, Sent};
+use crate::link::carrier::{Carrier, LinkChange};
+use crate::link::mute::KernelArp;
 use crate::link::{Link, Message};
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// How often changed counters and registrations are written.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
+
+/// How often it is seen whether the interface has a link.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long a node that is stopped waits for the reply to its deregistration.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -32,6 +37,9 @@ pub(crate) struct MobileNodeDriver {
     pub(crate) sockets: Sockets,
     /// Where it hears agents; a node with a care-of address of its own needs none.
     pub(crate) link: Option<Link>,
+    /// Whether the interface has a link, and whether the kernel answers ARP on it.
+    pub(crate) carrier: Option<Carrier>,
+    pub(crate) kernel_arp: Option<KernelArp>,
     pub(crate) arp: Option<Arp>,
     pub(crate) deregister_at_stop: bool,
     pub(crate) store: Store,
@@ -42,6 +50,8 @@ pub(crate) struct MobileNodeDriver {
 enum Arrival {
     Datagrams(usize),
     Message(Message),
+    /// ARP, which is answered already.
+    Asked,
 }
 
 impl MobileNodeDriver {
@@ -77,9 +87,13 @@ impl MobileNodeDriver {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A run that was killed away from home left the kernel mute.
+        self.unmute();
         loop {
             let deadline = self.next_deadline();
-            let Self { clock, sockets, link, .. } = &mut self;
+            let Self { clock, sockets, link, arp, .. } = &mut self;
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
@@ -88,7 +102,8 @@ impl MobileNodeDriver {
                 }
                 () = clock.reach(deadline) => self.on_deadline().await,
                 _ = counters.tick() => self.write_rows(),
-                arrival = arrival(sockets, link) => self.take(arrival, &mut buffer).await,
+                _ = looks.tick() => self.look_at_link().await,
+                arrival = arrival(sockets, link, arp) => self.take(arrival, &mut buffer).await,
             }
         }
         self.end(&mut buffer).await;
@@ -140,6 +155,7 @@ impl MobileNodeDriver {
     async fn take(&mut self, arrival: Arrival, buffer: &mut [u8]) {
         match arrival {
             Arrival::Datagrams(socket) => self.receive(socket, buffer).await,
+            Arrival::Asked => trace!("answered ARP of the foreign agent"),
             Arrival::Message(message) => {
                 let interface = self.link.as_ref().map_or(0, Link::interface);
                 let now = self.clock.now();
@@ -172,6 +188,47 @@ impl MobileNodeDriver {
         for action in output.actions {
             self.act(action).await;
         }
+        let is_mute = self.kernel_arp.as_ref().is_some_and(KernelArp::is_mute);
+        if let Some(arp) = self.arp.as_mut().filter(|_| is_mute) {
+            let agent = self.machine.foreign_agent();
+            arp.answer_only(self.machine.home_address().map(|own| (own, agent)));
+        }
+    }
+
+    /// A link that comes, or comes back, may be another one.
+    async fn look_at_link(&mut self) {
+        match self.carrier.as_mut().and_then(Carrier::look) {
+            Some(LinkChange::Up) => {
+                info!("the interface has a link: looking for agents");
+                let output = self.machine.on_link_change(self.clock.now());
+                self.carry_out(output).await;
+            }
+            Some(LinkChange::Down) => warn!("the interface has no link"),
+            None => {}
+        }
+    }
+
+    /// RFC 5944 §4.6: a node that is away answers no ARP request but a foreign agent's.
+    fn mute(&mut self) {
+        let Some(kernel) = &mut self.kernel_arp else { return };
+        // Who could not answer the foreign agent either must not be mute.
+        if self.arp.is_none() {
+            return;
+        }
+        if let Err(error) = kernel.mute() {
+            warn!(%error, "the kernel goes on answering ARP for the home address while the node is away");
+        }
+    }
+
+    fn unmute(&mut self) {
+        if let Some(arp) = &mut self.arp {
+            arp.answer_only(None);
+        }
+        if let Some(kernel) = &mut self.kernel_arp
+            && let Err(error) = kernel.unmute()
+        {
+            warn!(%error, "the kernel may not answer ARP for the home address");
+        }
     }
 
     async fn act(&mut self, action: Action) {
@@ -192,8 +249,10 @@ impl MobileNodeDriver {
                 let sent = self.arp.as_mut().map(|arp| arp.gratuitous(home_address, now));
                 self.count_arp(sent.unwrap_or_default());
             }
-            // The kernel speaks ARP for the node, and cannot be told to answer foreign agents alone.
-            Action::Arp(arp) => debug!(?arp, "left to the kernel"),
+            Action::Arp(Wanted::Mute { .. }) => self.mute(),
+            Action::Arp(Wanted::Unmute { .. }) => self.unmute(),
+            // What a home agent does.
+            Action::Arp(arp) => debug!(?arp, "not a mobile node's"),
             Action::Registered { home_address, home_agent, care_of_address, lifetime, code } => {
                 info!(%home_address, %home_agent, %care_of_address, lifetime = lifetime.0, %code, "registered");
             }
@@ -247,14 +306,15 @@ impl MobileNodeDriver {
             let end = Instant::now() + FAREWELL;
             while self.machine.state() != MobileNodeState::Idle {
                 let deadline = self.next_deadline();
-                let Self { clock, sockets, link, .. } = &mut self;
+                let Self { clock, sockets, link, arp, .. } = &mut self;
                 tokio::select! {
                     () = sleep_until(end) => break,
                     () = clock.reach(deadline) => self.on_deadline().await,
-                    arrival = arrival(sockets, link) => self.take(arrival, buffer).await,
+                    arrival = arrival(sockets, link, arp) => self.take(arrival, buffer).await,
                 }
             }
         }
+        self.unmute();
         let mut batch = self.machine.take_counters(self.clock.now());
         batch.class = Class::Durable;
         if !batch.is_empty()
@@ -267,12 +327,17 @@ impl MobileNodeDriver {
 }
 
 /// What arrives next.
-async fn arrival(sockets: &Sockets, link: &mut Option<Link>) -> Arrival {
+async fn arrival(sockets: &Sockets, link: &mut Option<Link>, arp: &mut Option<Arp>) -> Arrival {
     std::future::poll_fn(|context| {
         if let Some(link) = link
             && let Poll::Ready(message) = link.poll_receive(context)
         {
             return Poll::Ready(Arrival::Message(message));
+        }
+        if let Some(arp) = arp
+            && arp.poll_answer(context).is_ready()
+        {
+            return Poll::Ready(Arrival::Asked);
         }
         sockets.poll_readable(context).map(Arrival::Datagrams)
     })

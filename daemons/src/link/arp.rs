@@ -87,6 +87,7 @@ impl BoundArp {
             ours: self.ours,
             away: BTreeMap::new(),
             returned: BTreeMap::new(),
+            own: None,
             repeats: Vec::new(),
         })
     }
@@ -101,6 +102,8 @@ pub(crate) struct Arp {
     away: BTreeMap<Ipv4Addr, Option<HardwareAddress>>,
     /// Those of mobile nodes that were away until now.
     returned: BTreeMap<Ipv4Addr, HardwareAddress>,
+    /// The address of a mobile node that is away itself, and who may ask for it, if not all.
+    own: Option<(Ipv4Addr, Option<Ipv4Addr>)>,
     repeats: Vec<(Time, u32, Packet)>,
 }
 
@@ -121,6 +124,15 @@ impl Arp {
     pub(crate) fn start(&mut self, address: Ipv4Addr) {
         self.returned.remove(&address);
         self.away.insert(address, None);
+    }
+
+    /// Answers for an address of our own in the kernel's place, to one asker if there is one: what
+    /// a mobile node does that is away (§4.6).
+    ///
+    /// A reading: who has registered, or is about to, answers its foreign agent alone. Who still
+    /// looks for one answers anybody, because the agent that it solicits asks before it advertises.
+    pub(crate) fn answer_only(&mut self, own: Option<(Ipv4Addr, Option<Ipv4Addr>)>) {
+        self.own = own;
     }
 
     /// Answers for `addresses` from here on, as in the last run.
@@ -199,7 +211,12 @@ impl Arp {
         let asks_for_other = packet.operation == Operation::Request
             && packet.sender != packet.target
             && self.away.contains_key(&packet.target);
-        asks_for_other.then_some(Packet {
+        let asks_for_own = packet.operation == Operation::Request
+            && packet.sender != packet.target
+            && self.own.is_some_and(|(own, asker)| {
+                own == packet.target && asker.is_none_or(|asker| asker == packet.sender)
+            });
+        (asks_for_other || asks_for_own).then_some(Packet {
             operation: Operation::Reply,
             sender_hardware: self.ours,
             sender: packet.target,

@@ -5,7 +5,9 @@
 //! sockets need privileges.
 
 pub(crate) mod arp;
+pub(crate) mod carrier;
 pub(crate) mod interface;
+pub(crate) mod mute;
 pub(crate) mod raw;
 pub(crate) mod simulated;
 

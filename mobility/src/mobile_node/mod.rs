@@ -230,6 +230,14 @@ impl MobileNode {
         }
     }
 
+    /// The foreign agent that it is attached to.
+    pub fn foreign_agent(&self) -> Option<Ipv4Addr> {
+        match self.attachment {
+            Attachment::ForeignAgent { agent, .. } => Some(agent),
+            Attachment::CoLocated | Attachment::Home | Attachment::Searching => None,
+        }
+    }
+
     /// The home address; `None` until one is assigned.
     pub fn home_address(&self) -> Option<Ipv4Addr> {
         self.home_address

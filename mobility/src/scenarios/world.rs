@@ -93,6 +93,7 @@ impl World {
             "lose" => self.lose = words.word(0).unwrap().parse().unwrap(),
             "discover" => self.tell(&mut lines, |node, now| node.discover(2, now)),
             "hear" => self.hear(words, &mut lines),
+            "link-change" => self.tell(&mut lines, MobileNode::on_link_change),
             "icmp" => {
                 let octets = hex(words.word(0).unwrap());
                 let source = words.value("from").unwrap();
