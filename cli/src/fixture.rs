@@ -106,6 +106,7 @@ pub(crate) fn denied_node() -> NodeCounters {
         denied: 4,
         served_milliseconds: 0,
         serving_since: None,
+        counted_since: seconds_ago(86_400),
         last_accepted_at: None,
         last_denied_at: Some(seconds_ago(30)),
         last_denied_code: Some(Code(131)),

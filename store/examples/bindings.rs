@@ -4,8 +4,9 @@
 //! cargo run --release -p store --example bindings -- STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]
 //! ```
 //!
-//! A binding has the rows of its node beside it, as if it had been registered once. Half of the nodes have an NAI. No binding ends but the last `EXPIRING` ones, by default
-//! all, that all end in the same millisecond, `EXPIRES_IN` seconds from now.
+//! A binding has the rows of its node beside it, as if it had been registered once. Half of the
+//! nodes have an NAI. No binding ends but the last `EXPIRING` ones, by default all, that all end in
+//! the same millisecond, `EXPIRES_IN` seconds after the first of them is written.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -28,6 +29,7 @@ struct Filler {
     instance: String,
     home_agent: Ipv4Addr,
     now: UtcTime,
+    expires_in: Option<Duration>,
     expires_at: Option<UtcTime>,
     /// The first binding that ends.
     first_expiring: u32,
@@ -40,19 +42,23 @@ async fn main() -> Done<()> {
     let url = StoreUrl::Sled(next()?.into());
     let count: u32 = next()?.parse()?;
     let (instance, home_agent) = (next()?, next()?.parse()?);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    let now = UtcTime(i64::try_from(since)?);
     let expires_in = next().ok().map(|seconds| seconds.parse().map(Duration::from_secs));
-    let expires_at = expires_in.transpose()?.map(|after| now + after);
+    let expires_in = expires_in.transpose()?;
     let expiring = next().ok().map_or(Ok(count), |expiring| expiring.parse())?;
     let first_expiring = count.saturating_sub(expiring);
-    let filler = Filler { instance, home_agent, now, expires_at, first_expiring };
+    let now = now()?;
+    let expires_at = None;
+    let mut filler = Filler { instance, home_agent, now, expires_in, expires_at, first_expiring };
     let store = Store::open(&url, OpenOptions::default()).await?;
     let mut number = 0;
     while number < count {
         let end = count.min(number + AT_ONCE);
         let mut batch = Batch::new(Class::Durable);
         for number in number..end {
+            if number == filler.first_expiring {
+                filler.now = self::now()?;
+                filler.expires_at = filler.expires_in.map(|after| filler.now + after);
+            }
             let binding = filler.binding(number)?;
             let node = filler.node(&binding);
             batch.put(filler.counters(&node));
@@ -65,6 +71,11 @@ async fn main() -> Done<()> {
     store.checkpoint().await?;
     store.close().await;
     Ok(())
+}
+
+fn now() -> Done<UtcTime> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    Ok(UtcTime(i64::try_from(since)?))
 }
 
 impl Filler {
@@ -89,7 +100,7 @@ impl Filler {
             lifetime_granted: Lifetime(65_535),
             created_at: self.now,
             registered_at: self.now,
-            expires_at: self.expires_at.filter(|_| number >= self.first_expiring),
+            expires_at: self.expires_at,
             revocation: None,
             revoking: None,
             unknown: Unknown::default(),
@@ -104,6 +115,7 @@ impl Filler {
             denied: 0,
             served_milliseconds: 0,
             serving_since: Some(self.now),
+            counted_since: self.now,
             last_accepted_at: Some(self.now),
             last_denied_at: None,
             last_denied_code: None,

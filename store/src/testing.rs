@@ -24,6 +24,7 @@ pub(crate) fn node_counters(number: u32, value: u64) -> NodeCounters {
         denied: 0,
         served_milliseconds: 0,
         serving_since: None,
+        counted_since: UtcTime(0),
         last_accepted_at: None,
         last_denied_at: None,
         last_denied_code: None,

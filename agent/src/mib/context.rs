@@ -69,11 +69,13 @@ impl<'a> Context<'a> {
         self.now.utc.shifted(owner.map_or(0, |owner| owner.clock_step.saturating_neg()))
     }
 
-    /// The present moment on the clock of the home agent at `address`.
-    pub(crate) fn home_agent_now(self, address: Ipv4Addr) -> UtcTime {
+    /// The present moment on the clock of the home agent at `address`, and when it started.
+    pub(crate) fn home_agent_times(self, address: Ipv4Addr) -> (UtcTime, UtcTime) {
         let owner =
             self.instances(Role::HomeAgent).find(|instance| instance.addresses.contains(&address));
-        self.now.utc.shifted(owner.map_or(0, |owner| owner.clock_step.saturating_neg()))
+        let step = owner.map_or(0, |owner| owner.clock_step);
+        let started_at = owner.map_or(UtcTime::default(), |owner| owner.started_at);
+        (self.now.utc.shifted(step.saturating_neg()), started_at)
     }
 
     /// `sysUpTime`, before it wraps.

@@ -59,12 +59,10 @@ impl<'a> Statistics<'a> {
 
     /// Adds what one home agent counted.
     pub(crate) fn add(&mut self, context: Context<'_>, row: &NodeCounters) {
-        let owner_now = context.home_agent_now(row.home_agent);
+        let (owner_now, started_at) = context.home_agent_times(row.home_agent);
         self.accepted = self.accepted.wrapping_add(row.accepted);
         self.denied = self.denied.wrapping_add(row.denied);
-        // Service that goes on counts up to now.
-        let running = row.serving_since.map_or(Duration::ZERO, |since| owner_now.since(since));
-        self.served += Duration::from_millis(row.served_milliseconds) + running;
+        self.served += row.served(started_at, owner_now);
         let event = |at, code| Event { at, owner_now, code };
         keep_later(&mut self.last_accepted, row.last_accepted_at.map(|at| event(at, 0)));
         let code = row.last_denied_code.map_or(0, |code| code.0);

@@ -230,6 +230,7 @@ pub(crate) fn node_counters(identity: Identity) -> NodeCounters {
         denied: 2,
         served_milliseconds: 61_500,
         serving_since: None,
+        counted_since: UtcTime(STARTED),
         last_accepted_at: Some(UtcTime(STARTED) + Duration::from_secs(40)),
         last_denied_at: Some(UtcTime(STARTED) + Duration::from_secs(50)),
         last_denied_code: Some(Code(133)),

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Binding, Identity, Node, NodeCounters, NodeKey, Row as _, Table};
+use store::{
+    Binding, Counters, CountersKey, Identity, Node, NodeCounters, NodeKey, Role, Row as _, Table,
+    UtcTime,
+};
 
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
@@ -26,14 +29,17 @@ pub(crate) struct ShowNodes {
 impl ShowNodes {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         self.sort.check(COLUMNS)?;
-        let tables = [Table::Nodes, Table::NodeCounters, Table::Bindings, Table::Instances];
-        let view = session.read(&tables)?;
+        let view = session.read(TABLES)?;
         let rows = rows(&view, &self.selector);
         let options = (&self.selector, &self.sort);
         let rows = (view.revision(), rows);
         session.show("nodes", options, COLUMNS, rows, |row| row.freshness)
     }
 }
+
+/// What [`rows`] looks at.
+const TABLES: &[Table] =
+    &[Table::Nodes, Table::NodeCounters, Table::Bindings, Table::Instances, Table::Counters];
 
 /// All that is known of a node at a home agent.
 pub(crate) struct NodeRow {
@@ -42,6 +48,8 @@ pub(crate) struct NodeRow {
     pub(crate) counters: Option<Arc<NodeCounters>>,
     pub(crate) bindings: Vec<Arc<Binding>>,
     pub(crate) served_seconds: u64,
+    /// When counting began anew; `None` if nothing was counted.
+    pub(crate) discontinuity_at: Option<UtcTime>,
     pub(crate) freshness: Freshness,
 }
 
@@ -98,22 +106,25 @@ fn row(view: &View, bindings: Vec<Arc<Binding>>, key: NodeKey) -> NodeRow {
     let owner = view.owner(key.home_agent);
     let now = owner.map_or(view.now, |owner| view.owner_now(&owner.name));
     let counters = view.rows::<NodeCounters>().get(&key).cloned();
-    let served_milliseconds = counters.as_ref().map_or(0, |counters| {
-        let ongoing = counters.serving_since.map_or(0, |since| since_milliseconds(now, since));
-        counters.served_milliseconds.saturating_add(ongoing)
+    let started_at = owner.map_or(UtcTime::default(), |owner| owner.started_at);
+    let served = counters.as_ref().map_or(0, |row| row.served(started_at, now).as_secs());
+    // What the home agent has lost, it may have lost of each node.
+    let of_agent = owner.and_then(|owner| {
+        let (instance, role) = (owner.name.clone(), Role::HomeAgent);
+        view.rows::<Counters>().get(&CountersKey { instance, role, address: key.home_agent })
+    });
+    let discontinuity_at = counters.as_ref().map(|row| {
+        of_agent.map_or(row.discontinuity_at, |it| it.discontinuity_at.max(row.discontinuity_at))
     });
     NodeRow {
         node: view.rows::<Node>().get(&key).cloned(),
         counters,
         bindings,
-        served_seconds: served_milliseconds / 1000,
+        served_seconds: served,
+        discontinuity_at,
         freshness: owner.map_or(Freshness::Stale(None), |owner| view.freshness(&owner.name)),
         key,
     }
-}
-
-fn since_milliseconds(now: store::UtcTime, since: store::UtcTime) -> u64 {
-    u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(crate) const COLUMNS: &[Column<NodeRow>] = &[
@@ -157,6 +168,6 @@ pub(crate) const COLUMNS: &[Column<NodeRow>] = &[
         Cell::of(row.node.as_ref(), |node| Cell::Number(node.last_identification.low().into()))
     }),
     Column::detail("discontinuity_at", |row| {
-        Cell::of(row.counters.as_ref(), |counters| Cell::Instant(counters.discontinuity_at))
+        Cell::of(row.discontinuity_at, Cell::Instant)
     }),
 ];

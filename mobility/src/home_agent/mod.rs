@@ -74,6 +74,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct HomeAgent {
     config: HomeAgentConfig,
+    started_at: UtcTime,
     /// The name in `config`, as all of its bindings share it.
     instance: Arc<str>,
     associations: Associations,
@@ -152,6 +153,7 @@ impl HomeAgent {
             address: config.address,
         };
         let mut home_agent = Self {
+            started_at: now.stamp(),
             instance: config.instance.as_str().into(),
             associations: Associations::default(),
             state: State::load(config.address, snapshot, now),
@@ -180,7 +182,7 @@ impl HomeAgent {
             drain: None,
             config,
         };
-        home_agent.restart_service_times(now);
+        home_agent.settle_service_times(now);
         home_agent.resume_revocations(now);
         home_agent.look_for_drain(snapshot);
         home_agent

@@ -34,37 +34,29 @@ impl HomeAgent {
     pub(super) fn settle_service_time(&mut self, identity: &Identity, at: UtcTime) {
         let is_served = !self.state.bindings(identity).is_empty();
         let row = self.state.node(identity).and_then(|node| node.counters.as_ref());
-        let since = row.and_then(|row| row.serving_since);
-        if is_served == since.is_some() {
+        if is_served == row.is_some_and(|row| row.serving_since.is_some()) {
             return;
         }
         self.change_counters(identity, at, |row| {
-            row.serving_since = is_served.then_some(at);
+            let since = row.serving_since.replace(at);
             let served = since.map_or(0, |since| at.since(since).as_millis());
             row.served_milliseconds += u64::try_from(served).unwrap_or(0);
+            if !is_served {
+                row.serving_since = None;
+            }
         });
     }
 
-    /// The MIB counts service time from the start of the home agent.
-    pub(super) fn restart_service_times(&mut self, now: Now) {
-        let nodes = self.state.identities();
-        let stale = nodes.filter(|(_, node)| {
-            let has_time = |row: &Arc<NodeCounters>| {
-                row.served_milliseconds != 0 || row.serving_since.is_some()
-            };
-            node.counters.as_ref().is_some_and(has_time)
+    /// Puts right what the last run did not get to the store: whether a node is served. Its service
+    /// time counts from here on, which [`NodeCounters::served`] sees to where nothing is to be put right.
+    pub(super) fn settle_service_times(&mut self, now: Now) {
+        let wrong = self.state.identities().filter(|(_, node)| {
+            let row = node.counters.as_ref();
+            row.is_some_and(|row| row.serving_since.is_some() != node.is_served())
         });
-        let stale: Vec<Identity> = stale.map(|(identity, _)| identity.clone()).collect();
-        let lost = self.config.counters_lost;
-        for identity in stale {
-            let is_served = !self.state.bindings(&identity).is_empty();
-            self.change_counters(&identity, now.stamp(), |row| {
-                row.served_milliseconds = 0;
-                row.serving_since = is_served.then_some(now.stamp());
-                if lost {
-                    row.discontinuity_at = now.stamp();
-                }
-            });
+        let wrong: Vec<Identity> = wrong.map(|(identity, _)| identity.clone()).collect();
+        for identity in wrong {
+            self.settle_service_time(&identity, now.stamp());
         }
     }
 
@@ -85,7 +77,7 @@ impl HomeAgent {
         at: UtcTime,
         change: impl FnOnce(&mut NodeCounters),
     ) {
-        let home_agent = self.config.address;
+        let (home_agent, started_at) = (self.config.address, self.started_at);
         let row = self.state.entry(identity).counters.get_or_insert_with(|| {
             Arc::new(NodeCounters {
                 home_agent,
@@ -94,6 +86,7 @@ impl HomeAgent {
                 denied: 0,
                 served_milliseconds: 0,
                 serving_since: None,
+                counted_since: started_at,
                 last_accepted_at: None,
                 last_denied_at: None,
                 last_denied_code: None,
@@ -102,7 +95,13 @@ impl HomeAgent {
             })
         });
         // Copies the row if the store has it, and changes it in place if not.
-        change(Arc::make_mut(row));
+        let row = Arc::make_mut(row);
+        if row.counted_since < started_at {
+            row.counted_since = started_at;
+            row.served_milliseconds = 0;
+            row.serving_since = row.serving_since.map(|since| since.max(started_at));
+        }
+        change(row);
         self.dirty_nodes.insert(identity.clone());
     }
 }

@@ -314,8 +314,7 @@ pub(super) fn service(service: &Service) -> String {
 }
 
 pub(super) fn node_counters(row: &NodeCounters, now: UtcTime) -> String {
-    let since = row.serving_since.map_or(0, |at| now.since(at).as_millis());
-    let served = u128::from(row.served_milliseconds) + since;
+    let served = row.served(row.counted_since, now).as_millis();
     let code = row.last_denied_code.map(|code| format!(" last-code={code}")).unwrap_or_default();
     let (accepted, denied) = (row.accepted, row.denied);
     format!("node {} accepted={accepted} denied={denied}{code} served={served}ms", row.identity)

@@ -13,6 +13,7 @@ fn counters(number: u8) -> NodeCounters {
         denied: 0,
         served_milliseconds: 0,
         serving_since: None,
+        counted_since: UtcTime(0),
         last_accepted_at: None,
         last_denied_at: None,
         last_denied_code: None,

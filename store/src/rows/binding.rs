@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
-use super::{OperationId, Unknown, shared_name};
+use super::{OperationId, Unknown, decode_known, shared_name};
 use crate::key::{push_address, push_escaped, unescape};
 use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
 
@@ -51,9 +51,6 @@ pub struct Binding {
 }
 
 /// [`Binding`] without fields that this version does not know.
-///
-/// `flatten` buffers every field of every row, which is half the time that
-/// loading a million bindings takes; rows of this version need none of it.
 #[derive(Deserialize)]
 #[serde(remote = "Binding", deny_unknown_fields)]
 struct Known {
@@ -172,11 +169,7 @@ impl Row for Binding {
     const TABLE: Table = Table::Bindings;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(octets);
-        match Known::deserialize(&mut deserializer) {
-            Ok(row) if deserializer.end().is_ok() => Ok(row),
-            _ => serde_json::from_slice(octets),
-        }
+        decode_known(octets, |json| Known::deserialize(json))
     }
 
     fn key(&self) -> BindingKey {

@@ -92,6 +92,24 @@ impl<'de> Deserialize<'de> for Unknown {
     }
 }
 
+/// Reads a row as `known` does, which takes no field beyond those of this version, or the slow way
+/// if it has others.
+///
+/// `flatten` buffers every field of every row, which is most of the time that loading a million of
+/// them takes; rows of this version need none of it.
+fn decode_known<'de, R: Deserialize<'de>>(
+    octets: &'de [u8],
+    known: impl FnOnce(&mut Json<'de>) -> Result<R, serde_json::Error>,
+) -> Result<R, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(octets);
+    match known(&mut json) {
+        Ok(row) if json.end().is_ok() => Ok(row),
+        _ => serde_json::from_slice(octets),
+    }
+}
+
+type Json<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+
 /// Reads a name that nearly all rows share, such as that of their instance, without keeping a
 /// copy of it for each.
 fn shared_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use wire::{Identification, Spi};
 
-use super::Unknown;
+use super::{Unknown, decode_known};
 use crate::key::push_address;
 use crate::{Identity, Key, Row, Table, UtcTime};
 
@@ -31,6 +31,24 @@ pub struct Node {
     pub last_revocation: Option<u32>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// [`Node`] without fields that this version does not know.
+#[derive(Deserialize)]
+#[serde(remote = "Node", deny_unknown_fields)]
+struct Known {
+    home_agent: Ipv4Addr,
+    identity: Identity,
+    home_address: Ipv4Addr,
+    last_identification: Identification,
+    #[serde(default)]
+    nonce: Option<u32>,
+    last_spi: Spi,
+    last_accepted_at: UtcTime,
+    #[serde(default)]
+    last_revocation: Option<u32>,
+    #[serde(skip)]
+    unknown: Unknown,
 }
 
 /// Names a per-node row of a home agent.
@@ -67,7 +85,40 @@ impl Row for Node {
     type Orders = ();
     const TABLE: Table = Table::Nodes;
 
+    fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
+        decode_known(octets, |json| Known::deserialize(json))
+    }
+
     fn key(&self) -> NodeKey {
         NodeKey { home_agent: self.home_agent, identity: self.identity.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Nai;
+
+    use super::*;
+
+    #[test]
+    fn rows_decode_the_same_with_and_without_unknown_fields() {
+        let mut row = Node {
+            home_agent: Ipv4Addr::LOCALHOST,
+            identity: Identity::Nai(Nai::new("node@example.com").unwrap()),
+            home_address: Ipv4Addr::new(10, 0, 0, 1),
+            last_identification: Identification(0xe000_0000_1234_5678),
+            nonce: Some(7),
+            last_spi: Spi(1000),
+            last_accepted_at: UtcTime(1),
+            last_revocation: None,
+            unknown: Unknown::default(),
+        };
+        let octets = serde_json::to_vec(&row).unwrap();
+        assert_eq!(Node::decode(&octets).unwrap(), row);
+        assert_eq!(serde_json::from_slice::<Node>(&octets).unwrap(), row);
+        row.unknown.insert("mood", "good");
+        let octets = serde_json::to_vec(&row).unwrap();
+        assert_eq!(Node::decode(&octets).unwrap(), row);
+        assert!(Node::decode(&octets[..octets.len() - 1]).is_err());
     }
 }
