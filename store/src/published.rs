@@ -16,6 +16,9 @@ pub(crate) const HISTORY_CHANGES_MAX: usize = 100_000;
 #[cfg(test)]
 pub(crate) const HISTORY_CHANGES_MAX: usize = 20_000;
 
+/// How many changes a reader who asks for a snapshot may have to wait for.
+const IN_PLACE_MAX: usize = 256;
+
 /// What an engine shows to its readers. Nothing is shown before it is durable.
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -88,6 +91,37 @@ impl Published {
             }
         }
         self.show(snapshot);
+    }
+
+    /// Makes the changes of `events`, which end at revision `to`, and shows what comes of them.
+    ///
+    /// If no reader holds the visible tables and there are few changes, they change in place: a
+    /// reader who asks in that moment waits for some tenths of a millisecond, and nothing is
+    /// copied. Otherwise the tables are copied where they change, while readers go on with the old ones.
+    pub(crate) fn advance(&self, events: Vec<Event>, to: Revision) {
+        let changes: usize = events.iter().map(|event| event.changes.len()).sum();
+        {
+            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in &events {
+                history.push(event.clone());
+            }
+        }
+        let follow = |snapshot: &mut Snapshot| {
+            events.iter().for_each(|event| snapshot.tables.follow(event));
+            snapshot.revision = to;
+        };
+        if changes <= IN_PLACE_MAX {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(snapshot) = Arc::get_mut(&mut current) {
+                follow(snapshot);
+                drop(current);
+                self.revision.send_replace(to);
+                return;
+            }
+        }
+        let mut next = Snapshot::clone(&self.snapshot());
+        follow(&mut next);
+        self.show(next);
     }
 
     /// Shows `snapshot` though the way to it is unknown: watches end with

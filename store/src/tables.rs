@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use imbl::OrdMap;
 use imbl::ordmap::RangedIter;
@@ -124,6 +125,19 @@ impl<R: Row> Rows<R> {
         stamp
     }
 
+    /// Puts a row of which all is known.
+    fn put_as(&mut self, row: &Arc<R>, stamp: Stamp) {
+        let key = row.key();
+        let Some(entry) = self.map.get_mut(&key) else {
+            self.restore(key, row, stamp);
+            return;
+        };
+        let Stamp { created, modified, version } = stamp;
+        let new = Entry { row: Arc::clone(row), created, modified, version };
+        let old = std::mem::replace(entry, new);
+        self.orders.replace(&self.map, Some(&old.row), Some(row));
+    }
+
     fn restore(&mut self, key: R::Key, row: &Arc<R>, stamp: Stamp) {
         let Stamp { created, modified, version } = stamp;
         let entry = Entry { row: Arc::clone(row), created, modified, version };
@@ -179,6 +193,33 @@ impl<'a, R: Row> Iterator for Range<'a, R> {
 impl<R: Row> DoubleEndedIterator for Range<'_, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.0.next_back()
+    }
+}
+
+/// A table that is built, here or in a thread of its own.
+enum Building<'scope, R: Row> {
+    Here(Rows<R>),
+    There(ScopedJoinHandle<'scope, Rows<R>>),
+}
+
+impl<'scope, R: Row> Building<'scope, R> {
+    fn start(scope: &'scope Scope<'scope, '_>, rows: Vec<(Arc<R>, Stamp)>) -> Self {
+        /// Fewer rows than this are not worth a thread.
+        const MANY: usize = 10_000;
+        if rows.len() < MANY {
+            return Self::Here(Rows::build(rows));
+        }
+        Self::There(scope.spawn(|| Rows::build(rows)))
+    }
+
+    fn end(self) -> Rows<R> {
+        match self {
+            Self::Here(rows) => rows,
+            // A panic in there is one of ours; let it go on here.
+            Self::There(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+        }
     }
 }
 
@@ -301,6 +342,13 @@ macro_rules! tables {
                 }
             }
 
+            /// What the store knows of a row, if it is there.
+            pub(crate) fn stamp(&self, key: &AnyKey) -> Option<Stamp> {
+                match key {
+                    $(AnyKey::$row(key) => self.$field.entry(key).map(Entry::stamp),)*
+                }
+            }
+
             /// The row as the store has it.
             pub fn find(&self, key: &AnyKey) -> Option<(AnyRow, Stamp)> {
                 match key {
@@ -346,13 +394,16 @@ macro_rules! tables {
                 Event { revision: at, changes: changes.into(), stamps: stamps.into() }
             }
 
-            /// All tables at once, of rows in any order.
-            pub(crate) fn build(rows: Vec<(AnyRow, Stamp)>) -> Self {
-                $(let mut $field = Vec::new();)*
-                for (row, stamp) in rows {
-                    match row { $(AnyRow::$row(row) => $field.push((row, stamp)),)* }
+            /// Makes the changes of an event, whose stamps are known already.
+            pub(crate) fn follow(&mut self, event: &Event) {
+                for (change, stamp) in event.changes.iter().zip(event.stamps.iter()) {
+                    match change {
+                        $(Change::Put(AnyRow::$row(row)) => self.$field.put_as(row, *stamp),)*
+                        Change::Delete(key) => {
+                            self.remove(key);
+                        }
+                    }
                 }
-                Self { $($field: Rows::build($field),)* }
             }
 
             /// Puts a row back as it was, with what was known of it.
@@ -365,6 +416,29 @@ macro_rules! tables {
             /// Removes a row; tells whether there was one.
             pub(crate) fn remove(&mut self, key: &AnyKey) -> bool {
                 match key { $(AnyKey::$row(key) => self.$field.delete(key),)* }
+            }
+        }
+
+        /// Rows of all tables, in any order, on their way to [`Tables`].
+        #[derive(Default)]
+        pub(crate) struct Gathered { $($field: Vec<(Arc<$row>, Stamp)>,)* }
+
+        impl Gathered {
+            pub(crate) fn push(&mut self, row: AnyRow, stamp: Stamp) {
+                match row { $(AnyRow::$row(row) => self.$field.push((row, stamp)),)* }
+            }
+
+            /// Takes all rows of `other`.
+            pub(crate) fn append(&mut self, other: &mut Self) {
+                $(self.$field.append(&mut other.$field);)*
+            }
+
+            /// All tables at once; large ones beside each other.
+            pub(crate) fn build(self) -> Tables {
+                thread::scope(|scope| {
+                    $(let $field = Building::start(scope, self.$field);)*
+                    Tables { $($field: $field.end(),)* }
+                })
             }
         }
 

@@ -35,6 +35,8 @@ const PAGE: usize = 24 * 1024;
 /// that memory serves for the next one, and for rows.
 const PART_PAGES: u64 = 1024;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
+/// More threads than this wait for the disk.
+const SEALERS_MAX: usize = 4;
 pub(crate) const MANIFEST: &str = "checkpoint.json";
 
 /// What a checkpoint must turn out to be.
@@ -81,6 +83,14 @@ impl Totals {
             self.items += 1;
         }
         Some(items)
+    }
+
+    /// Counts what another reader has counted of the pages after these, whose checksums are told.
+    pub(crate) fn add(&mut self, other: &Self, checksums: &[[u8; 4]]) {
+        self.pages += other.pages;
+        self.items += other.items;
+        self.octets += other.octets;
+        self.checksum = crc32c::crc32c_append(self.checksum, checksums.as_flattened());
     }
 }
 
@@ -331,22 +341,37 @@ pub(crate) fn guarded<T: Send + 'static>(
     }
 }
 
-/// Length and checksum of every file below `folder`.
+/// Length and checksum of every file below `folder`, which several threads read.
 fn seals(folder: &Path, progress: &Progress) -> io::Result<BTreeMap<String, Seal>> {
-    let mut found = BTreeMap::new();
+    let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next)? {
             let path: PathBuf = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
-                found.insert(name.to_owned(), seal(&path)?);
-                progress.advance(fs::metadata(&path)?.len());
-            }
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
-    Ok(found)
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(SEALERS_MAX);
+    let some = &|first: usize| -> io::Result<Vec<(String, Seal)>> {
+        let mut sealed = Vec::new();
+        for path in files.iter().skip(first).step_by(readers) {
+            if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
+                let seal = seal(path)?;
+                progress.advance(seal.length);
+                sealed.push((name.to_owned(), seal));
+            }
+        }
+        Ok(sealed)
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..readers).map(|first| scope.spawn(move || some(first))).collect();
+        let mut found: BTreeMap<_, _> = some(0)?.into_iter().collect();
+        for other in others {
+            let sealed = other.join().map_err(|_| io::Error::other("a reader stopped"))?;
+            found.extend(sealed?);
+        }
+        Ok(found)
+    })
 }
 
 fn seal(path: &Path) -> io::Result<Seal> {

@@ -1,20 +1,13 @@
 //! Reading a store without changing it: checkpoint first, then the journal.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
-use super::checkpoint::{self, Manifest, Totals};
-use super::state::{Decoded, State, decode};
-use crate::journal::item::Item;
+use super::checkpoint::{self, Manifest};
+use super::parts;
+use super::state::State;
 use crate::journal::{self, Layout, mark};
 use crate::progress::Progress;
-use crate::{Event, OpenError, Revision, Tables};
-
-/// How many pages may wait between two threads.
-const PAGES_WAITING_MAX: usize = 64;
-/// More threads than this wait for the one that inserts.
-const DECODERS_MAX: usize = 4;
+use crate::{Event, OpenError, Revision};
 
 /// All that the files of a store say.
 pub(crate) struct Loaded {
@@ -92,23 +85,8 @@ fn read_checkpoint(
     manifest.verify_files(store, progress)?;
     progress.begin("reading the checkpoint", manifest.totals.pages);
     let folder = store.join(&manifest.folder);
-    let (state, totals) = thread::scope(|scope| {
-        let decoders = thread::available_parallelism().map_or(1, usize::from).min(DECODERS_MAX);
-        let (page_senders, row_receivers): (Vec<_>, Vec<_>) = (0..decoders)
-            .map(|_| {
-                let (pages, pages_receiver) = sync_channel(PAGES_WAITING_MAX);
-                let (rows_sender, rows) = sync_channel(PAGES_WAITING_MAX);
-                scope.spawn(move || decode_pages(&pages_receiver, &rows_sender));
-                (pages, rows)
-            })
-            .unzip();
-        let (from, progress) = (folder.clone(), progress.clone());
-        let inserter = scope.spawn(move || insert_rows(&row_receivers));
-        let totals =
-            checkpoint::guarded(&folder, move || deal_pages(&from, &page_senders, &progress));
-        (inserter.join(), totals)
-    });
-    let totals = totals.map_err(|error| manifest.damaged(&folder, &words(&error)))?;
+    let (mut state, totals) =
+        parts::read(&folder, progress).map_err(|what| manifest.damaged(&folder, &what))?;
     if totals != manifest.totals {
         let what = format!(
             "it holds {} rows in {} pages instead of {} in {}, or others",
@@ -116,34 +94,15 @@ fn read_checkpoint(
         );
         return Err(manifest.damaged(&folder, &what));
     }
-    let state = state.unwrap_or_else(|_| Err("a thread that reads it stopped".to_owned()));
-    let mut state = state.map_err(|what| manifest.damaged(&folder, &what))?;
     state.snapshot.revision = manifest.revision;
     Ok(state)
 }
 
-fn words(error: &OpenError) -> String {
+pub(super) fn words(error: &OpenError) -> String {
     match error {
         OpenError::Io { source, .. } => source.to_string(),
         other => other.to_string(),
     }
-}
-
-/// Hands the pages to the decoders in turn.
-fn deal_pages(
-    folder: &Path,
-    decoders: &[SyncSender<Vec<u8>>],
-    progress: &Progress,
-) -> Result<Totals, String> {
-    let mut totals = Totals::default();
-    let mut next = decoders.iter().cycle();
-    pages(folder, &mut |page| {
-        let items = totals.count(page).ok_or(())?;
-        progress.advance(1);
-        // If nobody receives, the inserter has the reason.
-        next.next().map_or(Err(()), |decoder| decoder.send(items.to_vec()).map_err(|_| ()))
-    })?;
-    Ok(totals)
 }
 
 /// Reads every page of the sled databases in `folder`, in order, until `each` fails.
@@ -163,35 +122,4 @@ pub(crate) fn pages(
         }
     }
     Ok(())
-}
-
-type Rows = Result<Vec<Decoded>, String>;
-
-fn decode_pages(pages: &Receiver<Vec<u8>>, rows: &SyncSender<Rows>) {
-    for page in pages {
-        let decoded = Item::parse_all(&page)
-            .map(|item| item.map_err(Into::into).and_then(|item| decode(&item)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| error.to_string());
-        if rows.send(decoded).is_err() {
-            return;
-        }
-    }
-}
-
-/// Takes rows from the decoders in the order the pages were dealt.
-fn insert_rows(decoders: &[Receiver<Rows>]) -> Result<State, String> {
-    let mut state = State::default();
-    let mut all = Vec::new();
-    for rows in decoders.iter().cycle() {
-        let Ok(rows) = rows.recv() else { break };
-        for decoded in rows? {
-            match decoded {
-                Decoded::Row(row, stamp) => all.push((row, stamp)),
-                other => state.restore(other),
-            }
-        }
-    }
-    state.snapshot.tables = Tables::build(all);
-    Ok(state)
 }

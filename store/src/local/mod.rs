@@ -9,10 +9,12 @@
 //! ```
 
 pub(crate) mod checkpoint;
+mod evaluate;
 mod folder;
 mod keeper;
 pub(crate) mod load;
 pub(crate) mod lock;
+mod parts;
 mod queue;
 mod shared;
 pub(crate) mod state;
@@ -120,7 +122,7 @@ impl Local {
             let writer = Writer {
                 queue: receiver,
                 journal,
-                state,
+                kept: state.secrets,
                 shared: Arc::clone(&shared),
                 secrets: Arc::clone(&secrets),
                 files,

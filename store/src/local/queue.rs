@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::checkpoint::Manifest;
 use crate::journal::item::{Item, PATH_MAX, VALUE_MAX, set_stamp};
 use crate::journal::record::PAYLOAD_MAX;
-use crate::{Batch, Change, Class, CommitError, Revision, Stamp};
+use crate::{AnyKey, Batch, Change, Class, CommitError, Revision, Stamp};
 
 /// What became of commits that were queued together, in their order.
 pub(crate) type Results = Vec<Result<Revision, CommitError>>;
@@ -59,11 +59,13 @@ pub(crate) enum Commit {
 
 /// A batch with the stored form of its changes, which lacks only their stamps.
 pub(crate) struct Encoded {
-    pub(crate) batch: Batch,
+    pub(super) batch: Batch,
+    /// Those of its changes, in order.
+    pub(super) keys: Vec<AnyKey>,
     /// The payload of its record.
-    items: Vec<u8>,
+    pub(super) items: Vec<u8>,
     /// Where the stamp of each put belongs, in order.
-    stamps_at: Vec<usize>,
+    pub(super) stamps_at: Vec<usize>,
 }
 
 impl Commit {
@@ -84,6 +86,7 @@ impl Commit {
 
 /// Room for the two rows that a registration writes, which is most of what is written.
 const ITEMS_ROOM: usize = 1024;
+const PATH_ROOM: usize = 128;
 
 impl Encoded {
     /// The octets of its keys and values.
@@ -95,19 +98,19 @@ impl Encoded {
     pub(crate) fn new(batch: Batch) -> Result<Self, CommitError> {
         let mut items = Vec::with_capacity(ITEMS_ROOM);
         let mut stamps_at = Vec::with_capacity(batch.changes.len());
-        let mut path = String::new();
-        for change in &batch.changes {
+        let keys: Vec<AnyKey> = batch.changes.iter().map(Change::key).collect();
+        let mut path = String::with_capacity(PATH_ROOM);
+        for (change, key) in batch.changes.iter().zip(&keys) {
             path.clear();
+            key.push_path(&mut path);
             match change {
                 Change::Put(row) => {
-                    row.key().push_path(&mut path);
                     let put = Item::emit_put(&path, &mut items, |out| row.encode_into(out));
                     let put = put.map_err(|error| CommitError::Invalid(error.to_string()))?;
                     check(&path, put.value)?;
                     stamps_at.push(put.at);
                 }
-                Change::Delete(key) => {
-                    key.push_path(&mut path);
+                Change::Delete(_) => {
                     check(&path, 0)?;
                     Item::emit_delete(&path, &mut items);
                 }
@@ -118,15 +121,15 @@ impl Encoded {
             let words = format!("a commit of {octets} octets; at most {PAYLOAD_MAX} are possible");
             return Err(CommitError::Invalid(words));
         }
-        Ok(Self { batch, items, stamps_at })
+        Ok(Self { batch, keys, items, stamps_at })
     }
 
-    /// Appends the items; `stamps` are those of the puts, in order.
-    pub(crate) fn emit(&self, stamps: impl Iterator<Item = Stamp>, out: &mut Vec<u8>) {
+    /// Appends items; `stamps` are those of the puts, in order, and belong at `stamps_at`.
+    pub(super) fn emit(items: &[u8], stamps_at: &[usize], stamps: &[Stamp], out: &mut Vec<u8>) {
         let start = out.len();
-        out.extend_from_slice(&self.items);
-        for (at, stamp) in self.stamps_at.iter().zip(stamps) {
-            set_stamp(out, start + at, stamp);
+        out.extend_from_slice(items);
+        for (at, stamp) in stamps_at.iter().zip(stamps) {
+            set_stamp(out, start + at, *stamp);
         }
     }
 }
