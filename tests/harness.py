@@ -218,9 +218,13 @@ class Daemon(Process, Managed):
         self.config.chmod(0o600)
         self.child = None
 
+    def spawn(self, prefix=()):
+        """Starts it."""
+        super().__init__([*prefix, MIP4D, "run", "--config", str(self.config)])
+
     def start(self, prefix=()):
         """Starts it and waits until it serves."""
-        super().__init__([*prefix, MIP4D, "run", "--config", str(self.config)])
+        self.spawn(prefix)
         wait_until(self.serving, what="`mip4d run` serving")
         return self
 
