@@ -18,6 +18,7 @@ const AGENTS_MAX: usize = 32;
 
 /// §2.4: three solicitations a second apart, then the interval doubles to at least a minute.
 const SOLICITATIONS_INITIAL: u32 = 3;
+const SOLICITATION_INTERVAL_MIN: Duration = Duration::from_secs(1);
 const SOLICITATION_INTERVAL_MAX: Duration = Duration::from_secs(64);
 
 /// The group that all mobility agents listen to (§2.3).
@@ -40,7 +41,7 @@ pub(super) enum Attachment {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
     Home,
-    ForeignAgent,
+    ForeignAgent(Ipv4Addr),
 }
 
 /// What an agent said last.
@@ -79,6 +80,7 @@ impl Heard {
 pub(super) struct Discovery {
     pub(super) agents: BTreeMap<Ipv4Addr, Heard>,
     solicit_at: Option<Time>,
+    solicited_at: Option<Time>,
     solicited: u32,
     /// Agents whose rows are to be written or deleted.
     changed: Vec<Ipv4Addr>,
@@ -111,7 +113,9 @@ impl MobileNode {
         }
         match self.attachment {
             Attachment::Home => self.came_from = Some(Place::Home),
-            Attachment::ForeignAgent { .. } => self.came_from = Some(Place::ForeignAgent),
+            Attachment::ForeignAgent { agent, .. } => {
+                self.came_from = Some(Place::ForeignAgent(agent));
+            }
             Attachment::CoLocated | Attachment::Searching => {}
         }
         self.search(now);
@@ -194,8 +198,11 @@ impl MobileNode {
         let muted = self.mute();
         match self.came_from.take() {
             Some(Place::Home) => self.tally.count(Counter::MnMoveFromHAToFA),
-            Some(Place::ForeignAgent) => self.tally.count(Counter::MnMoveFromFAToFA),
-            None => {} // Where it was before, nobody knows.
+            Some(Place::ForeignAgent(left)) if left != agent => {
+                self.tally.count(Counter::MnMoveFromFAToFA);
+            }
+            // It is where it was, or where it was before, nobody knows.
+            Some(Place::ForeignAgent(_)) | None => {}
         }
         self.attachment = Attachment::ForeignAgent { agent, care_of_address };
         self.discovery.solicit_at = None;
@@ -234,7 +241,7 @@ impl MobileNode {
         if !is_ours && !is_home {
             return Output::default();
         }
-        self.came_from = Some(if is_home { Place::Home } else { Place::ForeignAgent });
+        self.came_from = Some(if is_home { Place::Home } else { Place::ForeignAgent(agent) });
         if self.discovery.best(None).is_some() {
             return self.attach(now);
         }
@@ -255,7 +262,7 @@ impl MobileNode {
             self.has_own_care_of_address = true;
         }
         let at_agent = matches!(self.attachment, Attachment::ForeignAgent { .. });
-        if at_agent || self.came_from == Some(Place::ForeignAgent) {
+        if at_agent || matches!(self.came_from, Some(Place::ForeignAgent(_))) {
             self.tally.count(Counter::MnMoveFromFAToHA);
         }
         self.came_from = None;
@@ -271,7 +278,9 @@ impl MobileNode {
         self.pending = None;
         self.send_at = None;
         self.discovery.solicited = 0;
-        self.discovery.solicit_at = Some(now.uptime);
+        // §2.4: no more than one a second, however often the link changes.
+        let earliest = self.discovery.solicited_at.map(|at| at + SOLICITATION_INTERVAL_MIN);
+        self.discovery.solicit_at = Some(earliest.unwrap_or_default().max(now.uptime));
     }
 
     /// §2.4.2.2: at the time to renew, an agent heard since with another prefix shows a move.
@@ -301,6 +310,7 @@ impl MobileNode {
     fn solicit(&mut self, now: Now) -> Action {
         self.tally.count(Counter::MnSolicitationsSent);
         self.discovery.solicited += 1;
+        self.discovery.solicited_at = Some(now.uptime);
         let doublings = self.discovery.solicited.saturating_sub(SOLICITATIONS_INITIAL).min(6);
         let nominal = Duration::from_secs(1 << doublings).min(SOLICITATION_INTERVAL_MAX);
         // §2.4: randomized around the nominal value, and not above the rate.
