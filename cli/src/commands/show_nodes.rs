@@ -167,7 +167,5 @@ pub(crate) const COLUMNS: &[Column<NodeRow>] = &[
     Column::detail("last_identification_low", |row| {
         Cell::of(row.node.as_ref(), |node| Cell::Number(node.last_identification.low().into()))
     }),
-    Column::detail("discontinuity_at", |row| {
-        Cell::of(row.discontinuity_at, Cell::Instant)
-    }),
+    Column::detail("discontinuity_at", |row| Cell::of(row.discontinuity_at, Cell::Instant)),
 ];

@@ -94,7 +94,8 @@ impl Pending {
         }
         let revision = self.revision.next();
         let Encoded { batch, keys, items, stamps_at } = encoded;
-        let (mut changes, mut stamps) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+        let (mut changes, mut stamps) =
+            (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         let mut stamps_of_puts = Vec::with_capacity(stamps_at.len());
         for (change, key) in batch.changes.into_iter().zip(keys) {
             let before = self.stamp(&key);

@@ -54,7 +54,8 @@ pub(crate) fn read(folder: &Path, progress: &Progress) -> Result<(State, Totals)
     });
     let mut parts = parts?;
     parts.sort_unstable_by_key(|(number, _)| *number);
-    let (mut state, mut totals, mut all) = (State::default(), Totals::default(), Gathered::default());
+    let (mut state, mut totals, mut all) =
+        (State::default(), Totals::default(), Gathered::default());
     for (_, mut part) in parts {
         totals.add(&part.totals, &part.checksums);
         all.append(&mut part.rows);
