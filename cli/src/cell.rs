@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use store::UtcTime;
 use store::wire::Flags;
 
-use crate::{instant, words};
+use crate::words;
 
 /// One value of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,7 +72,7 @@ impl Cell {
             Self::Signed(number) => number.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Infinite => "infinite".to_owned(),
-            Self::Instant(at) => instant::rfc3339(*at),
+            Self::Instant(at) => at.rfc3339(),
             Self::Address(address) => address.to_string(),
             Self::Flags(flags) => words::flags(*flags).collect::<Vec<_>>().join(" "),
             Self::Text(text) => text.clone(),
@@ -110,7 +110,7 @@ impl Serialize for Cell {
             Self::Truth(truth) => serializer.serialize_bool(*truth),
             Self::Signed(number) => serializer.serialize_i64(*number),
             Self::Number(number) => serializer.serialize_u64(*number),
-            Self::Instant(at) => serializer.serialize_str(&instant::rfc3339(*at)),
+            Self::Instant(at) => serializer.serialize_str(&at.rfc3339()),
             Self::Address(address) => address.serialize(serializer),
             Self::Flags(flags) => {
                 let mut object = serializer.serialize_map(Some(2))?;

@@ -7,7 +7,7 @@ use store::{EtcdOptions, OpenOptions};
 
 use crate::commands::{
     AssociationAdd, AssociationDelete, AssociationRoll, Complete, Explain, Export, Import,
-    ShowAdvertisements, ShowAssociations, ShowBindings, ShowCareOfAddresses, ShowNodes,
+    ShowAdvertisements, ShowAssociations, ShowAudit, ShowBindings, ShowCareOfAddresses, ShowNodes,
     ShowRegistrations, ShowSettings, ShowStatistics, ShowStatus, ShowTrail, ShowViolations,
     ShowVisitors, WaitBinding, WaitServing, WatchBindings,
 };
@@ -181,6 +181,7 @@ pub(crate) enum Show {
     Settings(ShowSettings),
     Operations(ShowOperations),
     Operation(ShowOperation),
+    Audit(ShowAudit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -254,6 +255,7 @@ impl Command {
                 Show::Settings(command) => command.run(session),
                 Show::Operations(command) => command.run(session),
                 Show::Operation(command) => command.run(session),
+                Show::Audit(command) => command.run(session),
             },
             Self::Revoke(Revoke::Binding(command)) => command.run(session),
             Self::Revoke(Revoke::Visitor(command)) => command.run(session),

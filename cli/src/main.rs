@@ -9,10 +9,10 @@ mod failure;
 #[cfg(test)]
 mod fixture;
 mod grammar;
-mod instant;
 mod key;
 mod line;
 mod output;
+mod question;
 mod run;
 mod script;
 mod selector;
@@ -68,6 +68,7 @@ fn world() -> World {
         input_is_terminal: io::stdin().is_terminal(),
         out: Box::new(BufWriter::new(io::stdout())),
         err: Box::new(io::stderr()),
+        ask: question::ask,
         terminal: || io::stdout().is_terminal().then(terminal_width),
         now: utc_now,
         connect: Box::new(source::connect),

@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct World {
     pub(crate) input: Box<dyn BufRead>,
     pub(crate) input_is_terminal: bool,
+    /// Asks somebody at a terminal; `None` if the answer is Ctrl-D.
+    pub(crate) ask: fn(&str) -> Result<Option<String>, Stop>,
     pub(crate) out: Box<dyn Write>,
     pub(crate) err: Box<dyn Write>,
     /// The width of the terminal that `out` is, if it is one.

@@ -71,7 +71,8 @@ impl Clock {
     }
 }
 
-fn utc() -> UtcTime {
+/// The wall clock, for who has no other.
+pub(crate) fn utc() -> UtcTime {
     let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     UtcTime(match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => milliseconds(since),

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
 use store::{
-    Association, Batch, CareOfAddress, Change, CommitError, Configuration, Instance, InstanceState,
-    Key, Origin, Owner, Proposal, Row, Setting, Snapshot, StorageType, Store, UtcTime,
+    Association, Author, Batch, CareOfAddress, Change, CommitError, Configuration, Instance,
+    InstanceState, Key, Origin, Owner, Proposal, Row, Setting, Snapshot, StorageType, Store,
+    UtcTime, audit,
 };
 use tracing::{info, warn};
+
+use crate::clock::utc;
 
 /// How often a change is worked out again because somebody else was faster.
 const ATTEMPTS_MAX: u32 = 10;
@@ -35,6 +38,8 @@ where
         }
         let batch = proposal.prepare().batch;
         let changes = batch.changes.len();
+        let mut batch = batch;
+        audit(&snapshot, &mut batch, &Author::own_user(Origin::File, instance), utc());
         match commit(store, batch).await {
             Ok(()) => {
                 info!(table, configured = wanted.len(), changes, "the store follows the file");
@@ -131,7 +136,9 @@ pub(crate) async fn end_volatile(
     if ended == 0 {
         return Ok(());
     }
-    store.commit(proposal.prepare().batch).await.context("failed to end volatile rows")?;
+    let mut batch = proposal.prepare().batch;
+    audit(&snapshot, &mut batch, &Author::own_user(Origin::File, &instance.name), now);
+    store.commit(batch).await.context("failed to end volatile rows")?;
     info!(rows = ended, "volatile rows of the last run are gone");
     for key in keys {
         let path = crate::associations::secret_path(&key);

@@ -5,6 +5,7 @@
 //! is a row of the `store`.
 
 mod associations;
+mod audit;
 mod bound;
 mod check;
 mod cli;

@@ -12,6 +12,7 @@ use store::{
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 
+use crate::audit::{self, Syslog};
 use crate::clock::Clock;
 use crate::driver::Shutdown;
 
@@ -27,10 +28,16 @@ const ROWS_AT_ONCE: usize = 1000;
 /// Looks after the operations of the store until it is told to stop.
 ///
 /// Every daemon does; each change compares what it is based on, so that only one makes it.
-pub(crate) async fn keep(store: Store, clock: Clock, mut shutdown: Shutdown) {
+pub(crate) async fn keep(
+    store: Store,
+    clock: Clock,
+    syslog: Option<Syslog>,
+    mut shutdown: Shutdown,
+) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = BTreeMap::new();
+    let mut syslog = syslog;
     loop {
         tokio::select! {
             () = shutdown.requested() => return,
@@ -38,6 +45,9 @@ pub(crate) async fn keep(store: Store, clock: Clock, mut shutdown: Shutdown) {
         }
         let (snapshot, now) = (store.snapshot(), clock.now());
         tell(&snapshot, &mut told);
+        if let Some(syslog) = &mut syslog {
+            syslog.tell(&snapshot);
+        }
         if let Some(batch) = change(&snapshot, now)
             && let Err(error) = store.commit(batch).await
         {
@@ -54,7 +64,7 @@ fn change(snapshot: &Snapshot, now: Now) -> Option<Batch> {
         let disowned = || disown(operation, snapshot, now);
         disowned().or_else(|| operation_change(operation, snapshot, now))
     });
-    of_open.or_else(|| forget(snapshot))
+    of_open.or_else(|| forget(snapshot)).or_else(|| audit::forget(snapshot))
 }
 
 /// Ends the part of an owner that is gone.

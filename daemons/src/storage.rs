@@ -107,12 +107,12 @@ impl StoreServer {
                     None => Policy::operators(),
                 };
                 let (listener, file) = listen(path, group.as_deref())?;
-                sockets.push((listener, policy));
+                sockets.push((listener, policy.named(path.to_string_lossy())));
                 files.push(file);
             }
             if let Some(path) = view_socket {
                 let (listener, file) = listen(path, view_group.as_deref())?;
-                sockets.push((listener, Policy::viewers()));
+                sockets.push((listener, Policy::viewers().named(path.to_string_lossy())));
                 files.push(file);
             }
         }

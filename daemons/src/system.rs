@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::associations;
+use crate::audit::Syslog;
 use crate::bound::{Bound, BoundAdvertiser, BoundMobileNode};
 use crate::clock::Clock;
 use crate::config::{
@@ -84,6 +85,10 @@ impl System {
         stop: Stop,
         shutdown: Shutdown,
     ) -> Result<Self, Failure> {
+        // Before the file is followed: what that changes is news.
+        let snapshot = store.snapshot();
+        let syslog = config.daemon.syslog.clone().map(|path| Syslog::new(path, &snapshot));
+        drop(snapshot);
         let name = instance_name(config);
         let predecessor = Predecessor::of(&name, &store.snapshot());
         clock.take_over_steps(predecessor.clock_step);
@@ -145,8 +150,8 @@ impl System {
         }
         let instance = system.instance.clone();
         system.serves(&instance).await?;
-        let keeper =
-            operations::keep(system.store.clone(), system.clock.clone(), system.shutdown.clone());
+        let (store, clock) = (system.store.clone(), system.clock.clone());
+        let keeper = operations::keep(store, clock, syslog, system.shutdown.clone());
         system.roles.spawn(async {
             keeper.await;
             Ok(())

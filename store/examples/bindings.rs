@@ -1,12 +1,13 @@
 //! Fills a store with bindings of one home agent, for whoever measures what serves it.
 //!
 //! ```text
-//! cargo run --release -p store --example bindings -- STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]
+//! cargo run --release -p store --example bindings -- STORE COUNT INSTANCE HOME_AGENT [through=ADDR:PORT] [EXPIRES_IN [EXPIRING]]
 //! ```
 //!
 //! A binding has the rows of its node beside it, as if it had been registered once. Half of the
 //! nodes have an NAI. No binding ends but the last `EXPIRING` ones, by default all, that all end in
-//! the same millisecond, `EXPIRES_IN` seconds after the first of them is written.
+//! the same millisecond, `EXPIRES_IN` seconds after the first of them is written. With `through`,
+//! all of them came from one foreign agent, with which revocation was negotiated.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -14,13 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use store::wire::{Flags, Identification, Lifetime, Nai, Spi};
 use store::{
-    Batch, Binding, Class, Identity, Node, NodeCounters, OpenOptions, Store, StoreUrl, Unknown,
-    UtcTime,
+    Batch, Binding, Class, Identity, Node, NodeCounters, OpenOptions, RevocationSupport, Store,
+    StoreUrl, Unknown, UtcTime,
 };
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "usage: bindings STORE COUNT INSTANCE HOME_AGENT [EXPIRES_IN [EXPIRING]]";
+const USAGE: &str =
+    "usage: bindings STORE COUNT INSTANCE HOME_AGENT [through=ADDR:PORT] [EXPIRES_IN [EXPIRING]]";
 
 /// How many bindings one commit has.
 const AT_ONCE: u32 = 1000;
@@ -28,6 +30,8 @@ const AT_ONCE: u32 = 1000;
 struct Filler {
     instance: String,
     home_agent: Ipv4Addr,
+    /// The foreign agent that all came through.
+    through: Option<SocketAddrV4>,
     now: UtcTime,
     expires_in: Option<Duration>,
     expires_at: Option<UtcTime>,
@@ -37,7 +41,11 @@ struct Filler {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Done<()> {
-    let mut arguments = std::env::args().skip(1);
+    let (options, arguments): (Vec<_>, Vec<_>) =
+        std::env::args().skip(1).partition(|word| word.starts_with("through="));
+    let through = options.iter().find_map(|word| word.strip_prefix("through="));
+    let through = through.map(str::parse).transpose()?;
+    let mut arguments = arguments.into_iter();
     let mut next = || arguments.next().ok_or(USAGE);
     let url = StoreUrl::Sled(next()?.into());
     let count: u32 = next()?.parse()?;
@@ -48,7 +56,8 @@ async fn main() -> Done<()> {
     let first_expiring = count.saturating_sub(expiring);
     let now = now()?;
     let expires_at = None;
-    let mut filler = Filler { instance, home_agent, now, expires_in, expires_at, first_expiring };
+    let mut filler =
+        Filler { instance, home_agent, through, now, expires_in, expires_at, first_expiring };
     let store = Store::open(&url, OpenOptions::default()).await?;
     let mut number = 0;
     while number < count {
@@ -80,7 +89,10 @@ fn now() -> Done<UtcTime> {
 
 impl Filler {
     fn binding(&self, number: u32) -> Done<Binding> {
-        let care_of_address = Ipv4Addr::from(0xc0a8_0000 + number / 4);
+        let source = self
+            .through
+            .unwrap_or_else(|| SocketAddrV4::new(Ipv4Addr::from(0xc0a8_0000 + number / 4), 434));
+        let care_of_address = *source.ip();
         let nai = match number % 2 {
             0 => Some(Nai::new(&format!("node{number}@example.com"))?),
             _ => None,
@@ -91,7 +103,7 @@ impl Filler {
             care_of_address,
             nai,
             instance: self.instance.as_str().into(),
-            source: SocketAddrV4::new(care_of_address, 434),
+            source,
             local: SocketAddrV4::new(self.home_agent, 434),
             foreign_agent: Some(care_of_address),
             flags: Flags(0),
@@ -101,10 +113,22 @@ impl Filler {
             created_at: self.now,
             registered_at: self.now,
             expires_at: self.expires_at,
-            revocation: None,
+            revocation: self.through.map(|_| self.revocation()),
             revoking: None,
             unknown: Unknown::default(),
         })
+    }
+
+    /// What both sides said, some time ago: seconds since 1900, as revocations count them.
+    fn revocation(&self) -> RevocationSupport {
+        let seconds = (self.now.0 / 1000 + 2_208_988_800 - 60) & 0xffff_ffff;
+        let timestamp = u32::try_from(seconds).unwrap_or(0);
+        RevocationSupport {
+            peer_inform: false,
+            own_inform: false,
+            peer_timestamp: timestamp,
+            own_timestamp: timestamp,
+        }
     }
 
     fn counters(&self, node: &Node) -> NodeCounters {

@@ -10,6 +10,7 @@ mod conformance;
 mod engine;
 mod files;
 mod glob;
+mod instant;
 mod journal;
 mod key;
 mod local;
@@ -34,8 +35,8 @@ mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use change::{
-    Application, Concerns, Configuration, Invalid, InvalidKind, Owner, Prepared, Proposal, SPI_MIN,
-    TOLERANCE_MIN, admit,
+    Application, Author, Concerns, Configuration, Invalid, InvalidKind, Owner, Prepared, Proposal,
+    SPI_MIN, TOLERANCE_MIN, admit, audit,
 };
 pub use glob::Glob;
 pub use key::{Identity, Key};
@@ -44,15 +45,15 @@ pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
-    Association, AssociationKey, Awaited, Binding, BindingKey, CareOfAddress, CareOfAddressKey,
-    Changed, ClockHealth, ClockState, Counter, Counters, CountersKey, Found, HEARTBEAT,
-    HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey, NotificationPath,
-    Operation, OperationAction, OperationId, OperationOwner, OperationSelector, OperationShare,
-    OperationShareKey, OperationState, OperationTarget, OperationTargetKey, OperationWish, Origin,
-    Progress, Registration, RegistrationKey, ReplayProtection, Resource, RevocationSupport,
-    Revoking, Role, Scope, Setting, SettingIndex, SettingKey, SettingValue, StorageType, Subject,
-    TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage, UserMessage,
-    Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
+    Association, AssociationKey, AuditEntry, AuditKey, Awaited, Binding, BindingKey, CareOfAddress,
+    CareOfAddressKey, Changed, ClockHealth, ClockState, Counter, Counters, CountersKey, Found,
+    HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey,
+    NotificationPath, Operation, OperationAction, OperationId, OperationOwner, OperationSelector,
+    OperationShare, OperationShareKey, OperationState, OperationTarget, OperationTargetKey,
+    OperationWish, Origin, Progress, Registration, RegistrationKey, ReplayProtection, Resource,
+    RevocationSupport, Revoking, Role, Scope, Setting, SettingIndex, SettingKey, SettingValue,
+    StorageType, Subject, TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage,
+    UserMessage, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

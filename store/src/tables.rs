@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Advertisement, Association, Batch, Binding, CareOfAddress, Change, Counters, Event, Expect,
-    Instance, InstanceState, Key, Node, NodeCounters, Operation, OperationShare, OperationTarget,
-    Orders, Registration, Setting, Stamp, Trail, UtcTime, Violation, Visitor,
+    Advertisement, Association, AuditEntry, Batch, Binding, CareOfAddress, Change, Counters, Event,
+    Expect, Instance, InstanceState, Key, Node, NodeCounters, Operation, OperationShare,
+    OperationTarget, Orders, Registration, Setting, Stamp, Trail, UtcTime, Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -475,6 +475,7 @@ tables! {
     Operation Operations operations;
     OperationShare OperationShares operation_shares;
     OperationTarget OperationTargets operation_targets;
+    AuditEntry Audit audit;
 }
 
 impl Tables {

@@ -95,3 +95,25 @@ pub(crate) fn association(number: u32) -> crate::Association {
         unknown: Unknown::default(),
     }
 }
+
+/// An operation on everything, which nobody has begun with.
+pub(crate) fn operation(number: u32) -> crate::Operation {
+    crate::Operation {
+        id: crate::OperationId(number),
+        action: crate::OperationAction::RevokeBindings { inform: None },
+        selector: crate::OperationSelector { all: true, ..crate::OperationSelector::default() },
+        counted_at: Revision::default(),
+        maximum: 10,
+        owners: Vec::new(),
+        deadline: None,
+        rate: None,
+        reason: None,
+        who: "alice".to_owned(),
+        created_at: UtcTime(0),
+        wish: crate::OperationWish::Run,
+        state: crate::OperationState::Pending,
+        finished_at: None,
+        error: None,
+        unknown: Unknown::default(),
+    }
+}

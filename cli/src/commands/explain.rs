@@ -13,7 +13,6 @@ use super::show_nodes::{self, NodeRow};
 use super::show_trail::{self, TrailRow};
 use crate::cell::{Cell, Column};
 use crate::failure::{ExitStatus, Failure, Stop};
-use crate::instant;
 use crate::output::Listing;
 use crate::selector::Selector;
 use crate::session::Session;
@@ -199,7 +198,7 @@ fn home_agent_clock(node: &NodeRow, view: &View) -> Option<Finding> {
 fn clock(node: &NodeRow) -> Option<Finding> {
     let state = node.node.as_ref()?;
     let offset = clock_offset(state.last_identification, state.last_accepted_at)?;
-    let at = instant::rfc3339(state.last_accepted_at);
+    let at = state.last_accepted_at.rfc3339();
     let words = format!("off by {} s when a request was accepted at {at}", tenths(offset));
     Some(Finding::new("clock", words))
 }
@@ -230,7 +229,7 @@ fn clock_offset(identification: Identification, accepted_at: UtcTime) -> Option<
 fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
     let counters = node.counters.as_ref()?;
     let code = counters.last_denied_code?;
-    let at = counters.last_denied_at.map_or_else(|| "-".to_owned(), instant::rfc3339);
+    let at = counters.last_denied_at.map_or_else(|| "-".to_owned(), UtcTime::rfc3339);
     let words =
         format!("{} denied, last at {at} with {code}: {}", counters.denied, words::code(code));
     Some(Finding { topic: "denial", words, hint: advice(code, associations) })

@@ -15,6 +15,7 @@ mod operation;
 mod revoke;
 mod show_advertisements;
 mod show_associations;
+mod show_audit;
 mod show_bindings;
 mod show_care_of_addresses;
 mod show_nodes;
@@ -46,6 +47,7 @@ pub(crate) use operation::{OperationCancel, OperationPause, OperationResume, Wai
 pub(crate) use revoke::{RevokeBinding, RevokeVisitor};
 pub(crate) use show_advertisements::ShowAdvertisements;
 pub(crate) use show_associations::ShowAssociations;
+pub(crate) use show_audit::ShowAudit;
 pub(crate) use show_bindings::ShowBindings;
 pub(crate) use show_care_of_addresses::ShowCareOfAddresses;
 pub(crate) use show_nodes::ShowNodes;
@@ -73,6 +75,7 @@ pub(crate) fn columns(noun: &str) -> Vec<&'static str> {
     match noun {
         "advertisements" => names(show_advertisements::COLUMNS),
         "associations" | "list" => names(show_associations::COLUMNS),
+        "audit" => names(show_audit::COLUMNS),
         "bindings" => names(show_bindings::COLUMNS),
         "care-of-addresses" => names(show_care_of_addresses::COLUMNS),
         "nodes" => names(show_nodes::COLUMNS),

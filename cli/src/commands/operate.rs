@@ -1,6 +1,5 @@
 //! What the commands that start operations share: counting, asking, writing, following.
 
-use std::io::{BufRead as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,6 +30,9 @@ pub(super) const TABLES: &[Table] = &[
     Table::OperationShares,
     Table::OperationTargets,
 ];
+
+/// What is read to follow an operation: not the targets, of which there may be very many.
+const FOLLOWED: &[Table] = &[Table::Operations, Table::OperationShares];
 
 /// How a command that changes many things at once is held in check.
 #[derive(clap::Args, Clone, Debug)]
@@ -194,11 +196,8 @@ fn confirm(
         let message = format!("this would {sentence}, and nobody can be asked");
         return Err(Failure::usage(message).hint(hint).into());
     }
-    write!(session.world.err, "{sentence}? [y/N] ")?;
-    session.world.err.flush()?;
-    let mut answer = String::new();
-    session.world.input.read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
+    let answer = (session.world.ask)(&format!("would {sentence}; go on? [y/N] "))?;
+    if answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")) {
         return Ok(());
     }
     Err(Failure::refused("not confirmed; nothing was done").into())
@@ -262,7 +261,7 @@ fn wait(
     /// Often enough for a bar that moves, seldom enough for a store that is busy.
     const EVERY: Duration = Duration::from_millis(250);
     loop {
-        let view = session.read(TABLES)?;
+        let view = session.read(FOLLOWED)?;
         let Some(operation) = view.rows::<Operation>().get(&id) else {
             return Err(unknown(id).into());
         };

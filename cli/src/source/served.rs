@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use store::{
-    Batch, CommitError, Event, OpenError, Revision, Snapshot, Store, StoreUrl, Table, WatchEvent,
-    WatchStream,
+    Author, Batch, CommitError, Event, OpenError, Origin, Revision, Snapshot, Store, StoreUrl,
+    Table, WatchEvent, WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
 use zeroize::Zeroizing;
@@ -22,12 +22,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Opens the store at `place`.
 pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
     let url: StoreUrl = place.url.parse().map_err(|err| Failure::usage(chain(&err)))?;
+    let audits = !matches!(url, StoreUrl::Unix(_));
     let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
     let opening = async {
         tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, place.options.clone())).await
     };
     match interruptible(&runtime, opening)? {
-        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store, changes: None })),
+        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store, audits, changes: None })),
         Ok(Err(err)) => Err(SourceError::from(err).into()),
         Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer")).into()),
     }
@@ -36,6 +37,8 @@ pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
 struct Served {
     runtime: Handle,
     store: Store,
+    /// Whether nobody else writes the audit trail.
+    audits: bool,
     changes: Option<WatchStream>,
 }
 
@@ -78,6 +81,11 @@ impl Source for Served {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Revision, SourceError> {
+        let mut batch = batch;
+        if self.audits {
+            let author = Author::own_user(Origin::Cli, "");
+            store::audit(&self.store.snapshot(), &mut batch, &author, crate::utc_now());
+        }
         Ok(interruptible(&self.runtime, self.store.commit(batch))??)
     }
 

@@ -87,6 +87,7 @@ fn world(
     World {
         input: Box::new(input.as_bytes()),
         input_is_terminal: false,
+        ask: |_| Ok(None),
         out: Box::new(out),
         err: Box::new(err),
         terminal: || None,

@@ -1,9 +1,14 @@
 //! `[daemon]` and `[log]`: the process itself.
 
+use std::path::PathBuf;
+
 use tracing_subscriber::EnvFilter;
 
 use super::section::Section;
 use crate::logging::Format;
+
+/// Where syslog listens on this machine.
+const SYSLOG: &str = "/dev/log";
 
 /// `[daemon]`
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -14,6 +19,8 @@ pub(crate) struct DaemonConfig {
     pub(crate) user: Option<String>,
     /// Its primary group unless another is named.
     pub(crate) group: Option<String>,
+    /// The socket of syslog, if the audit trail is to go there.
+    pub(crate) syslog: Option<PathBuf>,
 }
 
 /// `[log]`; the command line goes before it.
@@ -32,8 +39,14 @@ pub(super) fn read(mut section: Section<'_, '_>) -> DaemonConfig {
     });
     let user = section.string("user", "the name of a user");
     let group = section.string("group", "the name of a group");
+    let syslog = section.parsed("syslog", "true, false, or the path of a socket", |value| {
+        if let Some(wanted) = value.as_bool() {
+            return Some(wanted.then(|| PathBuf::from(SYSLOG)));
+        }
+        value.as_str().filter(|path| path.starts_with('/')).map(|path| Some(PathBuf::from(path)))
+    });
     section.finish();
-    DaemonConfig { name, user, group }
+    DaemonConfig { name, user, group, syslog: syslog.flatten() }
 }
 
 pub(super) fn read_log(mut section: Section<'_, '_>) -> LogConfig {

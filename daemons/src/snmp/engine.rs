@@ -12,14 +12,22 @@ use crate::config::{AUTHENTICATION, PRIVACY, SnmpConfig, UserAccess, UserConfig}
 
 pub(super) const INTERNET: &[u32] = &[1, 3, 6, 1];
 
+/// `mip4ExtOperations`, in which the table of operations is.
+const OPERATIONS: &[u32] = match mibs::mip4_ext_mib::mip4_ext_operation_table::OID {
+    [subtree @ .., _] => subtree,
+    [] => &[],
+};
+
 /// Who may do what, and how traps find their way: writable only if a view names it.
-/// Below SNMP-FRAMEWORK-MIB's arc `snmpModules`: targets, notifications, users, views, communities.
-const GUARDED: [&[u32]; 5] = [
+/// Below SNMP-FRAMEWORK-MIB's arc `snmpModules`: targets, notifications, users, views, communities;
+/// and operations, which do something to very many nodes at once.
+const GUARDED: [&[u32]; 6] = [
     &[1, 3, 6, 1, 6, 3, 12],
     &[1, 3, 6, 1, 6, 3, 13],
     &[1, 3, 6, 1, 6, 3, 15],
     &[1, 3, 6, 1, 6, 3, 16],
     &[1, 3, 6, 1, 6, 3, 18],
+    OPERATIONS,
 ];
 
 /// Makes the configuration of the engine; its contexts are the default one and `instance`.

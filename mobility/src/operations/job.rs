@@ -144,14 +144,16 @@ impl Job {
         if let Some(entry) = self.waiting.first_entry()
             && entry.key().0 <= now.uptime
         {
-            let target = entry.remove();
+            let mut target = entry.remove();
+            target.begun_at = Some(now.stamp());
             self.begun.insert(target.target.clone(), target.clone());
             return Some(target);
         }
         if !self.pace.allows(now.uptime) {
             return None;
         }
-        let target = self.queue.pop_front()?;
+        let mut target = self.queue.pop_front()?;
+        target.begun_at = Some(now.stamp());
         self.pace.begin(now.uptime);
         self.begun.insert(target.target.clone(), target.clone());
         Some(target)

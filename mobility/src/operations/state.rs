@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use store::{
-    Batch, Expect, Now, Operation, OperationShare, OperationState, OperationWish, Row as _,
-    Snapshot,
+    AuditEntry, Batch, Expect, Now, Operation, OperationShare, OperationState, OperationWish,
+    Row as _, Snapshot,
 };
 
 /// The change that makes the row say what its shares say; none if it does.
@@ -24,6 +24,9 @@ pub(super) fn change(operation: &Arc<Operation>, snapshot: &Snapshot, now: Now) 
     }
     let entry = snapshot.rows::<Operation>().entry(&operation.id)?;
     let mut batch = Batch::default();
+    if state.is_final() {
+        batch.put(AuditEntry::of_end(&row, snapshot, now.stamp()));
+    }
     batch.expect::<Operation>(row.key(), Expect::Modified(entry.modified)).put(row);
     Some(batch)
 }

@@ -190,6 +190,9 @@ impl Printer<'_> {
             Change::Put(AnyRow::Operation(row)) => format!("put {}", operation(row)),
             Change::Put(AnyRow::OperationShare(row)) => format!("put {}", share(row)),
             Change::Put(AnyRow::OperationTarget(row)) => format!("put {}", target(row)),
+            Change::Put(AnyRow::AuditEntry(row)) => {
+                format!("put audit {} {} {}: {}", row.verb, row.what, row.outcome, row.detail)
+            }
             Change::Put(AnyRow::Visitor(row)) => format!("put {}", self.visitor(row)),
             Change::Delete(AnyKey::Visitor(key)) => {
                 format!("delete visitor {} at {}", key.identity, key.home_address)

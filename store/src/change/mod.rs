@@ -20,6 +20,7 @@
 //! [`AnyRow::configuration`] and [`AnyRow::stamped`], and whoever acts on it.
 
 mod application;
+mod audit;
 mod proposal;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 
 pub(crate) use application::utc_now;
 pub use application::{Application, Concerns};
+pub use audit::{Author, audit};
+pub(crate) use audit::{of_refusal, of_secret};
 pub use proposal::{Prepared, Proposal};
 pub use validate::{SPI_MIN, TOLERANCE_MIN};
 pub(crate) use who::user_name;
@@ -170,7 +173,8 @@ impl AnyRow {
             | Self::Trail(_)
             | Self::Operation(_)
             | Self::OperationShare(_)
-            | Self::OperationTarget(_) => None,
+            | Self::OperationTarget(_)
+            | Self::AuditEntry(_) => None,
         }
     }
 

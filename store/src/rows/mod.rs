@@ -2,6 +2,7 @@
 
 mod advertisement;
 mod association;
+mod audit;
 mod binding;
 mod care_of_address;
 mod configuration;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use advertisement::{Advertisement, AdvertisementKey, AdvertisementSchedule};
 pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
+pub use audit::{AuditEntry, AuditKey};
 pub use binding::{Binding, BindingKey, RevocationSupport, Revoking};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};

@@ -7,7 +7,7 @@ use tonic::{Request, Status};
 
 use super::span::{SECRETS, Span, prefix};
 use crate::change::user_name;
-use crate::{AnyRow, Configuration, Invalid, InvalidKind, Operation, Origin, Table, admit};
+use crate::{AnyRow, Author, Configuration, Invalid, InvalidKind, Operation, Origin, Table, admit};
 
 /// The group whose members are operators.
 const OPERATOR_GROUP: &str = "mip4";
@@ -17,12 +17,19 @@ const OPERATOR_GROUP: &str = "mip4";
 pub(crate) struct Peer {
     pub(crate) access: Access,
     user: Option<u32>,
+    /// Which socket it has opened.
+    socket: String,
 }
 
 impl Peer {
     /// What rows are stamped with.
     pub(crate) fn name(&self) -> String {
         self.user.map_or_else(|| "somebody".to_owned(), user_name)
+    }
+
+    /// Who it is in the audit trail.
+    pub(crate) fn author(&self) -> Author {
+        Author { who: self.name(), origin: Origin::Cli, from: self.socket.clone() }
     }
 }
 
@@ -32,6 +39,8 @@ pub struct Policy {
     viewers_only: bool,
     daemon: u32,
     operator_group: Option<u32>,
+    /// What the socket is called in the audit trail.
+    socket: String,
     /// Takes every peer for this user and group: a test cannot be somebody else.
     #[cfg(test)]
     seen_as: Option<(u32, u32)>,
@@ -56,6 +65,7 @@ impl Policy {
             viewers_only: false,
             daemon,
             operator_group: group,
+            socket: String::new(),
             #[cfg(test)]
             seen_as: None,
         }
@@ -64,6 +74,12 @@ impl Policy {
     /// For `store-view.sock`: whoever can open it reads, and nobody writes.
     pub fn viewers() -> Self {
         Self { viewers_only: true, ..Self::operators_of(None) }
+    }
+
+    /// The same, for a socket of that name.
+    #[must_use]
+    pub fn named(self, socket: impl Into<String>) -> Self {
+        Self { socket: socket.into(), ..self }
     }
 
     /// What the sender of `request` may do.
@@ -77,7 +93,7 @@ impl Policy {
             request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
         if self.viewers_only {
             let user = credentials.map(|peer| peer.uid());
-            return Ok(Peer { access: Access::Viewer, user });
+            return Ok(self.seen(Access::Viewer, user));
         }
         let peer = credentials
             .ok_or_else(|| Status::permission_denied("the kernel does not say who you are"))?;
@@ -85,7 +101,7 @@ impl Policy {
         if let Some((user, group)) = self.seen_as {
             let access = self.role(user, group, Vec::new);
             let access = access.ok_or_else(|| Status::permission_denied("a stranger"))?;
-            return Ok(Peer { access, user: Some(user) });
+            return Ok(self.seen(access, Some(user)));
         }
         let groups = |process: Option<i32>| supplementary_groups(process, peer.uid());
         let access = self.role(peer.uid(), peer.gid(), || groups(peer.pid())).ok_or_else(|| {
@@ -94,7 +110,11 @@ impl Policy {
                 peer.uid()
             ))
         })?;
-        Ok(Peer { access, user: Some(peer.uid()) })
+        Ok(self.seen(access, Some(peer.uid())))
+    }
+
+    fn seen(&self, access: Access, user: Option<u32>) -> Peer {
+        Peer { access, user, socket: self.socket.clone() }
     }
 
     fn role(&self, user: u32, group: u32, groups: impl Fn() -> Vec<u32>) -> Option<Access> {

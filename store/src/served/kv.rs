@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
-use super::access::{Peer, Policy};
+use super::access::{Access, Peer, Policy};
 use super::generated::etcdserverpb::kv_server::Kv;
 use super::generated::etcdserverpb::maintenance_server::Maintenance;
 use super::generated::etcdserverpb::{
@@ -20,11 +20,17 @@ use super::range;
 use super::span::Span;
 use super::status::{self, CLASS, RELAXED, signed, unsigned};
 use super::view::Views;
-use crate::{AnyKey, AnyRow, Class, CommitError, Revision, Store};
+use crate::change::{of_refusal, of_secret, utc_now};
+use crate::{AnyKey, AnyRow, AuditEntry, Batch, Class, CommitError, Revision, Store, audit};
 
 const MEMBER: u64 = 1;
 /// How often a transaction is worked out again because what it read has changed.
 const ATTEMPTS_MAX: u32 = 1_000;
+/// When the same refusal is told once more, and among how many of the latest entries it is looked for.
+const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+const REFUSALS_COMPARED: usize = 64;
+/// How much of a key that may be anything is told.
+const WHAT_MAX: usize = 200;
 
 /// What the services of one socket share.
 pub(crate) struct Server {
@@ -64,7 +70,8 @@ impl Server {
                 return Ok(response);
             }
             plan.batch.class = class;
-            let (batch, attach) = (plan.batch, plan.attach);
+            let (mut batch, attach) = (plan.batch, plan.attach);
+            audit(&snapshot, &mut batch, &peer.author(), utc_now());
             match self.store.commit(batch).await {
                 Ok(revision) => {
                     for (key, lease) in attach {
@@ -81,6 +88,51 @@ impl Server {
                 }
                 Err(error) => return Err(status::from_commit(error)),
             }
+        }
+    }
+
+    /// The same; what an operator may not do is told in the audit trail.
+    async fn transact_audited(
+        &self,
+        peer: &Peer,
+        class: Class,
+        request: &TxnRequest,
+    ) -> Result<TxnResponse, Status> {
+        let done = self.transact(peer, class, request).await;
+        if let Err(status) = &done
+            && matches!(status.code(), Code::PermissionDenied | Code::InvalidArgument)
+            && let Some(what) = first_written(request)
+        {
+            self.note_refusal(peer, what, status);
+        }
+        done
+    }
+
+    /// Whoever tries again and again the same is told of once in a while: the trail is bounded.
+    fn note_refusal(&self, peer: &Peer, what: String, status: &Status) {
+        if peer.access != Access::Operator {
+            return;
+        }
+        let entry = of_refusal(what, status.message(), &peer.author(), utc_now());
+        let snapshot = self.store.snapshot();
+        let lately = snapshot.rows::<AuditEntry>().iter().rev().take(REFUSALS_COMPARED);
+        let is_known = lately.into_iter().any(|it| {
+            (&it.who, &it.what, &it.outcome) == (&entry.who, &entry.what, &entry.outcome)
+                && entry.at.since(it.at) < REFUSED_AGAIN_AFTER
+        });
+        if !is_known {
+            let mut batch = Batch::default();
+            batch.put(entry);
+            self.store.commit_soon(batch);
+        }
+    }
+
+    /// Tells in the audit trail that an operator has changed a key. Daemons tell it with the row.
+    fn note_secret(&self, peer: &Peer, path: &str, is_deleted: bool) {
+        if peer.access == Access::Operator {
+            let mut batch = Batch::default();
+            batch.put(of_secret(path, is_deleted, &peer.author(), utc_now()));
+            self.store.commit_soon(batch);
         }
     }
 
@@ -102,7 +154,7 @@ impl Server {
             success: vec![RequestOp { request: Some(operation) }],
             ..TxnRequest::default()
         };
-        let mut response = self.transact(peer, class, &request).await?;
+        let mut response = self.transact_audited(peer, class, &request).await?;
         let operation = response.responses.pop().and_then(|operation| operation.response);
         Ok((response.header, operation))
     }
@@ -133,6 +185,19 @@ impl Server {
             count: i64::from(found),
         })
     }
+}
+
+/// The key that a transaction would have written first.
+fn first_written(request: &TxnRequest) -> Option<String> {
+    let operations = request.success.iter().chain(&request.failure);
+    let key = operations.into_iter().find_map(|operation| match operation.request.as_ref()? {
+        request_op::Request::RequestPut(put) => Some(&put.key),
+        request_op::Request::RequestDeleteRange(delete) => Some(&delete.key),
+        request_op::Request::RequestRange(_) | request_op::Request::RequestTxn(_) => None,
+    })?;
+    let key = String::from_utf8_lossy(key);
+    let key: String = key.chars().take(WHAT_MAX).collect();
+    Some(key.strip_prefix("/mip4/").unwrap_or(&key).to_owned())
 }
 
 pub(crate) fn header(store: &Store, revision: Revision) -> ResponseHeader {
@@ -205,6 +270,7 @@ impl Kv for Shared {
             let value = zeroize::Zeroizing::new(request.value);
             let done = server.store.put_secret(path, &value).await;
             let header = Some(header(&server.store, done.map_err(status::from_commit)?));
+            server.note_secret(&peer, path, false);
             return Ok(Response::new(PutResponse { header, prev_kv: None }));
         }
         let operation = request_op::Request::RequestPut(request);
@@ -231,6 +297,7 @@ impl Kv for Shared {
             let there = server.store.secret(path).await.map_err(status::from_commit)?.is_some();
             let done = server.store.delete_secret(path).await;
             let header = Some(header(&server.store, done.map_err(status::from_commit)?));
+            server.note_secret(&peer, path, true);
             let deleted = i64::from(there);
             return Ok(Response::new(DeleteRangeResponse {
                 header,
@@ -251,7 +318,7 @@ impl Kv for Shared {
     async fn txn(&self, request: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
         let peer = self.0.policy.peer(&request)?;
         let class = class(&request);
-        let response = self.0.transact(&peer, class, request.get_ref()).await?;
+        let response = self.0.transact_audited(&peer, class, request.get_ref()).await?;
         Ok(Response::new(response))
     }
 

@@ -155,8 +155,15 @@ impl<'a> Plan<'a> {
         if let (AnyRow::Operation(operation), None) = (&mut row, &old) {
             // Of operations whoever asks for one: the audit trail is of everybody.
             let operation = Arc::make_mut(operation);
-            operation.who = self.peer.name();
+            if self.access != Access::Daemon || operation.who.is_empty() {
+                // A daemon speaks for the managers who ask it: `snmp:noc`.
+                operation.who = self.peer.name();
+            }
             operation.created_at = utc_now();
+            if operation.owners.is_empty() {
+                // A client of another make need not know who has its targets.
+                operation.count(self.base);
+            }
         }
         self.access.replace(old.as_ref().map(|(row, _)| row), Some(&row))?;
         if !self.put.insert(key.clone()) {

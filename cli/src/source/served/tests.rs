@@ -5,7 +5,12 @@ use crate::failure::ExitStatus;
 use crate::fixture;
 
 fn served() -> Served {
-    Served { runtime: start_runtime().unwrap(), store: Store::in_memory(), changes: None }
+    Served {
+        runtime: start_runtime().unwrap(),
+        store: Store::in_memory(),
+        audits: false,
+        changes: None,
+    }
 }
 
 fn put() -> Batch {

@@ -1,6 +1,8 @@
 //! Which rows an operation is about.
 
+use std::fmt;
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -110,6 +112,54 @@ impl OperationSelector {
     /// Whether it selects `subject`.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
         self.matcher().matches(subject)
+    }
+}
+
+/// In words: `nai=*@example.com network=10.99.0.0/16`, or `all`.
+impl fmt::Display for OperationSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn push<T: fmt::Display>(words: &mut Vec<String>, name: &str, values: &[T]) {
+            words.extend(values.iter().map(|value| format!("{name}={value}")));
+        }
+        let mut words = Vec::new();
+        push(&mut words, "home-address", &self.home_addresses);
+        push(&mut words, "nai", &self.nais);
+        push(&mut words, "care-of", &self.care_of_addresses);
+        push(&mut words, "home-agent", &self.home_agents);
+        push(&mut words, "foreign-agent", &self.foreign_agents);
+        push(&mut words, "network", &self.networks);
+        words.extend(self.all.then(|| "all".to_owned()));
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// Undoes [`fmt::Display`]; words are separated by white space, the error says which is wrong.
+impl FromStr for OperationSelector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut selector = Self::default();
+        for word in text.split_whitespace() {
+            let wrong = || format!("`{word}` selects nothing");
+            let prefix = |value: &str| {
+                let address = || value.parse::<Ipv4Addr>().map(Ipv4Net::from);
+                value.parse::<Ipv4Net>().or_else(|_| address()).map_err(|_| wrong())
+            };
+            let address = |value: &str| value.parse::<Ipv4Addr>().map_err(|_| wrong());
+            match word.split_once('=') {
+                None if word == "all" => selector.all = true,
+                Some(("home-address", value)) => selector.home_addresses.push(prefix(value)?),
+                Some(("nai", value)) if value.parse::<Glob>().is_ok() => {
+                    selector.nais.push(value.to_owned());
+                }
+                Some(("care-of", value)) => selector.care_of_addresses.push(prefix(value)?),
+                Some(("home-agent", value)) => selector.home_agents.push(address(value)?),
+                Some(("foreign-agent", value)) => selector.foreign_agents.push(address(value)?),
+                Some(("network", value)) => selector.networks.push(prefix(value)?),
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(selector)
     }
 }
 

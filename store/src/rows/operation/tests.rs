@@ -40,6 +40,24 @@ fn snapshot(rows: impl IntoIterator<Item = (Binding, u64)>) -> Snapshot {
 }
 
 #[test]
+fn selectors_have_words() {
+    let words = "home-address=10.0.0.1/32 nai=*@one.example nai=b? care-of=192.0.2.0/24 \
+                 home-agent=10.0.0.1 foreign-agent=192.0.2.1 network=10.0.0.0/8 all";
+    let selector: OperationSelector = words.parse().unwrap();
+    assert_eq!(selector.to_string(), words);
+    assert_eq!(
+        "care-of=192.0.2.7".parse::<OperationSelector>().unwrap().to_string(),
+        "care-of=192.0.2.7/32"
+    );
+    assert!(!"".parse::<OperationSelector>().unwrap().is_given());
+    for wrong in
+        ["everything", "all=1", "nai=", "home-agent=10.0.0.0/8", "network=10.0.0.0/33", "="]
+    {
+        assert!(wrong.parse::<OperationSelector>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_came_to_be_after_the_count_is_no_target() {
     let rows = [
         (binding(1, HOME_AGENT, Some("a@one.example")), 1),

@@ -1,17 +1,19 @@
 //! Instants as text: RFC 3339, UTC, milliseconds.
 
-use store::UtcTime;
+use crate::UtcTime;
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
-/// `2026-11-23T20:00:00.125Z`
-pub(crate) fn rfc3339(at: UtcTime) -> String {
-    let days = at.0.div_euclid(MILLISECONDS_A_DAY);
-    let milliseconds = at.0.rem_euclid(MILLISECONDS_A_DAY);
-    let (year, month, day) = civil(days);
-    let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
+impl UtcTime {
+    /// `2026-11-23T20:00:00.125Z`
+    pub fn rfc3339(self) -> String {
+        let days = self.0.div_euclid(MILLISECONDS_A_DAY);
+        let milliseconds = self.0.rem_euclid(MILLISECONDS_A_DAY);
+        let (year, month, day) = civil(days);
+        let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
+    }
 }
 
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
@@ -58,7 +60,7 @@ mod tests {
 
     #[test]
     fn text_is_rfc3339() {
-        assert_eq!(rfc3339(UtcTime(1_795_464_000_125)), "2026-11-23T20:00:00.125Z");
-        assert_eq!(rfc3339(UtcTime(-1)), "1969-12-31T23:59:59.999Z");
+        assert_eq!(UtcTime(1_795_464_000_125).rfc3339(), "2026-11-23T20:00:00.125Z");
+        assert_eq!(UtcTime(-1).rfc3339(), "1969-12-31T23:59:59.999Z");
     }
 }
