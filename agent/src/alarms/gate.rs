@@ -17,10 +17,12 @@ pub enum NotificationKind {
     Violations,
     Clock,
     Store,
+    /// An operation has ended.
+    Operation,
 }
 
 impl NotificationKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AuthenticationFailure,
         Self::OldAuthenticationFailure,
         Self::Instance,
@@ -28,6 +30,7 @@ impl NotificationKind {
         Self::Violations,
         Self::Clock,
         Self::Store,
+        Self::Operation,
     ];
 
     /// Its number in the module.
@@ -40,6 +43,7 @@ impl NotificationKind {
             Self::Violations => 5,
             Self::Clock => 6,
             Self::Store => 7,
+            Self::Operation => 8,
         }
     }
 
@@ -53,13 +57,16 @@ impl NotificationKind {
             Self::Violations => "violations",
             Self::Clock => "clock",
             Self::Store => "store",
+            Self::Operation => "operation",
         }
     }
 
     /// The notifications that an alarm of this kind is raised and cleared with.
     pub(crate) const fn notifications(self) -> Option<[&'static [u32]; 2]> {
         Some(match self {
-            Self::AuthenticationFailure | Self::OldAuthenticationFailure => return None,
+            Self::AuthenticationFailure | Self::OldAuthenticationFailure | Self::Operation => {
+                return None;
+            }
             Self::Instance => [module::MIP4_EXT_INSTANCE_GONE, module::MIP4_EXT_INSTANCE_BACK],
             Self::Capacity => [module::MIP4_EXT_CAPACITY_HIGH, module::MIP4_EXT_CAPACITY_NORMAL],
             Self::Violations => {
@@ -75,7 +82,12 @@ impl NotificationKind {
         match self {
             Self::AuthenticationFailure => Some(mip_mib::MIP_AUTH_FAILURE2),
             Self::OldAuthenticationFailure => Some(mip_mib::MIP_AUTH_FAILURE),
-            Self::Instance | Self::Capacity | Self::Violations | Self::Clock | Self::Store => None,
+            Self::Instance
+            | Self::Capacity
+            | Self::Violations
+            | Self::Clock
+            | Self::Store
+            | Self::Operation => None,
         }
     }
 }

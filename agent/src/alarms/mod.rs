@@ -5,6 +5,7 @@
 //!  snapshot ─────────► conditions ──► raised: a table, and a notification each
 //!  health                        └──► no more: gone from the table, and a notification each
 //!  violations ───────► one notification for each offender with news
+//!  operations ───────► one notification for each that has ended
 //!                              │
 //!                     gate and limit by kind
 //! ```
@@ -14,6 +15,7 @@
 
 mod conditions;
 mod gate;
+mod operations;
 mod violations;
 
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use gate::{GateState, NotificationKind};
 
 use conditions::{Condition, Memory};
 use gate::Gates;
+use operations::Endings;
 use violations::Offenders;
 
 /// How bad an alarm is.
@@ -102,6 +105,7 @@ pub struct Alarms {
     gates: Gates,
     memory: Memory,
     offenders: Offenders,
+    endings: Endings,
 }
 
 impl Alarms {
@@ -129,6 +133,7 @@ impl Alarms {
     ) -> Vec<Notification> {
         let mut news = Vec::new();
         self.update(context, &mut news);
+        self.endings.update(context, &mut news);
         let now = context.now.uptime;
         news.retain(|(kind, _)| self.gates.pass(context.snapshot, *kind, now));
         let mut news = news.into_iter().map(|(_, notification)| notification).collect();

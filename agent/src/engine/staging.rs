@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use store::{
-    Association, AssociationKey, Batch, Changed, Class, Configuration, Expect, InvalidKind, Origin,
-    Row, Tables, admit,
+    Association, AssociationKey, Author, Batch, Changed, Class, Configuration, Expect, InvalidKind,
+    Operation, OperationId, Origin, Row, Tables, admit, audit,
 };
 use zeroize::Zeroizing;
 
 use crate::mib::mip_security_assoc::{Draft, Outcome};
-use crate::mib::{Context, Drafts};
+use crate::mib::{Context, Drafts, OperationDraft};
 use crate::row_status::{RowAction, RowStatus};
 use crate::value::Value;
 
@@ -38,6 +38,8 @@ pub struct Staging<'a> {
     associations: BTreeMap<AssociationKey, Draft>,
     /// Other rows of configuration that it writes to.
     drafts: Drafts,
+    /// The operations that it writes to.
+    operations: BTreeMap<OperationId, OperationDraft>,
 }
 
 /// The key of an association on its way to where secrets are sealed.
@@ -97,6 +99,7 @@ impl<'a> Staging<'a> {
             values: BTreeMap::new(),
             associations: BTreeMap::new(),
             drafts: Drafts::default(),
+            operations: BTreeMap::new(),
         }
     }
 
@@ -204,6 +207,24 @@ impl<'a> Staging<'a> {
         self.associations.entry(key.clone()).or_insert_with(draft)
     }
 
+    /// The operation `id` while it is written; it is looked at when all variables are staged.
+    pub(crate) fn operation(&mut self, id: OperationId) -> &mut OperationDraft {
+        let before = self.row::<Operation>(&id);
+        let variable = self.variable;
+        self.operations.entry(id).or_insert_with(|| OperationDraft::new(before, variable))
+    }
+
+    fn finish_operations(&mut self) -> Result<(), Failure> {
+        for (id, draft) in std::mem::take(&mut self.operations) {
+            let index = draft.variable;
+            let row = draft.finish(id, self.context, self.changed());
+            if let Some(row) = row.map_err(|status| Failure { status, index })? {
+                self.put(row);
+            }
+        }
+        Ok(())
+    }
+
     /// Who makes the change, and when, as rows say it.
     pub(crate) fn changed(&self) -> Changed {
         let name = String::from_utf8_lossy(self.requester.security_name.octets()).into_owned();
@@ -261,7 +282,12 @@ impl<'a> Staging<'a> {
         let secrets = self.finish_associations()?;
         let drafts = std::mem::take(&mut self.drafts);
         drafts.finish(&mut self).map_err(|(status, index)| Failure { status, index })?;
-        Ok(Staged { batch: self.batch, admin: self.admin, secrets })
+        self.finish_operations()?;
+        let author =
+            Author { who: self.changed().by, origin: Origin::Snmp, from: "snmp".to_owned() };
+        let mut batch = self.batch;
+        audit(self.context.snapshot, &mut batch, &author, self.context.now.stamp());
+        Ok(Staged { batch, admin: self.admin, secrets })
     }
 
     /// What [`Self::finish`] gives, for who looks at the store alone.

@@ -40,7 +40,7 @@ use crate::alarms::Alarms;
 use crate::engine::EngineFacts;
 
 pub(crate) use drafts::Drafts;
-pub(crate) use ext::{admin_string, date_and_time, is_stale, push_implied};
+pub(crate) use ext::{OperationDraft, admin_string, date_and_time, ending, is_stale, push_implied};
 pub use interfaces::{Interface, Traffic};
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub(crate) use object::{Writable, scalar_cursor};

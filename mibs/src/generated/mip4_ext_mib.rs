@@ -40,6 +40,12 @@ pub const MIP4_EXT_SNMP_INFORMS_ACKNOWLEDGED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072,
 pub const MIP4_EXT_SNMP_INFORMS_FAILED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 6, 4];
 /// `mip4ExtAlarmCount`.
 pub const MIP4_EXT_ALARM_COUNT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 1];
+/// `mip4ExtOperationCount`.
+pub const MIP4_EXT_OPERATION_COUNT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 1];
+/// `mip4ExtOperationOpenCount`.
+pub const MIP4_EXT_OPERATION_OPEN_COUNT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 2];
+/// `mip4ExtOperationNextId`.
+pub const MIP4_EXT_OPERATION_NEXT_ID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 3];
 
 /// `mip4ExtInstanceTable`.
 pub mod mip4_ext_instance_table {
@@ -430,6 +436,206 @@ pub mod mip4_ext_gate_table {
     }
 }
 
+/// `mip4ExtOperationTable`.
+pub mod mip4_ext_operation_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtOperationAction`.
+        Action,
+        /// `mip4ExtOperationSelector`.
+        Selector,
+        /// `mip4ExtOperationMaximum`.
+        Maximum,
+        /// `mip4ExtOperationRate`.
+        Rate,
+        /// `mip4ExtOperationInform`.
+        Inform,
+        /// `mip4ExtOperationReason`.
+        Reason,
+        /// `mip4ExtOperationTimeLimit`.
+        TimeLimit,
+        /// `mip4ExtOperationWish`.
+        Wish,
+        /// `mip4ExtOperationState`.
+        State,
+        /// `mip4ExtOperationWho`.
+        Who,
+        /// `mip4ExtOperationCreatedAt`.
+        CreatedAt,
+        /// `mip4ExtOperationFinishedAt`.
+        FinishedAt,
+        /// `mip4ExtOperationError`.
+        Error,
+        /// `mip4ExtOperationTargets`.
+        Targets,
+        /// `mip4ExtOperationEnded`.
+        Ended,
+        /// `mip4ExtOperationFailures`.
+        Failures,
+        /// `mip4ExtOperationRowStatus`.
+        RowStatus,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Action, Self::Selector, Self::Maximum, Self::Rate, Self::Inform, Self::Reason, Self::TimeLimit, Self::Wish, Self::State, Self::Who, Self::CreatedAt, Self::FinishedAt, Self::Error, Self::Targets, Self::Ended, Self::Failures, Self::RowStatus];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Action => 2,
+                Self::Selector => 3,
+                Self::Maximum => 4,
+                Self::Rate => 5,
+                Self::Inform => 6,
+                Self::Reason => 7,
+                Self::TimeLimit => 8,
+                Self::Wish => 9,
+                Self::State => 10,
+                Self::Who => 11,
+                Self::CreatedAt => 12,
+                Self::FinishedAt => 13,
+                Self::Error => 14,
+                Self::Targets => 15,
+                Self::Ended => 16,
+                Self::Failures => 17,
+                Self::RowStatus => 18,
+            }
+        }
+    }
+}
+
+/// `mip4ExtOperationResultTable`.
+pub mod mip4_ext_operation_result_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtOperationResultCount`.
+        Count,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Count];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Count => 2,
+            }
+        }
+    }
+}
+
+/// `mip4ExtBindingTargetTable`.
+pub mod mip4_ext_binding_target_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtBindingTargetState`.
+        State,
+        /// `mip4ExtBindingTargetCode`.
+        Code,
+        /// `mip4ExtBindingTargetMessages`.
+        Messages,
+        /// `mip4ExtBindingTargetEndedAt`.
+        EndedAt,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::State, Self::Code, Self::Messages, Self::EndedAt];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::State => 1,
+                Self::Code => 2,
+                Self::Messages => 3,
+                Self::EndedAt => 4,
+            }
+        }
+    }
+}
+
+/// `mip4ExtVisitorTargetTable`.
+pub mod mip4_ext_visitor_target_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtVisitorTargetState`.
+        State,
+        /// `mip4ExtVisitorTargetCode`.
+        Code,
+        /// `mip4ExtVisitorTargetMessages`.
+        Messages,
+        /// `mip4ExtVisitorTargetEndedAt`.
+        EndedAt,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::State, Self::Code, Self::Messages, Self::EndedAt];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::State => 1,
+                Self::Code => 2,
+                Self::Messages => 3,
+                Self::EndedAt => 4,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRevocationTable`.
+pub mod mip4_ext_revocation_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRevocationSent`.
+        Sent,
+        /// `mip4ExtRevocationRetried`.
+        Retried,
+        /// `mip4ExtRevocationAcknowledged`.
+        Acknowledged,
+        /// `mip4ExtRevocationTimedOut`.
+        TimedOut,
+        /// `mip4ExtRevocationPending`.
+        Pending,
+        /// `mip4ExtRevocationReceived`.
+        Received,
+        /// `mip4ExtRevocationAcknowledgmentsSent`.
+        AcknowledgmentsSent,
+        /// `mip4ExtRevocationDiscarded`.
+        Discarded,
+        /// `mip4ExtRevocationAcknowledgmentsUnexpected`.
+        AcknowledgmentsUnexpected,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Sent, Self::Retried, Self::Acknowledged, Self::TimedOut, Self::Pending, Self::Received, Self::AcknowledgmentsSent, Self::Discarded, Self::AcknowledgmentsUnexpected];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Sent => 1,
+                Self::Retried => 2,
+                Self::Acknowledged => 3,
+                Self::TimedOut => 4,
+                Self::Pending => 5,
+                Self::Received => 6,
+                Self::AcknowledgmentsSent => 7,
+                Self::Discarded => 8,
+                Self::AcknowledgmentsUnexpected => 9,
+            }
+        }
+    }
+}
+
 /// `mip4ExtInstanceGone`.
 pub const MIP4_EXT_INSTANCE_GONE: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 1];
 
@@ -459,6 +665,12 @@ pub const MIP4_EXT_STORE_TROUBLE: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999,
 
 /// `mip4ExtStoreHealthy`.
 pub const MIP4_EXT_STORE_HEALTHY: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 10];
+
+/// `mip4ExtOperationFinished`.
+pub const MIP4_EXT_OPERATION_FINISHED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 20];
+
+/// `mip4ExtOperationFailed`.
+pub const MIP4_EXT_OPERATION_FAILED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 21];
 
 /// Facts of MIP4-EXT-MIB.
 pub static MODULE: Module = Module {
@@ -590,11 +802,61 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtAlarmAction", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 2, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtGateKind"] },
-        Object { name: "mip4ExtGateKind", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtNotificationKind"), ranges: &[], labels: &[("authFailure", 1), ("oldAuthFailure", 2), ("instance", 3), ("capacity", 4), ("violations", 5), ("clock", 6), ("store", 7)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtGateKind", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtNotificationKind"), ranges: &[], labels: &[("authFailure", 1), ("oldAuthFailure", 2), ("instance", 3), ("capacity", 4), ("violations", 5), ("clock", 6), ("store", 7), ("operation", 8)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateOpen", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("TruthValue"), ranges: &[], labels: &[("true", 1), ("false", 2)] }, access: Access::ReadWrite, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGatePerMinute", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 60_000)], labels: &[] }, access: Access::ReadWrite, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Counter32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateSuppressed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Counter32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationCount", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 1], kind: Kind::Scalar, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationOpenCount", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 2], kind: Kind::Scalar, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationNextId", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 3], kind: Kind::Scalar, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 4_294_967_295)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId"] },
+        Object { name: "mip4ExtOperationId", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 4_294_967_295)], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationAction", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("revokeBindings", 1), ("revokeVisitors", 2), ("notifyShutdown", 3), ("notifyMessage", 4), ("drain", 5)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationSelector", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(1, 255)], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationMaximum", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 4_294_967_295)], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationRate", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: Some("targets a second"), default: Some("0"), index: &[] },
+        Object { name: "mip4ExtOperationInform", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("policy", 1), ("always", 2), ("never", 3)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("policy"), index: &[] },
+        Object { name: "mip4ExtOperationReason", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 200)], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("\"\""), index: &[] },
+        Object { name: "mip4ExtOperationTimeLimit", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: Some("seconds"), default: Some("0"), index: &[] },
+        Object { name: "mip4ExtOperationWish", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("run", 1), ("pause", 2), ("cancel", 3)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("run"), index: &[] },
+        Object { name: "mip4ExtOperationState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 10], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("pending", 1), ("expanding", 2), ("running", 3), ("paused", 4), ("done", 5), ("failed", 6), ("cancelled", 7)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationWho", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 11], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationCreatedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 12], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationFinishedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 13], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationError", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 14], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationTargets", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 15], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationEnded", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 16], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationFailures", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 17], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationRowStatus", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 18], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("RowStatus"), ranges: &[], labels: &[("active", 1), ("notInService", 2), ("notReady", 3), ("createAndGo", 4), ("createAndWait", 5), ("destroy", 6)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationResultTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationResultEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId", "mip4ExtOperationResult"] },
+        Object { name: "mip4ExtOperationResult", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtTargetState"), ranges: &[], labels: &[("pending", 1), ("sent", 2), ("acknowledged", 3), ("denied", 4), ("timedOut", 5), ("notNegotiated", 6), ("ambiguous", 7), ("gone", 8), ("unowned", 9), ("notTried", 10), ("leftOver", 11)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationResultCount", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtBindingTargetTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtBindingTargetEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId", "mip4ExtBindingHomeAgent", "mip4ExtBindingHomeAddress", "mip4ExtBindingCareOfAddress", "mip4ExtBindingNaiKey"] },
+        Object { name: "mip4ExtBindingTargetState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtTargetState"), ranges: &[], labels: &[("pending", 1), ("sent", 2), ("acknowledged", 3), ("denied", 4), ("timedOut", 5), ("notNegotiated", 6), ("ambiguous", 7), ("gone", 8), ("unowned", 9), ("notTried", 10), ("leftOver", 11)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtBindingTargetCode", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtBindingTargetMessages", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtBindingTargetEndedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 6, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtVisitorTargetTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtVisitorTargetEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId", "mip4ExtVisitorForeignAgent", "mip4ExtVisitorIdType", "mip4ExtVisitorId", "mip4ExtVisitorHomeAddress"] },
+        Object { name: "mip4ExtVisitorTargetState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtTargetState"), ranges: &[], labels: &[("pending", 1), ("sent", 2), ("acknowledged", 3), ("denied", 4), ("timedOut", 5), ("notNegotiated", 6), ("ambiguous", 7), ("gone", 8), ("unowned", 9), ("notTried", 10), ("leftOver", 11)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtVisitorTargetCode", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtVisitorTargetMessages", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtVisitorTargetEndedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtAgentRole", "mip4ExtAgentAddress", "mip4ExtAgentInstance"] },
+        Object { name: "mip4ExtRevocationSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationRetried", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationAcknowledged", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationTimedOut", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationPending", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationReceived", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationAcknowledgmentsSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationDiscarded", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationAcknowledgmentsUnexpected", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
     ],
     notifications: &[
         crate::Notification { name: "mip4ExtInstanceGone", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 1], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
@@ -607,6 +869,8 @@ pub static MODULE: Module = Module {
         crate::Notification { name: "mip4ExtClockSettled", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 8], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
         crate::Notification { name: "mip4ExtStoreTrouble", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 9], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
         crate::Notification { name: "mip4ExtStoreHealthy", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 10], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
+        crate::Notification { name: "mip4ExtOperationFinished", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 20], status: Status::Current, objects: &["mip4ExtOperationAction", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationReason", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationError"] },
+        crate::Notification { name: "mip4ExtOperationFailed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 21], status: Status::Current, objects: &["mip4ExtOperationAction", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationReason", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationError"] },
     ],
     groups: &[
         crate::Group { name: "mip4ExtInstanceGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 1], status: Status::Current, members: &["mip4ExtInstanceCount", "mip4ExtInstanceStaleCount", "mip4ExtInstanceRoles", "mip4ExtInstanceAddresses", "mip4ExtInstanceState", "mip4ExtInstanceStale", "mip4ExtInstanceHeartbeatAge", "mip4ExtInstanceStartedAt", "mip4ExtInstanceClockStep", "mip4ExtInstanceVersion", "mip4ExtInstanceProcessId", "mip4ExtInstanceAppliedRevision", "mip4ExtInstanceApplyError"] },
@@ -617,10 +881,13 @@ pub static MODULE: Module = Module {
         crate::Group { name: "mip4ExtSnmpGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 6], status: Status::Current, members: &["mip4ExtSnmpNotificationsLimited", "mip4ExtSnmpNotificationsDropped", "mip4ExtSnmpInformsAcknowledged", "mip4ExtSnmpInformsFailed"] },
         crate::Group { name: "mip4ExtCapacityGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 7], status: Status::Current, members: &["mip4ExtUsageLimit", "mip4ExtUsageInUse", "mip4ExtUsagePeak", "mip4ExtUsagePeakAt"] },
         crate::Group { name: "mip4ExtAlarmGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 8], status: Status::Current, members: &["mip4ExtAlarmCount", "mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction", "mip4ExtGateOpen", "mip4ExtGatePerMinute", "mip4ExtGateSent", "mip4ExtGateSuppressed"] },
+        crate::Group { name: "mip4ExtOperationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 9], status: Status::Current, members: &["mip4ExtOperationCount", "mip4ExtOperationOpenCount", "mip4ExtOperationNextId", "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum", "mip4ExtOperationRate", "mip4ExtOperationInform", "mip4ExtOperationReason", "mip4ExtOperationTimeLimit", "mip4ExtOperationWish", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationCreatedAt", "mip4ExtOperationFinishedAt", "mip4ExtOperationError", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationRowStatus", "mip4ExtOperationResultCount", "mip4ExtBindingTargetState", "mip4ExtBindingTargetCode", "mip4ExtBindingTargetMessages", "mip4ExtBindingTargetEndedAt", "mip4ExtVisitorTargetState", "mip4ExtVisitorTargetCode", "mip4ExtVisitorTargetMessages", "mip4ExtVisitorTargetEndedAt"] },
+        crate::Group { name: "mip4ExtRevocationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 10], status: Status::Current, members: &["mip4ExtRevocationSent", "mip4ExtRevocationRetried", "mip4ExtRevocationAcknowledged", "mip4ExtRevocationTimedOut", "mip4ExtRevocationPending", "mip4ExtRevocationReceived", "mip4ExtRevocationAcknowledgmentsSent", "mip4ExtRevocationDiscarded", "mip4ExtRevocationAcknowledgmentsUnexpected"] },
         crate::Group { name: "mip4ExtNotificationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 20], status: Status::Current, members: &["mip4ExtInstanceGone", "mip4ExtInstanceBack", "mip4ExtCapacityHigh", "mip4ExtCapacityNormal", "mip4ExtViolationBurst", "mip4ExtViolationBurstEnd", "mip4ExtClockTrouble", "mip4ExtClockSettled", "mip4ExtStoreTrouble", "mip4ExtStoreHealthy"] },
+        crate::Group { name: "mip4ExtOperationNotificationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 21], status: Status::Current, members: &["mip4ExtOperationFinished", "mip4ExtOperationFailed"] },
     ],
     compliances: &[
-        crate::Compliance { name: "mip4ExtCompliance", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 2, 1], status: Status::Current, mandatory: &["mip4ExtInstanceGroup", "mip4ExtStatisticsGroup", "mip4ExtStoreGroup", "mip4ExtSnmpGroup", "mip4ExtCapacityGroup", "mip4ExtAlarmGroup", "mip4ExtNotificationGroup"], conditional: &["mip4ExtBindingGroup", "mip4ExtVisitorGroup"] },
+        crate::Compliance { name: "mip4ExtCompliance", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 2, 1], status: Status::Current, mandatory: &["mip4ExtInstanceGroup", "mip4ExtStatisticsGroup", "mip4ExtStoreGroup", "mip4ExtSnmpGroup", "mip4ExtCapacityGroup", "mip4ExtAlarmGroup", "mip4ExtNotificationGroup", "mip4ExtOperationGroup", "mip4ExtRevocationGroup", "mip4ExtOperationNotificationGroup"], conditional: &["mip4ExtBindingGroup", "mip4ExtVisitorGroup"] },
     ],
     capabilities: &[
     ],

@@ -10,7 +10,7 @@ use crate::mib::small::SmallTable;
 use crate::{Oid, Value};
 
 /// The rows of agents and mobile nodes, each with the start of its index.
-fn rows(context: Context<'_>) -> impl Iterator<Item = (Oid, &Counters)> {
+pub(super) fn rows(context: Context<'_>) -> impl Iterator<Item = (Oid, &Counters)> {
     let rows = context.snapshot.rows::<Counters>().iter();
     rows.filter(move |row| context.shows(&row.instance)).filter_map(|row| {
         let mut index = Oid::from([role_number(row.role)?]);

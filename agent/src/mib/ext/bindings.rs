@@ -51,7 +51,7 @@ pub(super) struct Rows<'a> {
     after: Option<Oid>,
 }
 
-fn index_of(key: &BindingKey) -> Oid {
+pub(super) fn index_of(key: &BindingKey) -> Oid {
     let mut index = Oid::new();
     for address in [key.home_agent, key.home_address, key.care_of_address] {
         index.extend_from_octets(&address.octets());
@@ -114,7 +114,7 @@ fn first_key(octets: [u8; 12]) -> BindingKey {
 
 /// A key from which on everything is found whose index is greater than `suffix`,
 /// perhaps behind some that are not; `None` if nothing can be.
-fn start_after(suffix: &[u32]) -> Option<BindingKey> {
+pub(super) fn start_after(suffix: &[u32]) -> Option<BindingKey> {
     let (addresses, name) = suffix.split_at(suffix.len().min(12));
     let Some(octets) = index::exact::<12>(addresses) else {
         return Some(first_key(match index::after::<12>(addresses) {

@@ -4,6 +4,8 @@ mod agents;
 mod alarms;
 mod bindings;
 mod instances;
+mod operations;
+mod revocation;
 mod store_health;
 mod visitors;
 
@@ -19,6 +21,8 @@ use store::{Instance, InstanceState, Role, UtcTime};
 use super::{Context, Registry, Scalar, TableObject, small};
 use crate::{Oid, Value};
 
+pub(crate) use operations::{OperationDraft, ending};
+
 /// How many octets of a name the last part of an index holds.
 const KEY_LEN_MAX: usize = 100;
 
@@ -33,6 +37,8 @@ pub(super) fn register(registry: &mut Registry) {
     add_small::<agents::UsageTable>(registry, module::mip4_ext_usage_table::OID);
     store_health::register(registry);
     alarms::register(registry);
+    operations::register(registry);
+    add_small::<revocation::RevocationTable>(registry, module::mip4_ext_revocation_table::OID);
 }
 
 fn add_small<T: small::SmallTable + 'static>(registry: &mut Registry, oid: &'static [u32]) {

@@ -42,6 +42,7 @@ fn counted() -> Counters {
 pub(crate) fn complete() -> World {
     let mut world = everything();
     world.put(counted());
+    super::operations::tests::operations(&mut world);
     let mut revocable = binding([10, 0, 9, 9], [192, 0, 2, 9]);
     revocable.revocation = Some(store::RevocationSupport {
         peer_inform: true,

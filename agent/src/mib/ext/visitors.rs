@@ -36,10 +36,19 @@ pub(super) struct VisitorTable<'a> {
 }
 
 fn index_of(row: &Visitor) -> Oid {
+    index_from(row.foreign_agent, &row.identity, row.home_address)
+}
+
+/// The index that the visitor of that key has, or had.
+pub(super) fn index_of_key(key: &VisitorKey) -> Oid {
+    index_from(key.foreign_agent, &key.identity, key.home_address)
+}
+
+fn index_from(foreign_agent: Ipv4Addr, identity: &Identity, home_address: Ipv4Addr) -> Oid {
     let mut index = Oid::new();
-    index.extend_from_octets(&row.foreign_agent.octets());
-    identity::push(&mut index, &row.identity);
-    index.extend_from_octets(&row.home_address.octets());
+    index.extend_from_octets(&foreign_agent.octets());
+    identity::push(&mut index, identity);
+    index.extend_from_octets(&home_address.octets());
     index
 }
 
@@ -101,7 +110,7 @@ fn identity_len(suffix: &[u32]) -> Option<usize> {
 }
 
 /// A key from which on everything is found whose index is greater than `suffix`.
-fn start_after(suffix: &[u32]) -> Option<VisitorKey> {
+pub(super) fn start_after(suffix: &[u32]) -> Option<VisitorKey> {
     let (agent, rest) = suffix.split_at(suffix.len().min(4));
     let key = |foreign_agent: Ipv4Addr, identity| VisitorKey {
         foreign_agent,

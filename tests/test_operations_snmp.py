@@ -1,0 +1,159 @@
+"""Operations over SNMP: asked for over SNMPv3 with encryption by who has a view of them, followed, and told when they end."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness import MODULES, wait_until
+from test_revocation_peers import HOME, AtHomeAgent, counted
+from test_snmp_set import TrapReceiver
+
+USERS = """
+[[snmp.user]]
+name = "operator"
+auth = "SHA-256"
+auth-password = "authentication"
+priv = "AES"
+priv-password = "privacy-privacy"
+access = "write"
+view = ["1.3.6.1", "1.3.6.1.4.1.8072.9999.9999.434.1.9"]
+[[snmp.user]]
+name = "writer"
+auth = "SHA-256"
+auth-password = "authentication"
+priv = "AES"
+priv-password = "privacy-privacy"
+access = "write"
+[[snmp.user]]
+name = "reader"
+auth = "SHA-256"
+auth-password = "authentication"
+priv = "AES"
+priv-password = "privacy-privacy"
+[[snmp.target]]
+name = "noc"
+address = "udp:127.0.0.1:{trap_port}"
+version = "2c"
+community = "noc"
+"""
+ACTION, SELECTOR, MAXIMUM = "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum"
+STATUS, WISH = "mip4ExtOperationRowStatus", "mip4ExtOperationWish"
+
+
+@pytest.fixture
+def site(daemon, tmp_path):
+    traps = TrapReceiver(tmp_path)
+
+    def with_users(**options):
+        made = daemon(**options)
+        made.config.write_text(made.config.read_text() + USERS.format(trap_port=traps.port))
+        return made
+
+    site = AtHomeAgent(with_users)
+    site.traps = traps
+    site.register()
+    yield site
+    site.peer.close()
+    site.node.socket.close()
+    traps.kill()
+
+
+def snmpset(site, *words, user="operator", level="authPriv"):
+    """Runs `snmpset`; returns what is wrong, if anything is."""
+    options = ["-v3", "-l", level, "-u", user, "-a", "SHA-256", "-A", "authentication"]
+    if level == "authPriv":
+        options += ["-x", "AES", "-X", "privacy-privacy"]
+    done = subprocess.run(
+        ["snmpset", *options, "-t", "5", "-r", "1", "-Ir", "-M", str(MODULES), "-m", "MIP4-EXT-MIB",
+         f"127.0.0.1:{site.ours.snmp_port}", *words], capture_output=True, text=True, timeout=60)
+    return done.stderr if done.returncode else None
+
+
+def request(number, selector="all", maximum=1, action="revokeBindings", status="createAndGo"):
+    return [f"{ACTION}.{number}", "i", action, f"{SELECTOR}.{number}", "s", selector,
+            f"{MAXIMUM}.{number}", "u", str(maximum), f"{STATUS}.{number}", "i", status]
+
+
+def value(site, name):
+    return site.ours.snmp_value(f"MIP4-EXT-MIB::{name}")
+
+
+def test_an_operation_is_asked_for_followed_and_told(site):
+    assert value(site, "mip4ExtOperationNextId.0") == "1"
+    assert snmpset(site, *request(1), "mip4ExtOperationReason.1", "s", "night shift") is None
+    octets = site.peer.receive(7)
+    assert value(site, "mip4ExtOperationOpenCount.0") == "1"
+    assert value(site, "mip4ExtOperationState.1") in ("running", "expanding")
+    wait_until(lambda: value(site, "mip4ExtRevocationPending.homeAgent.127.0.0.1.\"" + instance(site) + "\"") == "1",
+               what="a target that is pending")
+    site.peer.send(site.peer.acknowledgment(octets))
+    wait_until(lambda: value(site, "mip4ExtOperationState.1") == "done", what="the end")
+    # The shell shows the same, and who it was.
+    (row,) = site.ours.rows("show", "operations")
+    assert (row["who"], row["reason"], row["results"]) == ("snmp:operator", "night shift", {"acknowledged": 1})
+    assert value(site, "mip4ExtOperationWho.1") == "snmp:operator"
+    assert value(site, "mip4ExtOperationResultCount.1.acknowledged") == "1"
+    walked = site.ours.snmp("snmpwalk", "MIP4-EXT-MIB::mip4ExtBindingTargetState", options=("-OQUev",))
+    assert walked == ["3"]
+    walked = site.ours.snmp("snmpwalk", "MIP4-EXT-MIB::mip4ExtBindingTargetState", options=("-OQUn",))
+    assert f".1.127.0.0.1.{HOME}.127.0.0.2.0 = " in walked[0], walked
+    # The audit trail has both ends of it.
+    told = [(row["who"], row["origin"], row["verb"], row["outcome"])
+            for row in site.ours.rows("show", "audit", "--what", "operations/1")]
+    assert told == [("snmp:operator", "snmp", "revoke-bindings", "asked"), ("snmp:operator", "snmp", "end", "done")]
+    wait_until(lambda: site.traps.got("mip4ExtOperationFinished"), what="the notification")
+    assert "night shift" in site.traps.log.read_text()
+    wait_until(lambda: counted(site.ours, "revocationsAcknowledged") == 1, what="the counter")
+    index = "homeAgent.127.0.0.1.\"" + instance(site) + "\""
+    assert [value(site, f"mip4ExtRevocation{name}.{index}") for name in ("Sent", "Acknowledged", "Retried", "Pending")] == [
+        "1", "1", "0", "0"]
+
+
+def instance(site):
+    (row,) = [row for row in site.ours.rows("show", "status") if "home-agent" in row["roles"]]
+    return row["instance"] if "instance" in row else row["name"]
+
+
+def test_an_operation_with_failures_is_told_as_failed(site):
+    assert snmpset(site, *request(1)) is None
+    site.ours.ctl("wait", "operation", "1", "--timeout", "60s", expect=1)  # Nobody answers.
+    wait_until(lambda: site.traps.got("mip4ExtOperationFailed"), what="the notification")
+    assert value(site, "mip4ExtOperationFailures.1") == "1"
+    assert value(site, "mip4ExtOperationResultCount.1.timedOut") == "1"
+
+
+def test_pause_resume_and_cancel(site):
+    assert snmpset(site, *request(1), f"{WISH}.1", "i", "pause") is None
+    wait_until(lambda: value(site, "mip4ExtOperationState.1") == "paused", what="a pause")
+    assert len(site.ours.rows("show", "bindings")) == 1
+    assert snmpset(site, f"{WISH}.1", "i", "cancel") is None
+    wait_until(lambda: value(site, "mip4ExtOperationState.1") == "cancelled", what="the end")
+    assert "inconsistentValue" in snmpset(site, f"{WISH}.1", "i", "run")
+    assert value(site, "mip4ExtOperationResultCount.1.notTried") == "1"
+    assert len(site.ours.rows("show", "bindings")) == 1
+
+
+def test_who_may_not_and_what_may_not_be(site):
+    for words, options, why in [
+        # Operations are in no view unless it names them; and only what was encrypted counts.
+        (request(1), {"user": "writer"}, "noAccess"),
+        (request(1), {"user": "reader"}, "noAccess|authorizationError|noSuchName|Reason"),
+        (request(1), {"level": "authNoPriv"}, "authorizationError|Authorization"),
+        # Another number, more than may be, nothing at all, and words that say nothing.
+        (request(2), {}, "inconsistentName"),
+        (request(1, selector="network=10.98.0.0/16"), {}, "inconsistentValue"),
+        (request(1, selector="everything"), {}, "wrongValue"),
+        (request(1, action="drain"), {}, "inconsistentValue"),
+        (request(1, status="createAndWait"), {}, "wrongValue"),
+        (request(1)[:-3], {}, "inconsistentName"),
+        (request(1)[3:], {}, "inconsistentValue"),
+        ([f"{WISH}.1", "i", "cancel"], {}, "inconsistentName"),
+        ([f"{STATUS}.1", "i", "destroy"], {}, "wrongValue"),
+        (["mip4ExtOperationWho.1", "s", "me"], {}, "notWritable|noAccess|not.*writable"),
+    ]:
+        said = snmpset(site, *words, **options)
+        assert said and any(word.lower() in said.lower() for word in why.split("|")), (words, options, said)
+    assert site.ours.rows("show", "operations") == []
+    assert len(site.ours.rows("show", "bindings")) == 1
+    assert value(site, "mip4ExtOperationCount.0") == "0"
