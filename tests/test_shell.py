@@ -213,3 +213,78 @@ def test_control_c_ends_a_command_and_not_the_shell(shell, lab):
     running.expect("interrupted")
     running.expect("store.sock> ")
     assert "10.250.0.1" not in running.run("show status")
+
+
+# Operations, asked for at a terminal.
+
+
+@pytest.fixture
+def busy_lab(lab, shell):
+    """A lab with eight nodes at two home agents, and a function that starts a shell on it."""
+    running = lab(nodes=8, words=["--home-agents", "2"])
+    return running, lambda: shell(store=f"unix:{running.directory}/store.sock")
+
+
+def test_revoking_many_is_asked_first(busy_lab):
+    running, start = busy_lab
+    typing = start()
+    typing.type("revoke binding --all\r")
+    typing.expect("would revoke 8 bindings of 2 home agents; go on? [y/N] ")
+    typing.type("n\r")
+    assert "not confirmed; nothing was done" in typing.expect("store.sock> ")
+    typing.type("revoke binding --all\r")
+    typing.expect("go on? [y/N] ")
+    typing.type("\r")
+    assert "not confirmed" in typing.expect("store.sock> ")
+    assert running.rows("show", "operations") == []
+    typing.type("revoke binding --nai '*@lab.example' --wait\r")
+    typing.expect("would revoke 4 bindings of 1 home agent; go on? [y/N] ")
+    typing.type("y\r")
+    typing.expect("operation 1: revoke 4 bindings of 1 home agent; follow it with `wait operation 1`")
+    shown = typing.expect("store.sock> ", seconds=60)
+    assert re.search(r"revoke-bindings\W+done\W+4\W+4\W+0\W", shown), shown
+    (row,) = running.rows("show", "operations")
+    assert row["state"] == "done"
+
+
+def test_control_c_at_the_question_does_nothing(busy_lab):
+    running, start = busy_lab
+    typing = start()
+    typing.type("revoke binding --all\r")
+    typing.expect("go on? [y/N] ")
+    typing.type("\x03")
+    typing.expect("store.sock> ")
+    assert "there is no operation" in typing.run("show operation 1")
+    assert len(running.rows("show", "bindings")) == 8
+
+
+def test_progress_is_shown_and_control_c_leaves_the_operation_running(busy_lab):
+    running, start = busy_lab
+    typing = start()
+    typing.type("revoke binding --all --rate 1/s --yes --wait --reason 'window of maintenance'\r")
+    # A bar that moves: some of eight, and not all of them.
+    typing.expect("/8 ", seconds=30)
+    while not re.search(r"[1-7]/8 ", typing.screen):
+        assert typing.read(30), typing.screen
+    typing.type("\x03")
+    typing.expect("operation 1 goes on: follow it with `wait operation 1`, end it with `operation cancel 1`", seconds=30)
+    typing.expect("store.sock> ")
+    (row,) = running.rows("show", "operations")
+    assert row["state"] == "running" and row["ended"] < 8, row
+    typing.type("operation cancel 1\r")
+    typing.expect("operation 1 is to be cancelled")
+    typing.expect("store.sock> ")
+    typing.type("wait operation 1\r")
+    assert "operation 1 was cancelled" in typing.expect("store.sock> ", seconds=60)
+    (row,) = running.rows("show", "operations")
+    assert row["state"] == "cancelled" and row["reason"] == "window of maintenance", row
+    assert 0 < row["results"]["not-tried"] < 8 and sum(row["results"].values()) == 8, row
+
+
+def test_a_limit_takes_the_place_of_the_question(busy_lab):
+    running, start = busy_lab
+    typing = start()
+    assert "8 bindings match, more than the limit of 7" in typing.run("revoke binding --all --limit 7")
+    assert running.rows("show", "operations") == []
+    assert "operation 1: revoke 8 bindings of 2 home agents" in typing.run("revoke binding --all --limit 8 --rate 1/s")
+    typing.run("operation cancel 1")
