@@ -14,6 +14,7 @@ import tempfile
 import common
 import million
 import registrations
+import revoke
 import snmp
 import storebench
 
@@ -22,6 +23,7 @@ TASKS = {
     "denials": registrations.denials,
     "relayed": registrations.relayed,
     "propagation": registrations.propagation,
+    "revoke": revoke.revoke,
     "get": snmp.get,
     "get-v3": snmp.get_v3,
     "walk": snmp.walk,
