@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from node import KEY, Node, authenticated, hmac_md5, identification
+from node import KEY, Node, Reply, authenticated, hmac_md5, identification
 
 NOTIFICATION, ACKNOWLEDGEMENT = 22, 23
 HOME_AGENT_TO_NODE, HOME_AGENT_TO_FOREIGN_AGENT, NODE_TO_HOME_AGENT = 0, 1, 2
@@ -107,6 +107,18 @@ class Peer(Node):
             if octets[0] in (NOTIFICATION, ACKNOWLEDGEMENT):
                 return decode(octets), source
         raise AssertionError(f"no message within {seconds} s")
+
+    def exchange(self, octets):
+        """Sends a request, returns the reply; notifications that arrive meanwhile are passed over."""
+        self.socket.sendto(octets, self.home_agent)
+        self.socket.settimeout(3)
+        try:
+            answer = self.socket.recv(4096)
+            while answer[0] in (NOTIFICATION, ACKNOWLEDGEMENT):
+                answer = self.socket.recv(4096)
+        except socket.timeout:
+            return None
+        return Reply(answer)
 
     def is_silent(self, seconds=0.5):
         """Whether nothing arrives for a while."""
