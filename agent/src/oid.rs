@@ -73,6 +73,22 @@ impl Oid {
         }
     }
 
+    /// Whether it comes after `other` in the order of a walk.
+    ///
+    /// Names that follow each other begin alike, so what is alike is passed over by eights.
+    pub(crate) fn is_after(&self, other: &[u32]) -> bool {
+        let (mut own, mut other) = (self.as_slice(), other);
+        while let (Some((head, rest)), Some((other_head, other_rest))) =
+            (own.split_first_chunk::<8>(), other.split_first_chunk::<8>())
+        {
+            if head != other_head {
+                break;
+            }
+            (own, other) = (rest, other_rest);
+        }
+        own > other
+    }
+
     pub fn as_slice(&self) -> &[u32] {
         match &self.0 {
             Repr::Inline { len, sub_ids } => sub_ids.get(..usize::from(*len)).unwrap_or(sub_ids),

@@ -120,3 +120,19 @@ fn zero_dot_zero_is_one_octet() {
         assert_eq!(writer.octets(), [0x30, 5, 6, 1, 0, 5, 0]);
     }
 }
+
+#[test]
+fn names_of_every_length_are_what_rasn_reads() {
+    let sizes = [0, 1, 0x7f, 0x80, 0xff, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000, u32::MAX];
+    for start in 0..sizes.len() {
+        for len in 2..=128 {
+            let rest = sizes.iter().cycle().skip(start).take(len - 2);
+            let name: Vec<u32> = [1, 3].iter().chain(rest).copied().collect();
+            let mut writer = Writer::default();
+            writer.clear();
+            writer.append_empty(&name, tag::NULL);
+            let read: rasn_snmp::v2::VarBind = rasn::ber::decode(writer.octets()).unwrap();
+            assert_eq!(read.name.to_vec(), name);
+        }
+    }
+}

@@ -191,23 +191,46 @@ fn push_object_identifier(buffer: &mut Vec<u8>, name: &[u32]) {
         [one, two, rest @ ..] => (u64::from(*one) * 40 + u64::from(*two), rest),
     };
     push_sub_identifier(buffer, first);
-    // Most are one octet, and go together.
     let mut rest = rest;
     while !rest.is_empty() {
-        let run = rest.iter().take_while(|sub_id| **sub_id < 0x80).count();
-        let (short, others) = rest.split_at(run);
-        buffer.extend(short.iter().map(|sub_id| {
-            let [low, ..] = sub_id.to_le_bytes();
-            low
-        }));
-        rest = match others.split_first() {
-            Some((long, later)) => {
-                push_sub_identifier(buffer, (*long).into());
-                later
-            }
-            None => &[],
-        };
+        let (some, later) = rest.split_at(rest.len().min(GATHERED));
+        push_gathered(buffer, some);
+        rest = later;
     }
+}
+
+/// How many sub-identifiers are gathered before they are appended.
+const GATHERED: usize = 32;
+
+/// Appends no more than [`GATHERED`] sub-identifiers, in one piece as far as they are short: names
+/// are most of what a walk writes.
+fn push_gathered(buffer: &mut Vec<u8>, sub_ids: &[u32]) {
+    let mut octets = [0; 2 * GATHERED];
+    let mut len = 0;
+    for sub_id in sub_ids {
+        let [low, next, ..] = sub_id.to_le_bytes();
+        match sub_id {
+            0..0x80 => {
+                if let Some(place) = octets.get_mut(len) {
+                    *place = low;
+                }
+                len += 1;
+            }
+            0x80..0x4000 => {
+                if let Some([high_place, low_place]) = octets.get_mut(len..len + 2) {
+                    *high_place = 0x80 | (next << 1) | (low >> 7);
+                    *low_place = low & 0x7f;
+                }
+                len += 2;
+            }
+            _ => {
+                buffer.extend_from_slice(octets.get(..len).unwrap_or_default());
+                len = 0;
+                push_sub_identifier(buffer, (*sub_id).into());
+            }
+        }
+    }
+    buffer.extend_from_slice(octets.get(..len).unwrap_or_default());
 }
 
 fn push_sub_identifier(buffer: &mut Vec<u8>, value: u64) {

@@ -194,7 +194,7 @@ impl<'a, 'w> Reading<'a, 'w> {
                 return Err(Obstacle::Loading);
             }
             let Some((next, value)) = next else { return Ok(None) };
-            if next.as_slice() <= name.as_slice() {
+            if !next.is_after(name) {
                 return Err(Obstacle::NotIncreasing);
             }
             if self.view.contains(next) {

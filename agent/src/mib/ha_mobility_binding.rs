@@ -99,8 +99,10 @@ impl<'a> Table for HaMobilityBindingTable<'a> {
     }
 
     fn index(&self, binding: &&'a Binding, name: &mut Oid) {
-        name.extend_from_octets(&binding.home_address.octets());
-        name.extend_from_octets(&binding.care_of_address.octets());
+        let [a, b, c, d] = binding.home_address.octets();
+        let [e, f, g, h] = binding.care_of_address.octets();
+        // At once: this is done for every variable of a walk.
+        name.extend_from_slice(&[a, b, c, d, e, f, g, h].map(u32::from));
     }
 
     fn cell(&self, binding: &&'a Binding, column: Column) -> Option<Value> {

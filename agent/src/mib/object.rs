@@ -183,8 +183,7 @@ impl<T: Table> Cursor for TableCursor<T> {
             let (&column, later) = self.columns.split_first()?;
             for row in self.rows.by_ref() {
                 if let Some(value) = self.table.cell(&row, column) {
-                    name.push(ENTRY);
-                    name.push(column.sub_id());
+                    name.extend_from_slice(&[ENTRY, column.sub_id()]);
                     self.table.index(&row, name);
                     return Some(value);
                 }

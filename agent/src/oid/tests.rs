@@ -34,3 +34,23 @@ fn order_is_by_sub_identifier_and_a_prefix_comes_first() {
     assert!(ordered.is_sorted());
     assert_eq!(ordered[3].to_string(), "1.10");
 }
+
+#[test]
+fn what_comes_after_is_what_is_greater() {
+    let names: Vec<Vec<u32>> = (0..40_u32)
+        .flat_map(|len| {
+            let plain: Vec<u32> = (0..len).collect();
+            let changed = (0..plain.len()).map(|place| {
+                let mut other = plain.clone();
+                other[place] = 77;
+                other
+            });
+            changed.chain([plain.clone()]).collect::<Vec<_>>()
+        })
+        .collect();
+    for name in &names {
+        for other in &names {
+            assert_eq!(Oid::from(&name[..]).is_after(other), name > other, "{name:?} {other:?}");
+        }
+    }
+}
