@@ -98,16 +98,18 @@ impl Published {
     /// If no reader holds the visible tables and there are few changes, they change in place: a
     /// reader who asks in that moment waits for some tenths of a millisecond, and nothing is
     /// copied. Otherwise the tables are copied where they change, while readers go on with the old ones.
-    pub(crate) fn advance(&self, events: Vec<Event>, to: Revision) {
+    pub(crate) fn advance(&self, events: &[Event], to: Revision) {
         let changes: usize = events.iter().map(|event| event.changes.len()).sum();
         {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            for event in &events {
+            for event in events {
                 history.push(event.clone());
             }
         }
         let follow = |snapshot: &mut Snapshot| {
-            events.iter().for_each(|event| snapshot.tables.follow(event));
+            for event in events {
+                snapshot.tables.follow(event);
+            }
             snapshot.revision = to;
         };
         if changes <= IN_PLACE_MAX {
@@ -116,6 +118,8 @@ impl Published {
                 follow(snapshot);
                 drop(current);
                 self.revision.send_replace(to);
+                // What is kept of the past would grow with every change that is made in place.
+                drop(self.release());
                 return;
             }
         }
@@ -174,6 +178,11 @@ impl Published {
         self.revision.send_replace(revision);
         // Nobody waits for this: no lock is held when it is freed.
         drop(self.retire(last));
+    }
+
+    /// Gives a snapshot that was kept, which is freed where no lock is held.
+    fn release(&self) -> Option<Arc<Snapshot>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     /// Keeps `last` for a while; gives the snapshot that was kept long enough.

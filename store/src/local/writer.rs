@@ -161,7 +161,7 @@ impl Writer {
                     self.kept = pending.secrets;
                     let secrets = self.kept.clone();
                     *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
-                    self.shared.published.advance(pending.events, last);
+                    self.shared.published.advance(&pending.events, last);
                 }
                 for (reply, results) in pending.replies {
                     let _ = reply.send(results);
