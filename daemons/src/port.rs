@@ -156,7 +156,7 @@ mod tests {
             inbox.put(&number.to_be_bytes(), arrived(8));
         }
         assert_eq!((inbox.take_dropped(), inbox.take_dropped()), (3, 0));
-        let mut buffer = [0; DATAGRAM_MAX];
+        let mut buffer = vec![0; DATAGRAM_MAX];
         let mut taken = 0_usize;
         while let Ok(arrived) = inbox.receive(&mut buffer) {
             assert_eq!(&buffer[..arrived.length], taken.to_be_bytes());
