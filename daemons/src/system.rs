@@ -248,7 +248,8 @@ impl System {
             return Ok((one(home_agent)?, one(foreign_agent)?));
         };
         let section = config.foreign_agent.iter();
-        let addresses = section.flat_map(ForeignAgentSection::addresses).map(|address| *address.ip());
+        let addresses =
+            section.flat_map(ForeignAgentSection::addresses).map(|address| *address.ip());
         let dispatcher = Dispatcher::new(*address.ip(), addresses.collect());
         let port = SharedPort::new(dispatcher);
         let (home, foreign, pumps) = Sockets::share(home_agent, foreign_agent, address, &port)?;
