@@ -46,3 +46,60 @@ fn flags_of_a_foreign_agent_need_one() {
     offers_nothing.care_of_addresses.clear();
     assert_eq!(offers_nothing.check(), Err(Error::NoCareOfAddress));
 }
+
+/// What is told to the advertiser while it runs is in the next advertisement, and the numbers go on.
+#[test]
+fn another_configuration_is_advertised_next() {
+    let mut advertiser =
+        Advertiser::new(config(AdvertisementFlags::FOREIGN_AGENT), now_at(Time::default()))
+            .unwrap();
+    let due = advertiser.next_deadline().unwrap();
+    assert_eq!(advertiser.on_deadline(now_at(due)).actions.len(), 1);
+    let mut other = config(AdvertisementFlags::FOREIGN_AGENT);
+    other.registration_lifetime = Lifetime(321);
+    let wrong = AdvertiserConfig { lifetime: 3, ..other.clone() };
+    assert_eq!(
+        advertiser.reconfigure(wrong, now_at(due)),
+        Err(AdvertiserConfigError::Lifetime),
+        "and nothing has changed"
+    );
+    assert_eq!(advertiser.config().registration_lifetime, Lifetime(1800));
+    advertiser.reconfigure(other, now_at(due)).unwrap();
+    let next = advertiser.next_deadline().unwrap();
+    assert!(next.since(due) <= MAX_INITIAL_ADVERT_INTERVAL);
+    let mobility = mobility_of(&advertiser.on_deadline(now_at(next)));
+    assert_eq!((mobility.registration_lifetime, mobility.sequence_number), (Lifetime(321), 1));
+}
+
+/// Nothing is sent while it is suspended, but once, in a while, that nothing will be.
+#[test]
+fn who_is_suspended_says_so_late_and_once() {
+    let mut advertiser =
+        Advertiser::new(config(AdvertisementFlags::FOREIGN_AGENT), now_at(Time::default()))
+            .unwrap();
+    let due = advertiser.next_deadline().unwrap();
+    drop(advertiser.on_deadline(now_at(due)));
+    advertiser.suspend(now_at(due));
+    let farewell = advertiser.next_deadline().unwrap();
+    assert_eq!(farewell.since(due), MAX_INITIAL_ADVERT_INTERVAL);
+    let [Action::SendIcmp { octets, .. }] = &advertiser.on_deadline(now_at(farewell)).actions[..]
+    else {
+        panic!("one message")
+    };
+    assert_eq!(AgentAdvertisement::parse(octets).unwrap().lifetime, 0);
+    assert_eq!(advertiser.next_deadline(), None);
+    assert!(advertiser.shut_down(now_at(farewell)).actions.is_empty(), "it was said");
+    let resumed = advertiser.config().clone();
+    advertiser.reconfigure(resumed, now_at(farewell)).unwrap();
+    assert!(advertiser.next_deadline().is_some());
+}
+
+/// That moment, on both clocks.
+fn now_at(time: Time) -> Now {
+    Now { uptime: time, utc: store::UtcTime(0), clock_step: 0 }
+}
+
+fn mobility_of(output: &Output) -> MobilityAgentAdvertisement {
+    let [Action::SendIcmp { octets, .. }] = &output.actions[..] else { panic!("one message") };
+    AgentAdvertisement::parse(octets).unwrap().mobility.unwrap()
+}
