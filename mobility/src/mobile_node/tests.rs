@@ -167,15 +167,16 @@ fn a_node_leaves_a_home_agent_that_is_taken_away() {
     let mut world = World::new(ReplayProtection::Timestamps, 0);
     drop(world.node.set_home_agents(vec![CANDIDATE], at(0)));
     // The configured one is silent.
-    let mut output = world.node.register(at(0));
+    let (mut output, mut seconds) = (world.node.register(at(0)), 0);
     while sent_to(&output) != CANDIDATE {
         let next = world.node.next_deadline().unwrap();
-        output = world.node.on_deadline(at(next.since(Time::default()).as_secs() + 1));
+        seconds = next.since(Time::default()).as_secs() + 1;
+        output = world.node.on_deadline(at(seconds));
     }
     let config = HomeAgentConfig::new("ha2", CANDIDATE, [3; 32]);
-    world.home_agent = HomeAgent::new(config, &Snapshot::default(), at(30));
+    world.home_agent = HomeAgent::new(config, &Snapshot::default(), at(seconds));
     world.home_agent.set_associations(vec![association(ReplayProtection::Timestamps)]);
-    assert!(registered(&world.deliver(output, 30)));
+    assert!(registered(&world.deliver(output, seconds)));
     let output = world.node.set_home_agents(Vec::new(), at(40));
     assert_eq!(sent_to(&output), CANDIDATE);
     assert_eq!(world.deliver(output, 40), [Action::Deregistered { home_address: HOME }]);
