@@ -92,7 +92,8 @@ def test_random_and_mutated_datagrams_at_the_mobile_ip_port(daemon):
     served = daemon(associations=[ONE]).start()
     node = Node(("127.0.0.1", served.mip_port), HOME)
     assert node.register(lifetime=1700).code == 0
-    seeds = [node.request(), node.request(lifetime=0), b"\x03" + bytes(19), b"\x07" + bytes(23), b"\x12" + bytes(30)]
+    seeds = [node.request(), node.request(lifetime=0), b"\x03" + bytes(19), b"\x07" + bytes(23), b"\x12" + bytes(30),
+             b"\x16" + bytes(23), b"\x17" + bytes(23)]
     before_rows = len(served.rows("show", "nodes"))
     flood(served.mip_port, seeds, seed=1, count=2_000, pause=drained(served.mip_port))
     warm = served.resident_kilobytes()
@@ -103,8 +104,9 @@ def test_random_and_mutated_datagrams_at_the_mobile_ip_port(daemon):
     assert len(served.rows("show", "nodes")) <= before_rows + 1
     sent = 1 + 2_000 + DATAGRAMS
     values = wait_until(lambda: accounted(served, sent - queued(served.mip_port)[1]), what="every datagram counted")
-    # A revocation is one that was received, whatever became of it (RFC 3543).
-    taken = ("haRegRequestsReceived", "revocationsReceived", "revocationsAcknowledged", "revocationAcknowledgmentsUnexpected")
+    # A revocation or notification is one that was received, whatever became of it (RFC 3543, RFC 6098).
+    taken = ("haRegRequestsReceived", "revocationsReceived", "revocationsAcknowledged", "revocationAcknowledgmentsUnexpected",
+             "notificationsReceived", "notificationAcknowledgementsUnexpected")
     handled = sum(values.get(name, 0) for name in taken)
     dropped = sum(
         value for name, value in values.items()
