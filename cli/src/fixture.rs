@@ -172,6 +172,7 @@ fn visitor() -> Visitor {
         expires_at: Some(seconds_ago(100) + Duration::from_secs(600)),
         revocation: None,
         revoking: None,
+        regional: None,
         unknown: Unknown::default(),
     }
 }

@@ -16,6 +16,11 @@ use crate::commands::{
     OperationResume, RevokeBinding, RevokeVisitor, ShowOperation, ShowOperations, WaitOperation,
     WatchOperations,
 };
+use crate::commands::{
+    RegionalCommit, RegionalConfirm, RegionalDelete, RegionalDiff, RegionalDiscard,
+    RegionalHistory, RegionalLoad, RegionalRebase, RegionalRollback, RegionalSave, RegionalSet,
+    RegionalShow, RegionalValidate,
+};
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session, StorePlace};
 
@@ -157,6 +162,9 @@ pub(crate) enum Command {
     /// Manage mobility security associations
     #[command(subcommand, arg_required_else_help = false)]
     Association(Association),
+    /// Configure regions: gateways, and the foreign agents beneath them
+    #[command(subcommand, arg_required_else_help = false)]
+    Regional(Regional),
     Explain(Explain),
     Export(Export),
     Import(Import),
@@ -182,6 +190,8 @@ pub(crate) enum Show {
     Operations(ShowOperations),
     Operation(ShowOperation),
     Audit(ShowAudit),
+    /// The same as `regional show`
+    Regional(RegionalShow),
 }
 
 #[derive(Debug, Subcommand)]
@@ -237,6 +247,44 @@ pub(crate) enum Association {
     Roll(AssociationRoll),
 }
 
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Regional {
+    Show(RegionalShow),
+    Set(RegionalSet),
+    Delete(RegionalDelete),
+    Diff(RegionalDiff),
+    Validate(RegionalValidate),
+    Commit(RegionalCommit),
+    Confirm(RegionalConfirm),
+    Rollback(RegionalRollback),
+    History(RegionalHistory),
+    Load(RegionalLoad),
+    Save(RegionalSave),
+    Rebase(RegionalRebase),
+    Discard(RegionalDiscard),
+}
+
+impl Regional {
+    fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        match self {
+            Self::Show(command) => command.run(session),
+            Self::Set(command) => command.run(session),
+            Self::Delete(command) => command.run(session),
+            Self::Diff(command) => command.run(session),
+            Self::Validate(command) => command.run(session),
+            Self::Commit(command) => command.run(session),
+            Self::Confirm(command) => command.run(session),
+            Self::Rollback(command) => command.run(session),
+            Self::History(command) => command.run(session),
+            Self::Load(command) => command.run(session),
+            Self::Save(command) => command.run(session),
+            Self::Rebase(command) => command.run(session),
+            Self::Discard(command) => command.run(session),
+        }
+    }
+}
+
 impl Command {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         match self {
@@ -256,6 +304,7 @@ impl Command {
                 Show::Operations(command) => command.run(session),
                 Show::Operation(command) => command.run(session),
                 Show::Audit(command) => command.run(session),
+                Show::Regional(command) => command.run(session),
             },
             Self::Revoke(Revoke::Binding(command)) => command.run(session),
             Self::Revoke(Revoke::Visitor(command)) => command.run(session),
@@ -278,6 +327,7 @@ impl Command {
                 Association::List(command) => command.run(session),
                 Association::Roll(command) => command.run(session),
             },
+            Self::Regional(regional) => regional.run(session),
             Self::Explain(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Import(command) => command.run(session),

@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use store::{
-    Application, Changed, Invalid, OpenOptions, Origin, Prepared, Proposal, Revision, Table,
-    UtcTime,
+    Application, Changed, Concerns, Invalid, OpenOptions, Origin, Prepared, Proposal, Revision,
+    Table, UtcTime,
 };
 
 use crate::cell::Column;
@@ -124,10 +124,19 @@ impl Session {
     pub(crate) fn change(&mut self, prepared: Prepared) -> Result<Revision, Stop> {
         let Prepared { batch, concerns } = prepared;
         let revision = self.ask(|source| source.commit(batch))?;
+        self.settle(&concerns, revision)
+    }
+
+    /// Waits until the daemons whom the change of `revision` concerns act on it.
+    pub(crate) fn settle(
+        &mut self,
+        concerns: &Concerns,
+        revision: Revision,
+    ) -> Result<Revision, Stop> {
         let deadline = Deadline::after(APPLIED_WITHIN);
         loop {
             let view = self.read(&[Table::Instances])?;
-            let now = Application::of(&concerns, revision, &view.snapshot, view.now);
+            let now = Application::of(concerns, revision, &view.snapshot, view.now);
             if let Some((instance, why)) = now.failed.first() {
                 let message =
                     format!("it is in the store, but `{instance}` does not act on it: {why}");
@@ -148,6 +157,11 @@ impl Session {
 
     pub(crate) fn is_json(&self) -> bool {
         self.options.output == Some(Format::Json)
+    }
+
+    /// Whether what is printed is a table: an empty one tells people nothing.
+    pub(crate) fn is_for_people(&self) -> bool {
+        matches!(self.options.output, None | Some(Format::Table))
     }
 
     pub(crate) fn layout(&self) -> Layout {

@@ -22,6 +22,7 @@ pub(crate) struct Bound {
     pub(crate) home_arp: Option<BoundArp>,
     /// The first is where mobile nodes send to; requests are relayed from the others.
     pub(crate) foreign_agent: Vec<BoundSocket>,
+    pub(crate) gateway: Vec<BoundSocket>,
     pub(crate) advertise: Vec<BoundAdvertiser>,
     pub(crate) mobile_node: Option<BoundMobileNode>,
     pub(crate) snmp: Vec<SnmpSocket>,
@@ -61,6 +62,7 @@ impl Bound {
             home_agent: Vec::new(),
             home_arp: None,
             foreign_agent: Vec::new(),
+            gateway: Vec::new(),
             advertise,
             mobile_node: config.mobile_node.as_ref().map(bind_mobile_node).transpose()?,
             snmp: Vec::new(),
@@ -78,6 +80,11 @@ impl Bound {
         if let Some(section) = &config.foreign_agent {
             bound.foreign_agent = bind_foreign_agent(section, &bound.advertise)
                 .context("the foreign agent cannot be served")?;
+        }
+        if let Some(section) = &config.gateway {
+            let socket = bind_udp(SocketAddr::V4(section.address))
+                .context("the gateway cannot be served")?;
+            bound.gateway.push(BoundSocket { socket, interface: None });
         }
         for listen in config.snmp.iter().flat_map(|snmp| &snmp.listen) {
             bound.snmp.push(SnmpSocket::bind(*listen).context("SNMP cannot be served")?);

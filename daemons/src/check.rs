@@ -30,6 +30,9 @@ fn summary(config: &Config) -> String {
     if let Some(foreign_agent) = &config.foreign_agent {
         parts.push(format!("foreign agent {}", foreign_agent.address));
     }
+    if let Some(gateway) = &config.gateway {
+        parts.push(format!("gateway {}", gateway.address));
+    }
     if let Some(mobile_node) = &config.mobile_node {
         let identity = match (&mobile_node.home_address, &mobile_node.nai) {
             (Some(address), _) => address.to_string(),

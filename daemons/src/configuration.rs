@@ -1,12 +1,14 @@
 //! The rows of configuration that an agent of this process acts on, as they are in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use mobility::SecurityAssociation;
 use store::{
-    AnyKey, AnyRow, Association, AssociationKey, CareOfAddress, CareOfAddressKey, Change, Revision,
-    Role, Row as _, Setting, SettingKey, Store, WatchEvent, WatchStream,
+    AnyKey, AnyRow, Association, AssociationKey, CareOfAddress, CareOfAddressKey, Change,
+    GatewaySetting, Regional, RegionalForeignAgent, RegionalSubject, RegionalValue, Revision, Role,
+    Row as _, Setting, SettingKey, Store, WatchEvent, WatchStream,
 };
 use tokio::sync::watch;
 use tracing::warn;
@@ -22,6 +24,8 @@ pub(crate) struct Part {
     pub(crate) role: Role,
     /// All roles of the instance.
     pub(crate) roles: Vec<Role>,
+    /// The addresses that its agents serve at.
+    pub(crate) addresses: Vec<Ipv4Addr>,
     /// The interfaces that agents of the instance advertise on.
     pub(crate) interfaces: Vec<u32>,
 }
@@ -50,8 +54,20 @@ pub(crate) struct Active {
     pub(crate) settings: Settings,
     /// The care-of addresses of the instance, whether active or not.
     pub(crate) care_of_addresses: Vec<Arc<CareOfAddress>>,
+    pub(crate) region: Region,
     /// Rows that it does not act on, by their paths, and why.
     pub(crate) errors: BTreeMap<String, String>,
+}
+
+/// What an agent has to do with regions (RFC 4857).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Region {
+    /// How the foreign agent at our address belongs to one.
+    pub(crate) foreign_agent: Option<RegionalForeignAgent>,
+    /// How the gateway at our address serves one.
+    pub(crate) gateway: Option<GatewaySetting>,
+    /// The foreign agents beneath that gateway.
+    pub(crate) beneath: BTreeSet<Ipv4Addr>,
 }
 
 /// Follows the configuration of the store; ends when nobody listens any more.
@@ -81,6 +97,7 @@ struct Follower {
     unusable: BTreeMap<AssociationKey, String>,
     settings: BTreeMap<SettingKey, Arc<Setting>>,
     care_of_addresses: BTreeMap<CareOfAddressKey, Arc<CareOfAddress>>,
+    regional: BTreeMap<RegionalSubject, Arc<Regional>>,
 }
 
 impl Follower {
@@ -90,6 +107,7 @@ impl Follower {
         let offered = snapshot.rows::<CareOfAddress>().iter();
         let offered = offered.filter(|row| row.instance == part.instance);
         let care_of_addresses = offered.map(|row| (row.key(), Arc::clone(row))).collect();
+        let regional = snapshot.rows::<Regional>().iter();
         let mut follower = Self {
             store: store.clone(),
             part,
@@ -99,6 +117,7 @@ impl Follower {
             unusable: BTreeMap::new(),
             settings: settings.map(|row| (row.key(), Arc::clone(row))).collect(),
             care_of_addresses,
+            regional: regional.map(|row| (row.key(), Arc::clone(row))).collect(),
         };
         for row in snapshot.rows::<Association>().iter() {
             follower.put_association(row).await;
@@ -115,7 +134,9 @@ impl Follower {
         );
         let associations = self.associations.values().cloned().collect();
         let care_of_addresses = self.care_of_addresses.values().cloned().collect();
-        Active { revision: self.revision, associations, settings, care_of_addresses, errors }
+        let region = self.region();
+        let revision = self.revision;
+        Active { revision, associations, settings, care_of_addresses, region, errors }
     }
 
     /// Returns once some row of configuration has changed; never, if the store is gone.
@@ -162,9 +183,39 @@ impl Follower {
             Change::Delete(AnyKey::CareOfAddress(key)) => {
                 self.care_of_addresses.remove(key);
             }
+            Change::Put(AnyRow::Regional(row)) => {
+                self.regional.insert(row.key(), Arc::clone(row));
+            }
+            Change::Delete(AnyKey::Regional(key)) => {
+                self.regional.remove(key);
+            }
             Change::Put(_) | Change::Delete(_) => {}
         }
         key.is_configuration()
+    }
+
+    /// What the rows of regions say of the agent of this part.
+    fn region(&self) -> Region {
+        let Part { role, addresses, .. } = &self.part;
+        let mut region = Region::default();
+        for row in self.regional.values() {
+            let is_ours = row.key().role() == *role && addresses.contains(&row.address);
+            match &row.value {
+                RegionalValue::Gateway(gateway) if is_ours => {
+                    region.gateway = Some(gateway.clone());
+                }
+                RegionalValue::ForeignAgent(foreign_agent) if is_ours => {
+                    region.foreign_agent = Some(foreign_agent.clone());
+                }
+                RegionalValue::ForeignAgent(foreign_agent) if *role == Role::Gateway => {
+                    if foreign_agent.gateways().any(|gateway| addresses.contains(&gateway)) {
+                        region.beneath.insert(row.address);
+                    }
+                }
+                RegionalValue::Gateway(_) | RegionalValue::ForeignAgent(_) => {}
+            }
+        }
+        region
     }
 
     fn forget_association(&mut self, key: &AssociationKey) {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, bail};
 use store::{
     Association, Author, Batch, CareOfAddress, Change, CommitError, Configuration, Instance,
-    InstanceState, Key, Origin, Owner, Proposal, Row, Setting, Snapshot, StorageType, Store,
-    UtcTime, audit,
+    InstanceState, Key, Origin, Owner, Proposal, Regional, Row, Setting, Snapshot, StorageType,
+    Store, UtcTime, audit,
 };
 use tracing::{info, warn};
 
@@ -128,6 +128,9 @@ pub(crate) async fn end_volatile(
     for row in snapshot.rows::<Setting>().iter().filter(|row| ends(&***row)) {
         ended += u32::from(proposal.delete::<Setting>(&row.key())?);
     }
+    for row in snapshot.rows::<Regional>().iter().filter(|row| ends(&***row)) {
+        ended += u32::from(proposal.delete::<Regional>(&row.key())?);
+    }
     let mut keys = Vec::new();
     for row in snapshot.rows::<Association>().iter().filter(|row| ends(&***row)) {
         ended += u32::from(proposal.delete::<Association>(&row.key())?);
@@ -150,6 +153,9 @@ pub(crate) async fn end_volatile(
 fn owns(instance: &Instance, owner: &Owner, snapshot: &Snapshot, now: UtcTime) -> bool {
     match owner {
         Owner::Instance(name) => *name == instance.name,
+        Owner::Address(role, address) => {
+            instance.roles.contains(role) && instance.addresses.contains(address)
+        }
         Owner::Role(role) => {
             let others = snapshot.rows::<Instance>().iter();
             let mut others = others.filter(|other| {

@@ -24,6 +24,7 @@ mod maintain;
 mod operations;
 mod port;
 mod privilege;
+mod regional;
 mod reload;
 mod run;
 mod settings;

@@ -102,6 +102,7 @@ fn unchangeable(running: &Config, read: &Config) -> Vec<&'static str> {
     }
     changed.extend((running.home_agent != read.home_agent).then_some("[home-agent]"));
     changed.extend((running.foreign_agent != read.foreign_agent).then_some("[foreign-agent]"));
+    changed.extend((running.gateway != read.gateway).then_some("[gateway]"));
     changed.extend((running.mobile_node != read.mobile_node).then_some("[mobile-node]"));
     changed.extend((running.advertise != read.advertise).then_some("[[advertise]]"));
     changed

@@ -37,7 +37,7 @@ impl Default for Settings {
     }
 }
 
-const AGENTS: [Role; 2] = [Role::HomeAgent, Role::ForeignAgent];
+const AGENTS: [Role; 3] = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
 
 impl Settings {
     /// Takes one setting over; the error says why the part does not act on it.
@@ -135,7 +135,13 @@ mod tests {
     }
 
     fn part(instance: &str, role: Role, roles: &[Role]) -> Part {
-        Part { instance: instance.to_owned(), role, roles: roles.to_vec(), interfaces: vec![2] }
+        Part {
+            instance: instance.to_owned(),
+            role,
+            roles: roles.to_vec(),
+            interfaces: vec![2],
+            addresses: Vec::new(),
+        }
     }
 
     #[test]

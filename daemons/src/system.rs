@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use agent::LocalFacts;
 use agent::agentx::{Subagent, SubagentConfig};
 use anyhow::{Context as _, anyhow};
-use mobility::{Advertiser, Dispatcher, ForeignAgent, HomeAgent, MobileNode};
+use mobility::{Advertiser, Dispatcher, ForeignAgent, Gateway, HomeAgent, MobileNode};
 use store::{InstanceState, Role, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,8 +16,8 @@ use crate::audit::Syslog;
 use crate::bound::{Bound, BoundAdvertiser, BoundMobileNode};
 use crate::clock::Clock;
 use crate::config::{
-    Config, ForeignAgentSection, HomeAgentSection, MasterAddress, MobileNodeSection, SnmpConfig,
-    StoreConfig,
+    Config, ForeignAgentSection, GatewaySection, HomeAgentSection, MasterAddress,
+    MobileNodeSection, SnmpConfig, StoreConfig,
 };
 use crate::configuration::{self, Active, Part};
 use crate::driver::advertising::{Advertisers, Advertising};
@@ -36,6 +36,7 @@ use crate::link::mute::KernelArp;
 use crate::link::raw::BoundLink;
 use crate::operations;
 use crate::port::SharedPort;
+use crate::regional;
 use crate::snmp::{Keeper, Management, state_path};
 use crate::socket::{BoundSocket, Sockets};
 use crate::storage::{self, StoreServer};
@@ -136,6 +137,9 @@ impl System {
             let advertising = system.advertising(&member, of_foreign_agent)?;
             system.start_foreign_agent(&member, section, sockets, advertising).await?;
         }
+        if let Some(section) = &config.gateway {
+            system.start_gateway(&member, section, bound.gateway).await?;
+        }
         if let (Some(section), Some(bound)) = (&config.mobile_node, bound.mobile_node) {
             system.start_mobile_node(&member, section, bound).await?;
         }
@@ -152,6 +156,12 @@ impl System {
         system.serves(&instance).await?;
         let (store, clock) = (system.store.clone(), system.clock.clone());
         let keeper = operations::keep(store, clock, syslog, system.shutdown.clone());
+        system.roles.spawn(async {
+            keeper.await;
+            Ok(())
+        });
+        let (store, clock) = (system.store.clone(), system.clock.clone());
+        let keeper = regional::keep(store, name.clone(), clock, system.shutdown.clone());
         system.roles.spawn(async {
             keeper.await;
             Ok(())
@@ -346,6 +356,19 @@ impl System {
         Ok(())
     }
 
+    /// Starts a gateway that goes on where the last one of this instance ended.
+    pub(crate) async fn start_gateway(
+        &mut self,
+        member: &Member,
+        section: &GatewaySection,
+        sockets: Vec<BoundSocket>,
+    ) -> anyhow::Result<()> {
+        let machine = section.machine(&member.instance.name(), seed()?, member.crashed);
+        let machine = Gateway::new(machine, &self.store.snapshot(), self.clock.now());
+        self.start_agent(member, machine, Sockets::new(sockets)?, Vec::new(), None).await;
+        Ok(())
+    }
+
     async fn start_agent<M: MobilityAgent>(
         &mut self,
         member: &Member,
@@ -373,7 +396,13 @@ impl System {
         let row = member.instance.row();
         member.instance.expect(role);
         let interfaces = member.interfaces.clone();
-        let part = Part { instance: row.name, role, roles: row.roles, interfaces };
+        let part = Part {
+            instance: row.name,
+            role,
+            roles: row.roles,
+            addresses: row.addresses,
+            interfaces,
+        };
         configuration::follow(&self.store, part).await
     }
 
@@ -463,6 +492,7 @@ fn roles(config: &Config) -> Vec<Role> {
     let mut roles = Vec::new();
     roles.extend(config.home_agent.is_some().then_some(Role::HomeAgent));
     roles.extend(config.foreign_agent.is_some().then_some(Role::ForeignAgent));
+    roles.extend(config.gateway.is_some().then_some(Role::Gateway));
     roles.extend(config.mobile_node.is_some().then_some(Role::MobileNode));
     roles.extend(config.snmp.is_some().then_some(Role::Snmp));
     roles.extend(matches!(config.store, StoreConfig::Owned { .. }).then_some(Role::Store));
@@ -472,7 +502,8 @@ fn roles(config: &Config) -> Vec<Role> {
 fn addresses(config: &Config) -> Vec<Ipv4Addr> {
     let home_agent = config.home_agent.iter().map(|section| *section.address.ip());
     let foreign_agent = config.foreign_agent.iter().map(|section| *section.address.ip());
-    home_agent.chain(foreign_agent).collect()
+    let gateway = config.gateway.iter().map(|section| *section.address.ip());
+    home_agent.chain(foreign_agent).chain(gateway).collect()
 }
 
 /// What this process is called in the store.

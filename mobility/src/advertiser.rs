@@ -167,6 +167,16 @@ pub struct Advertiser {
     /// Nothing is sent but, in a moment, that nothing will be.
     is_suspended: bool,
     dirty: bool,
+    region: Option<AdvertisedRegion>,
+}
+
+/// What a foreign agent advertises of the region that it is part of (RFC 4857 §4.3).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AdvertisedRegion {
+    /// Its gateway, or all ones where the region assigns one.
+    pub gateway: Ipv4Addr,
+    /// Its FA-NAI (RFC 4857 §8.2).
+    pub nai: Option<Nai>,
 }
 
 impl Advertiser {
@@ -184,6 +194,7 @@ impl Advertiser {
             counts: BTreeMap::new(),
             is_suspended: false,
             dirty: true,
+            region: None,
             config,
         };
         advertiser.schedule(now);
@@ -233,6 +244,24 @@ impl Advertiser {
                 self.config.flags.0 |= AdvertisementFlags::BUSY;
             }
         }
+    }
+
+    /// Says from the next advertisement on of which region the foreign agent is part.
+    pub fn set_region(&mut self, region: Option<AdvertisedRegion>) {
+        self.dirty |= self.region != region;
+        self.region = region;
+    }
+
+    /// RFC 4857 §4.3: the foreign agent's own care-of addresses, and its gateway the last one.
+    fn care_of_addresses(&self) -> Vec<Ipv4Addr> {
+        let gateway = self.region.as_ref().map(|region| region.gateway);
+        self.config.care_of_addresses.iter().copied().chain(gateway).collect()
+    }
+
+    fn flags(&self) -> AdvertisementFlags {
+        let regional =
+            if self.region.is_some() { AdvertisementFlags::REGIONAL_REGISTRATION } else { 0 };
+        AdvertisementFlags(self.config.flags.0 | regional)
     }
 
     /// Takes an ICMP message that came to the interface.
@@ -331,10 +360,10 @@ impl Advertiser {
             source: config.source,
             destination: config.destination,
             sequence_number: self.sequence_number,
-            flags: config.flags.0,
+            flags: self.flags().0,
             registration_lifetime: config.registration_lifetime,
             lifetime: config.lifetime,
-            care_of_addresses: config.care_of_addresses.clone(),
+            care_of_addresses: self.care_of_addresses(),
             routers: config.routers.iter().map(|router| router.address).collect(),
             prefix_lengths: config.prefix_lengths.clone().unwrap_or_default(),
             network_nai: config.foreign_agent_nai.clone(),
@@ -365,12 +394,16 @@ impl Advertiser {
             mobility: Some(MobilityAgentAdvertisement {
                 sequence_number: self.sequence_number,
                 registration_lifetime: config.registration_lifetime,
-                flags: config.flags,
-                care_of_addresses: config.care_of_addresses.clone(),
+                flags: self.flags(),
+                care_of_addresses: self.care_of_addresses(),
             }),
             prefix_lengths: config.prefix_lengths.clone(),
             challenge: None,
-            foreign_agent_nai: config.foreign_agent_nai.clone(),
+            foreign_agent_nai: self
+                .region
+                .as_ref()
+                .and_then(|region| region.nai.clone())
+                .or_else(|| config.foreign_agent_nai.clone()),
         };
         let mut octets = Vec::with_capacity(64);
         if advertisement.emit(&mut octets).is_err() {

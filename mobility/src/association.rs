@@ -33,6 +33,19 @@ impl SecurityAssociation {
     }
 }
 
+impl SecurityAssociation {
+    /// Appends a Generalized Authentication Extension (RFC 4857 §11) that covers all of `message`.
+    pub(crate) fn sign_generalized(&self, message: &mut Vec<u8>, subtype: u8) {
+        wire::append_generalized_authentication(
+            message,
+            subtype,
+            self.spi,
+            self.algorithm,
+            &self.key,
+        );
+    }
+}
+
 /// Every association that one machine may use.
 #[derive(Debug, Default)]
 pub(crate) struct Associations(BTreeMap<(Identity, Spi), Arc<SecurityAssociation>>);

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 
 use wire::{
-    Authentication, DynamicHomeAgent, Extension, MessageString, Nai, ParseError, RevocationSupport,
-    extension_type,
+    Authentication, DynamicHomeAgent, Extension, GeneralizedAuthentication, GfaIpAddress,
+    HierarchicalForeignAgent, Lifetime, MessageString, Nai, ParseError,
+    RegionalRegistrationLifetime, ReplayProtectionStyle, RevocationSupport, extension_type,
 };
 
 /// What a message carries after its fixed part.
@@ -42,6 +43,19 @@ pub(crate) struct Extensions<'a> {
     pub(crate) redirected_to: Option<Ipv4Addr>,
     /// Whether there is something that a Generic Notification may not carry (RFC 6098 §4.1).
     pub(crate) not_for_notifications: bool,
+    /// The gateway that a GFA IP Address Extension names before the Mobile-Home authentication, and
+    /// between it and the Foreign-Home authentication (RFC 4857 §9.1).
+    pub(crate) gateway_covered: Option<Ipv4Addr>,
+    pub(crate) gateway_appended: Option<Ipv4Addr>,
+    /// The last Hierarchical Foreign Agent Extension (RFC 4857 §9.2), and where it begins.
+    pub(crate) hierarchical: Option<(Ipv4Addr, usize)>,
+    /// Generalized authentications between foreign agents, and between node and gateway (§11).
+    pub(crate) foreign_foreign: Vec<Authentication<'a>>,
+    pub(crate) mobile_gateway: Vec<Authentication<'a>>,
+    /// The replay protection that is asked for, or agreed to (§9.3), and where that is said.
+    pub(crate) replay_style: Option<(ReplayProtectionStyle, usize)>,
+    /// The lifetime of the regional registration (§9.4).
+    pub(crate) regional_lifetime: Option<Lifetime>,
 }
 
 /// Which kinds of vendor extension there are; none is understood (RFC 3115 §2).
@@ -105,11 +119,53 @@ impl<'a> Extensions<'a> {
                     *place = Some(dynamic.home_agent);
                 }
             }
+            extension_type::GENERALIZED_AUTHENTICATION => {
+                self.take_generalized(message, extension)?
+            }
+            extension_type::GFA_IP_ADDRESS => {
+                let GfaIpAddress(gateway) = GfaIpAddress::parse(extension)?;
+                if self.mobile_home.is_empty() {
+                    self.gateway_covered = Some(gateway);
+                } else if self.foreign_home.is_empty() {
+                    self.gateway_appended = Some(gateway);
+                }
+            }
+            extension_type::HIERARCHICAL_FOREIGN_AGENT => {
+                let HierarchicalForeignAgent(address) = HierarchicalForeignAgent::parse(extension)?;
+                self.hierarchical = Some((address, extension.start));
+            }
+            extension_type::REPLAY_PROTECTION_STYLE => {
+                let style = ReplayProtectionStyle::parse(extension)?;
+                self.replay_style = Some((style, extension.start));
+            }
+            extension_type::REGIONAL_REGISTRATION_LIFETIME => {
+                let lifetime = RegionalRegistrationLifetime::parse(extension)?;
+                self.regional_lifetime = Some(lifetime.lifetime());
+            }
             kind if extension.is_skippable() => {
                 debug_assert!(kind > 127, "only 128-255 may be skipped");
                 self.skipped += 1;
             }
             kind => return Err(ParseError::UnskippableExtension(kind)),
+        }
+        Ok(())
+    }
+
+    /// RFC 4857 §11; what is between other parties is unknown here, and must not be skipped.
+    fn take_generalized(
+        &mut self,
+        message: &'a [u8],
+        extension: &Extension<'a>,
+    ) -> Result<(), ParseError> {
+        let generalized = GeneralizedAuthentication::parse(message, extension)?;
+        match generalized.subtype {
+            GeneralizedAuthentication::FOREIGN_FOREIGN => {
+                self.foreign_foreign.push(generalized.authentication);
+            }
+            GeneralizedAuthentication::MOBILE_GATEWAY => {
+                self.mobile_gateway.push(generalized.authentication);
+            }
+            _ => return Err(ParseError::UnskippableExtension(extension.kind)),
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod clock_health;
 mod dispatch;
 mod extensions;
 mod foreign_agent;
+mod gateway;
 mod home_agent;
 mod limits;
 mod mobile_node;
@@ -28,10 +29,13 @@ mod words;
 mod scenarios;
 
 pub use action::{Action, Arp, CommitId, Encapsulation, Output, Received, Service};
-pub use advertiser::{Advertiser, AdvertiserConfig, AdvertiserConfigError};
+pub use advertiser::{AdvertisedRegion, Advertiser, AdvertiserConfig, AdvertiserConfigError};
 pub use association::SecurityAssociation;
 pub use dispatch::Dispatcher;
-pub use foreign_agent::{ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, Unreachable};
+pub use foreign_agent::{
+    ForeignAgent, ForeignAgentConfig, ForeignAgentDenial, RegionConfig, Unreachable,
+};
+pub use gateway::{Gateway, GatewayConfig, GatewayDenial};
 pub use home_agent::{Admission, Denial, HomeAgent, HomeAgentConfig, ReservedBits, ReverseTunnel};
 pub use limits::RateLimits;
 pub use mobile_node::{MobileNode, MobileNodeConfig, MobileNodeState, NotificationReceiver};

@@ -22,6 +22,7 @@ mod orders;
 mod passphrase;
 mod progress;
 mod published;
+pub mod regional;
 mod remote;
 mod rows;
 mod secrets;
@@ -45,15 +46,18 @@ pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
-    Association, AssociationKey, AuditEntry, AuditKey, Awaited, Binding, BindingKey, CareOfAddress,
-    CareOfAddressKey, Changed, ClockHealth, ClockState, Counter, Counters, CountersKey, Found,
-    HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters, NodeKey,
-    NotificationPath, Operation, OperationAction, OperationId, OperationOwner, OperationSelector,
-    OperationShare, OperationShareKey, OperationState, OperationTarget, OperationTargetKey,
-    OperationWish, Origin, Progress, Registration, RegistrationKey, ReplayProtection, Resource,
-    RevocationSupport, Revoking, Role, Scope, Setting, SettingIndex, SettingKey, SettingValue,
-    StorageType, Subject, TargetKey, TargetResult, TargetState, Trail, TrailEvent, Unknown, Usage,
-    UserMessage, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
+    Association, AssociationKey, AuditEntry, AuditKey, Awaited, Binding, BindingKey, Candidate,
+    CandidateEdit, CandidateEditKey, CareOfAddress, CareOfAddressKey, Changed, ClockHealth,
+    ClockState, CommitCause, CommitState, Counter, Counters, CountersKey, Found, GatewayAssignment,
+    GatewaySetting, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters,
+    NodeKey, NotificationPath, Operation, OperationAction, OperationId, OperationOwner,
+    OperationSelector, OperationShare, OperationShareKey, OperationState, OperationTarget,
+    OperationTargetKey, OperationWish, Origin, Progress, Regional, RegionalChange,
+    RegionalChangeKey, RegionalCommit, RegionalCommitId, RegionalForeignAgent, RegionalReplay,
+    RegionalSubject, RegionalValue, RegionalVisit, Registration, RegistrationKey, ReplayProtection,
+    Resource, RevocationSupport, Revoking, Role, Scope, Setting, SettingIndex, SettingKey,
+    SettingValue, StorageType, Subject, TargetKey, TargetResult, TargetState, Trail, TrailEvent,
+    Unknown, Usage, UserMessage, Violation, ViolationKey, ViolationReason, Visitor, VisitorKey,
 };
 pub use served::{Policy, serve};
 pub use store::{

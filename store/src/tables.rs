@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Advertisement, Association, AuditEntry, Batch, Binding, CareOfAddress, Change, Counters, Event,
-    Expect, Instance, InstanceState, Key, Node, NodeCounters, Operation, OperationShare,
-    OperationTarget, Orders, Registration, Setting, Stamp, Trail, UtcTime, Violation, Visitor,
+    Advertisement, Association, AuditEntry, Batch, Binding, Candidate, CandidateEdit,
+    CareOfAddress, Change, Counters, Event, Expect, Instance, InstanceState, Key, Node,
+    NodeCounters, Operation, OperationShare, OperationTarget, Orders, Regional, RegionalChange,
+    RegionalCommit, Registration, Setting, Stamp, Trail, UtcTime, Violation, Visitor,
 };
 
 /// Counts commits; every commit has one of its own.
@@ -476,6 +477,11 @@ tables! {
     OperationShare OperationShares operation_shares;
     OperationTarget OperationTargets operation_targets;
     AuditEntry Audit audit;
+    Regional Regional regional;
+    Candidate Candidates candidates;
+    CandidateEdit CandidateEdits candidate_edits;
+    RegionalCommit RegionalCommits regional_commits;
+    RegionalChange RegionalChanges regional_changes;
 }
 
 impl Tables {

@@ -93,6 +93,8 @@ impl From<AlgorithmWord> for Algorithm {
 enum AgentWord {
     HomeAgent,
     ForeignAgent,
+    /// A gateway foreign agent (RFC 4857)
+    Gateway,
 }
 
 impl From<AgentWord> for Role {
@@ -100,6 +102,7 @@ impl From<AgentWord> for Role {
         match word {
             AgentWord::HomeAgent => Self::HomeAgent,
             AgentWord::ForeignAgent => Self::ForeignAgent,
+            AgentWord::Gateway => Self::Gateway,
         }
     }
 }

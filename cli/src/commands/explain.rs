@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use store::wire::{Code, Identification};
 use store::{
-    Algorithm, Association, ClockState, Identity, Instance, ReplayProtection, Role, Table, UtcTime,
-    Visitor,
+    Algorithm, Association, ClockState, Identity, Instance, ReplayProtection, Role, Table,
+    TrailEvent, UtcTime, Visitor,
 };
 
 use super::association::{algorithm_word, parse_peer, replay_word};
@@ -241,9 +241,8 @@ fn refusal(trail: &[TrailRow]) -> Option<Finding> {
     let code = last.code.filter(|code| !code.is_accepted())?;
     // What a foreign agent saw of a denial, the home agent knows better, if it is here.
     let events = trail.iter().rev().map(|row| &row.event);
-    let mut at_home_agent =
-        events.filter(|event| event.event != RELAYED && event.code == last.code);
-    let event = if last.event == RELAYED { at_home_agent.next().unwrap_or(last) } else { last };
+    let mut at_home_agent = events.filter(|event| !is_relayed(event) && event.code == last.code);
+    let event = if is_relayed(last) { at_home_agent.next().unwrap_or(last) } else { last };
     let from = event.peer.map_or_else(String::new, |peer| format!(", from {peer}"));
     let spi = event.spi.map_or_else(String::new, |spi| format!(", SPI {spi}"));
     let meaning = words::code(code);
@@ -262,10 +261,14 @@ fn refusal(trail: &[TrailRow]) -> Option<Finding> {
     })
 }
 
-/// The event of a foreign agent that relayed a denial.
-const RELAYED: &str = "denied-by-home-agent";
+/// The events of a foreign agent that relayed a denial.
+const RELAYED: [&str; 2] = ["denied-by-home-agent", "denied-by-gateway"];
 
-/// What to look at after a denial of a foreign agent.
+fn is_relayed(event: &TrailEvent) -> bool {
+    RELAYED.contains(&event.event.as_str())
+}
+
+/// What to look at after a denial of a foreign agent, or of a gateway.
 fn foreign_agent_advice(code: Code) -> Option<&'static str> {
     Some(match code.0 {
         64 => "the foreign agent is closed: see `admission` in its configuration",
@@ -289,7 +292,19 @@ fn foreign_agent_advice(code: Code) -> Option<&'static str> {
         80..=95 => "ICMP says so: look at the way to its home agent, and whether that serves",
         96 => "it has neither a home address nor an NAI",
         97..=99 => "the home agent's answer lacks what RFC 2794 asks for",
+        110 => {
+            "the gateway does not offer the replay protection that it asks for; see `regional show`"
+        }
+        111 => {
+            "it asks for no gateway in particular: see `dynamic` in `regional show`, and whether the \
+             gateway shares an association with its home agent"
+        }
+        112 => "it asks for a gateway that the foreign agent does not know; see `regional show`",
+        113..=115 => "ICMP says so: look at the way to the gateway, and whether that serves",
         116 => "it names the foreign agent itself, or nobody, as its home agent",
+        193 => {
+            "its home registration through the gateway has ended, or never was: it has to register at home"
+        }
         _ => return None,
     })
 }

@@ -27,7 +27,8 @@ const TABLES: [Table; 3] = [Table::Associations, Table::CareOfAddresses, Table::
 /// Put the configuration of an export into this store, all of it or nothing
 ///
 /// State (bindings, counters, …) belongs to the daemons, rows that came from a
-/// configuration file to that file: both are left out. Keys are part of an
+/// configuration file to that file: both are left out, as is what `regional save`
+/// and `regional load` carry from one store to another. Keys are part of an
 /// export that was made with `--secrets`; its passphrase is asked for.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Import {
@@ -83,8 +84,9 @@ impl Import {
         let prepared = self.propose(&view, &rows)?;
         let count = prepared.batch.changes.len();
         if left_out > 0 {
-            session
-                .warn(&format!("left out {left_out} rows of state, or of a configuration file"))?;
+            session.warn(&format!(
+                "left out {left_out} rows of state, of regions, or of a configuration file"
+            ))?;
         }
         if self.dry_run || count == 0 {
             let words = format!("would import {}", words(&prepared));
@@ -236,8 +238,11 @@ fn commit_with(
 }
 
 /// Configuration that does not belong to a file.
+///
+/// That of regions has a history of its own: `regional load` takes it from a file.
 fn is_importable(row: &AnyRow) -> bool {
-    row.configuration().is_some_and(|row| row.origin() != Origin::File)
+    row.table() != Table::Regional
+        && row.configuration().is_some_and(|row| row.origin() != Origin::File)
 }
 
 /// All rows of an export, each of them checked.

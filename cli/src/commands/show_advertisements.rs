@@ -77,7 +77,7 @@ fn letters(flags: u16) -> String {
 const fn direction(role: Role) -> &'static str {
     match role {
         Role::MobileNode => "heard",
-        Role::HomeAgent | Role::ForeignAgent | Role::Snmp | Role::Store => "sent",
+        Role::HomeAgent | Role::ForeignAgent | Role::Gateway | Role::Snmp | Role::Store => "sent",
     }
 }
 

@@ -104,4 +104,18 @@ pub(crate) const COLUMNS: &[Column<VisitorRow>] = &[
     Column::detail("registered_at", |row| Cell::Instant(row.visitor.registered_at)),
     Column::detail("expires_at", |row| Cell::of(row.visitor.expires_at, Cell::Instant)),
     Column::detail("instance", |row| Cell::text(&row.visitor.instance)),
+    Column::detail("gateway", |row| {
+        Cell::of(row.visitor.regional.as_ref(), |regional| Cell::Address(regional.gateway))
+    }),
+    Column::detail("local_care_of_address", |row| {
+        let regional = row.visitor.regional.as_ref();
+        Cell::of(regional, |regional| Cell::Address(regional.local_care_of_address))
+    }),
+    Column::detail("regional_expires_at", |row| {
+        let regional = row.visitor.regional.as_ref();
+        Cell::of(regional.and_then(|regional| regional.expires_at), Cell::Instant)
+    }),
+    Column::detail("regional_accepted", |row| {
+        Cell::of(row.visitor.regional.as_ref(), |regional| Cell::Number(regional.accepted))
+    }),
 ];

@@ -6,6 +6,7 @@ mod association;
 mod explain;
 mod export;
 mod notify;
+mod regional;
 mod script;
 mod show;
 mod usage;

@@ -60,6 +60,7 @@ impl AssociationConfig {
 const ROLES: &[(&str, Role)] = &[
     ("home-agent", Role::HomeAgent),
     ("foreign-agent", Role::ForeignAgent),
+    ("gateway", Role::Gateway),
     ("mobile-node", Role::MobileNode),
 ];
 

@@ -5,6 +5,7 @@ mod agentx;
 mod association;
 mod daemon;
 mod foreign_agent;
+mod gateway;
 mod home_agent;
 mod mobile_node;
 mod notification;
@@ -32,6 +33,7 @@ pub(crate) use agentx::MasterAddress;
 pub(crate) use association::AssociationConfig;
 pub(crate) use daemon::{DaemonConfig, LogConfig};
 pub(crate) use foreign_agent::ForeignAgentSection;
+pub(crate) use gateway::GatewaySection;
 pub(crate) use home_agent::HomeAgentSection;
 pub(crate) use mobile_node::MobileNodeSection;
 pub(crate) use problem::ConfigError;
@@ -54,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) snmp: Option<SnmpConfig>,
     pub(crate) home_agent: Option<HomeAgentSection>,
     pub(crate) foreign_agent: Option<ForeignAgentSection>,
+    pub(crate) gateway: Option<GatewaySection>,
     pub(crate) mobile_node: Option<MobileNodeSection>,
     pub(crate) advertise: Vec<AdvertiseSection>,
     pub(crate) associations: Vec<AssociationConfig>,
@@ -79,7 +82,10 @@ impl Config {
 
     /// Whether some agent, or a mobile node, runs in this process.
     pub(crate) fn has_mobility_role(&self) -> bool {
-        self.home_agent.is_some() || self.foreign_agent.is_some() || self.mobile_node.is_some()
+        self.home_agent.is_some()
+            || self.foreign_agent.is_some()
+            || self.gateway.is_some()
+            || self.mobile_node.is_some()
     }
 
     /// The address and port that a home agent and a foreign agent share.
@@ -121,8 +127,18 @@ impl Config {
         }
         let home_agent = file.section("home-agent").map(home_agent::read);
         let foreign_agent = file.section("foreign-agent").map(foreign_agent::read);
-        if home_agent.is_some() || foreign_agent.is_some() {
+        let gateway_at = file.key_span("gateway").unwrap_or_default();
+        let gateway = file.section("gateway").map(gateway::read);
+        if home_agent.is_some() || foreign_agent.is_some() || gateway.is_some() {
             require_key_file(store.as_ref(), &file);
+        }
+        if let Some(gateway) = &gateway {
+            let of_home_agent = home_agent.iter().map(|home| home.address);
+            let of_foreign_agent = foreign_agent.iter().flat_map(ForeignAgentSection::addresses);
+            if of_home_agent.chain(of_foreign_agent).any(|address| address == gateway.address) {
+                let message = "`gateway` and another agent are at one address: expected one each";
+                problems.add(&gateway_at, message);
+            }
         }
         let mobile_node = file.section("mobile-node").map(mobile_node::read);
         let agents = advertise::Agents {
@@ -130,9 +146,10 @@ impl Config {
             foreign_agent: foreign_agent.as_ref(),
         };
         let advertise = advertise::read(file.sections("advertise"), &agents, problems);
-        let role = match (&home_agent, &foreign_agent, &mobile_node) {
-            (None, Some(_), _) => Role::ForeignAgent,
-            (None, None, Some(_)) => Role::MobileNode,
+        let role = match (&home_agent, &foreign_agent, &gateway, &mobile_node) {
+            (None, Some(_), _, _) => Role::ForeignAgent,
+            (None, None, Some(_), _) => Role::Gateway,
+            (None, None, None, Some(_)) => Role::MobileNode,
             _ => Role::HomeAgent,
         };
         let associations = file.sections("association");
@@ -154,6 +171,7 @@ impl Config {
                 snmp,
                 home_agent,
                 foreign_agent,
+                gateway,
                 mobile_node,
                 advertise,
                 associations,

@@ -110,7 +110,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[home-agents]\n",
-        "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: advertise, association, daemon, foreign-agent, home-agent, log, mobile-node, snmp, store",
+        "mip4d.toml:3:2: `home-agents`: unknown key, the file knows: advertise, association, daemon, foreign-agent, gateway, home-agent, log, mobile-node, snmp, store",
     ),
     (
         "[mobile-node]\n",

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mobility::{Action, Advertiser, AdvertiserConfig, Output};
+use mobility::{Action, AdvertisedRegion, Advertiser, AdvertiserConfig, Output};
 use store::wire::{AdvertisementFlags, Lifetime};
 use store::{
     Advertisement, AdvertisementSetting, Batch, CareOfAddress, Change, Class, Counter, Now, Origin,
@@ -161,6 +161,13 @@ impl Advertisers {
     pub(crate) fn follow(&mut self, settings: &Settings, offered: &[&CareOfAddress], now: Now) {
         for it in &mut self.0 {
             it.follow(settings, offered, now);
+        }
+    }
+
+    /// Says from the next advertisement on of which region the agent is part.
+    pub(crate) fn set_region(&mut self, region: Option<&AdvertisedRegion>) {
+        for it in &mut self.0 {
+            it.advertiser.set_region(region.cloned());
         }
     }
 

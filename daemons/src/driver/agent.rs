@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use mobility::{
-    Action, Arp as Wanted, CommitId, ForeignAgent, HomeAgent, Output, Received,
+    Action, Arp as Wanted, CommitId, ForeignAgent, Gateway, HomeAgent, Output, Received,
     SecurityAssociation, Unreachable,
 };
 use store::{
@@ -23,8 +23,9 @@ use tracing::{debug, info, trace, warn};
 use super::Shutdown;
 use super::advertising::Advertisers;
 use super::commits::{Commits, Finished};
+use super::region;
 use crate::clock::Clock;
-use crate::configuration::Active;
+use crate::configuration::{Active, Region};
 use crate::datagram::{self, Arrived};
 use crate::instance::InstanceKeeper;
 use crate::link::Message;
@@ -55,6 +56,8 @@ pub(crate) trait MobilityAgent: Send + 'static {
     fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>);
     /// Says what a foreign agent offers.
     fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>);
+    /// Takes what the store says of regions.
+    fn set_region(&mut self, region: &Region);
     fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
     fn on_deadline(&mut self, now: Now) -> Output;
     fn next_deadline(&self) -> Option<Time>;
@@ -79,10 +82,10 @@ pub(crate) trait MobilityAgent: Send + 'static {
 }
 
 macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $draining:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr) => {
+    ($machine:ty, $role:expr, $served:ident, $busy:expr, $draining:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr, $set_region:expr) => {
         impl MobilityAgent for $machine {
             const ROLE: Role = $role;
-            const WANTS_MORE: bool = matches!($role, Role::ForeignAgent);
+            const WANTS_MORE: bool = matches!($role, Role::ForeignAgent | Role::Gateway);
 
             fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
                 self.set_associations(associations);
@@ -95,6 +98,11 @@ macro_rules! mobility_agent {
             fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>) {
                 let offer: fn(&mut Self, Vec<Ipv4Addr>) = $offer;
                 offer(self, care_of_addresses);
+            }
+
+            fn set_region(&mut self, region: &Region) {
+                let set_region: fn(&mut Self, &Region) = $set_region;
+                set_region(self, region);
             }
 
             fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -183,6 +191,7 @@ mobility_agent!(
     |machine: &HomeAgent| machine.services().map(|service| service.home_address).collect(),
     |machine, now| Some(machine.clock_health(now)),
     |_, _, _, _| Output::default(),
+    |_, _| (),
     |_, _| ()
 );
 mobility_agent!(
@@ -194,7 +203,20 @@ mobility_agent!(
     |_: &ForeignAgent| Vec::new(),
     |_, _| None,
     Self::on_unreachable,
-    Self::set_care_of_addresses
+    Self::set_care_of_addresses,
+    region::of_foreign_agent
+);
+mobility_agent!(
+    Gateway,
+    Role::Gateway,
+    visitor_count,
+    Gateway::is_busy,
+    |_: &Gateway| false,
+    |_: &Gateway| Vec::new(),
+    |_, _| None,
+    Self::on_unreachable,
+    |_, _| (),
+    region::of_gateway
 );
 
 /// What an agent has to take.
@@ -349,6 +371,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
         self.machine.set_volatile_violations(active.settings.volatile_violations.clone());
         let offered = self.offer(&active.care_of_addresses, &mut errors);
         self.advertisers.follow(&active.settings, &offered, now);
+        self.machine.set_region(&active.region);
+        self.advertisers.set_region(region::advertised(&active.region).as_ref());
         if active.settings.enabled != self.settings.enabled {
             let words = if active.settings.enabled { "serves again" } else { "is disabled" };
             info!(role = M::ROLE.as_str(), "{words}");

@@ -215,6 +215,7 @@ fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> anyhow::Result<Co
         }),
         home_agent: Some(home_agent_section(home_agent(1, args.mip_port))),
         foreign_agent: None,
+        gateway: None,
         mobile_node: None,
         advertise: Vec::new(),
         associations: peers.iter().map(Peer::configured).chain(between_agents(args)?).collect(),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use store::Visitor;
-use wire::{Flags, Lifetime};
+use wire::{Flags, Lifetime, Spi};
 
 use crate::action::{Encapsulation, Service};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
@@ -53,8 +53,30 @@ pub struct ForeignAgentConfig {
     pub messages: Vec<ReplyMessage>,
     /// Octets from a good source of randomness, new for each start.
     pub seed: [u8; 32],
+    /// The region that it is part of, if it is of one (RFC 4857).
+    pub regional: Option<RegionConfig>,
     /// Whether counts made before this start may have been lost.
     pub counters_lost: bool,
+}
+
+/// What a foreign agent knows of its region.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RegionConfig {
+    /// Its gateway: the one that it advertises, and assigns where nodes ask for none in particular.
+    pub gateway: Ipv4Addr,
+    /// Other gateways that it relays to.
+    pub also: Vec<Ipv4Addr>,
+    /// Whether nodes may leave it to the region which gateway they get (RFC 4857 §7.2).
+    pub dynamic: bool,
+    /// The SPI of the associations with its gateways; `None` takes the first that there is.
+    pub spi: Option<Spi>,
+}
+
+impl RegionConfig {
+    /// Whether that is a gateway of the region.
+    pub(super) fn knows(&self, gateway: Ipv4Addr) -> bool {
+        gateway == self.gateway || self.also.contains(&gateway)
+    }
 }
 
 impl ForeignAgentConfig {
@@ -82,6 +104,7 @@ impl ForeignAgentConfig {
             notification: NotificationConfig::default(),
             messages: Vec::new(),
             seed,
+            regional: None,
             counters_lost: false,
         }
     }
@@ -109,10 +132,13 @@ impl ForeignAgentConfig {
             store::Identity::Address(_) => None,
         };
         let flags = visitor.flags;
+        // Beneath a gateway the tunnel ends there, and begins where the gateway knows the node.
+        let regional = visitor.regional.as_ref();
         Service {
-            home_agent: visitor.home_agent,
+            home_agent: regional.map_or(visitor.home_agent, |it| it.gateway),
             home_address: visitor.home_address,
-            care_of_address: visitor.care_of_address,
+            care_of_address: regional
+                .map_or(visitor.care_of_address, |it| it.local_care_of_address),
             nai,
             foreign_agent: Some(self.address),
             interface: visitor.interface,

@@ -37,6 +37,15 @@ pub enum ForeignAgentDenial {
     DeliveryStyleUnsupported,
     /// The care-of address is not one of ours (§3.7.2.1).
     InvalidCareOfAddress,
+    /// The care-of address is all ones, which is no address (RFC 4857 §5.2).
+    BroadcastCareOfAddress,
+    /// There is no association with the gateway that the request is for (RFC 4857 §5.2).
+    GatewayAssociationMissing,
+    /// A regional request is for a gateway that is not of our region (RFC 4857 §6.2).
+    UnknownGateway,
+    GatewayUnreachable,
+    GatewayHostUnreachable,
+    GatewayPortUnreachable,
     /// No reply within the time for it (§3.7.1).
     Timeout,
     NetworkUnreachable,
@@ -61,7 +70,9 @@ impl ForeignAgentDenial {
     pub const fn answer(self) -> (Code, Option<Counter>) {
         match self {
             Self::Closed => (Code(64), Some(Counter::FaReasonUnspecified)),
-            Self::Draining | Self::RevocationRequired => (Code(65), Some(Counter::FaAdmProhibited)),
+            Self::Draining | Self::RevocationRequired | Self::GatewayAssociationMissing => {
+                (Code(65), Some(Counter::FaAdmProhibited))
+            }
             Self::TooManyVisitors | Self::TooManyPending | Self::CommitFailed => {
                 (Code(66), Some(Counter::FaInsufficientResource))
             }
@@ -72,9 +83,10 @@ impl ForeignAgentDenial {
                 (Code(68), Some(Counter::FaHAAuthenticationFailure))
             }
             Self::LifetimeTooLong => (Code(69), Some(Counter::FaRegLifetimeTooLong)),
-            Self::ReservedBits | Self::Unauthenticated | Self::MisplacedNai => {
-                (Code(70), Some(Counter::FaPoorlyFormedRequests))
-            }
+            Self::ReservedBits
+            | Self::Unauthenticated
+            | Self::MisplacedNai
+            | Self::BroadcastCareOfAddress => (Code(70), Some(Counter::FaPoorlyFormedRequests)),
             Self::PoorlyFormedReply => (Code(71), Some(Counter::FaPoorlyFormedReplies)),
             Self::EncapsulationUnavailable => (Code(72), Some(Counter::FaEncapsulationUnavailable)),
             Self::ReverseTunnelUnavailable => (Code(74), Some(Counter::FaReverseTunnelUnavailable)),
@@ -91,6 +103,10 @@ impl ForeignAgentDenial {
             Self::MissingNai => (Code(97), None),
             Self::MissingHomeAgent => (Code(98), None),
             Self::MissingHomeAddress => (Code(99), None),
+            Self::UnknownGateway => (Code(112), None),
+            Self::GatewayUnreachable => (Code(113), Some(Counter::FaHAUnreachable)),
+            Self::GatewayHostUnreachable => (Code(114), Some(Counter::FaHAUnreachable)),
+            Self::GatewayPortUnreachable => (Code(115), Some(Counter::FaHAUnreachable)),
             Self::VendorExtensionFromMobileNode => {
                 (Code(100), Some(Counter::FaCvsesFromMnUnsupported))
             }

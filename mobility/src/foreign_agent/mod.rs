@@ -15,13 +15,14 @@ mod denial;
 mod notification;
 mod notified;
 mod pending;
+mod regional;
 mod reply;
 mod request;
 mod revocation;
 mod revoked;
 #[cfg(test)]
 mod tests;
-mod visitors;
+pub(crate) mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -45,7 +46,7 @@ use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
 
-pub use config::ForeignAgentConfig;
+pub use config::{ForeignAgentConfig, RegionConfig};
 pub use denial::ForeignAgentDenial;
 
 use pending::{Pending, PendingList};
@@ -128,6 +129,21 @@ pub enum Unreachable {
     Other,
 }
 
+impl Unreachable {
+    /// What a node is told; RFC 4857 §10.3 has Codes of its own for gateways.
+    const fn denial(self, is_gateway: bool) -> ForeignAgentDenial {
+        match (self, is_gateway) {
+            (Self::Network, false) => ForeignAgentDenial::NetworkUnreachable,
+            (Self::Host, false) => ForeignAgentDenial::HostUnreachable,
+            (Self::Port, false) => ForeignAgentDenial::PortUnreachable,
+            (Self::Other, false) => ForeignAgentDenial::Unreachable,
+            (Self::Host, true) => ForeignAgentDenial::GatewayHostUnreachable,
+            (Self::Port, true) => ForeignAgentDenial::GatewayPortUnreachable,
+            (Self::Network | Self::Other, true) => ForeignAgentDenial::GatewayUnreachable,
+        }
+    }
+}
+
 impl ForeignAgent {
     /// Takes over the visitors that the last foreign agent at this address left in the store.
     pub fn new(config: ForeignAgentConfig, snapshot: &Snapshot, now: Now) -> Self {
@@ -174,6 +190,11 @@ impl ForeignAgent {
         self.associations = associations.into_iter().collect();
     }
 
+    /// Changes the region that it is part of; visitors stay where they are registered.
+    pub fn set_region(&mut self, region: Option<RegionConfig>) {
+        self.config.regional = region;
+    }
+
     /// Changes who may register from now on.
     pub fn set_admission(&mut self, admission: Admission) {
         self.config.admission = admission;
@@ -213,6 +234,12 @@ impl ForeignAgent {
         match message_type(received.octets) {
             Some(message_type::REGISTRATION_REQUEST) => self.on_request(received, now),
             Some(message_type::REGISTRATION_REPLY) => self.on_reply(received, now),
+            Some(message_type::REGIONAL_REGISTRATION_REQUEST) => {
+                self.on_regional_request(received, now)
+            }
+            Some(message_type::REGIONAL_REGISTRATION_REPLY) => {
+                self.on_regional_reply(received, now)
+            }
             Some(message_type::REGISTRATION_REVOCATION) => self.on_revocation(received, now),
             Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
                 self.on_revocation_acknowledgment(received, now)
@@ -241,15 +268,12 @@ impl ForeignAgent {
         unreachable: Unreachable,
         now: Now,
     ) -> Output {
-        let denial = match unreachable {
-            Unreachable::Network => ForeignAgentDenial::NetworkUnreachable,
-            Unreachable::Host => ForeignAgentDenial::HostUnreachable,
-            Unreachable::Port => ForeignAgentDenial::PortUnreachable,
-            Unreachable::Other => ForeignAgentDenial::Unreachable,
-        };
-        let hit = self.pending.iter().filter(|it| it.request.home_agent == home_agent);
+        let hit = self.pending.iter().filter(|it| it.peer() == home_agent);
         let hit: Vec<Pending> = hit.cloned().collect();
-        let actions = hit.iter().flat_map(|it| self.reject(it, denial, None, now).actions);
+        let actions = hit.iter().flat_map(|it| {
+            let denial = unreachable.denial(it.is_regional);
+            self.reject(it, denial, None, now).actions
+        });
         Output::at_once(actions.collect())
     }
 
@@ -296,7 +320,7 @@ impl ForeignAgent {
     /// The batch of an [`Output`] is durable; its actions are to be done.
     pub fn on_committed(&mut self, id: CommitId, now: Now) {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
-            Some(Purpose::Reply(_, code)) => self.count_relayed(code),
+            Some(Purpose::Reply(pending, code)) => self.count_relayed(&pending, code),
             Some(Purpose::Revocation { sent, notified, ended }) => {
                 self.arm_sent(&sent, now);
                 self.arm_notified(&notified, now);
@@ -419,12 +443,17 @@ impl ForeignAgent {
             expires_at: None,
             revocation: None,
             revoking: None,
+            regional: None,
             unknown: Unknown::default(),
         }
     }
 
-    fn count_relayed(&mut self, code: Code) {
-        self.tally.count(Counter::FaRegRepliesRelayed);
+    fn count_relayed(&mut self, pending: &Pending, code: Code) {
+        self.tally.count(if pending.is_regional {
+            Counter::RegionalRepliesRelayed
+        } else {
+            Counter::FaRegRepliesRelayed
+        });
         self.tally.count_reply(code);
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use store::{Identity, Now, Time};
 use wire::{
-    Code, Lifetime, MessageString, Nai, RegistrationReply, RegistrationRequest, Spi, extension_type,
+    Code, Lifetime, MessageString, Nai, RegionalRegistrationReply, RegistrationReply,
+    RegistrationRequest, Spi, extension_type,
 };
 
 use super::config::ForeignAgentConfig;
@@ -17,6 +18,7 @@ use crate::revocation::Offer;
 
 /// A relayed request, and all that its answer needs.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the request")]
 pub(super) struct Pending {
     pub(super) request: RegistrationRequest,
     pub(super) identity: Identity,
@@ -35,6 +37,10 @@ pub(super) struct Pending {
     /// Whether somebody who has a key vouches for the request: the node to us, or its home agent.
     pub(super) authenticated: bool,
     pub(super) request_len: usize,
+    /// The gateway that it was relayed to instead of the home agent (RFC 4857).
+    pub(super) gateway: Option<Ipv4Addr>,
+    /// Whether it is a Regional Registration Request, with the gateway in the place of the home agent.
+    pub(super) is_regional: bool,
     /// What was offered of revocation.
     pub(super) offer: Option<Offer>,
     pub(super) sent_at: Now,
@@ -42,6 +48,16 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// Whom the reply is expected from.
+    pub(super) fn peer(&self) -> Ipv4Addr {
+        self.gateway.unwrap_or(self.request.home_agent)
+    }
+
+    /// The care-of address that the home agent knows, or will know: the gateway's, if it goes there.
+    pub(super) fn care_of_address(&self) -> Ipv4Addr {
+        self.gateway.unwrap_or(self.request.care_of_address)
+    }
+
     /// A reply of our own (§3.7.2.3), or nothing if it would be more than an unproven request
     /// deserves: nobody gets more octets reflected than were sent without proof.
     pub(super) fn deny(
@@ -54,8 +70,20 @@ impl Pending {
         let lifetime = if code == Code(69) { config.lifetime_max } else { self.request.lifetime };
         let RegistrationRequest { home_address, home_agent, identification, .. } = self.request;
         let mut octets = Vec::with_capacity(96);
-        RegistrationReply { code, lifetime, home_address, home_agent, identification }
+        if self.is_regional {
+            let gfa_ip_address = home_agent;
+            RegionalRegistrationReply {
+                code,
+                lifetime,
+                home_address,
+                gfa_ip_address,
+                identification,
+            }
             .emit(&mut octets);
+        } else {
+            RegistrationReply { code, lifetime, home_address, home_agent, identification }
+                .emit(&mut octets);
+        }
         if let Some(nai) = &self.nai {
             nai.emit(&mut octets);
         }
@@ -171,11 +199,13 @@ impl PendingList {
         &self,
         reply: &RegistrationReply,
         nai: Option<&Nai>,
+        is_regional: bool,
     ) -> Option<&Pending> {
         let low = reply.identification.low();
         let mut fitting = self.list.values().filter(|pending| {
             let home = pending.request.home_address;
-            pending.request.identification.low() == low
+            pending.is_regional == is_regional
+                && pending.request.identification.low() == low
                 && (home == reply.home_address || home.is_unspecified())
         });
         match nai {
@@ -210,6 +240,8 @@ pub(super) fn pending(
         spi: None,
         authenticated: false,
         request_len: received.octets.len(),
+        gateway: None,
+        is_regional: false,
         offer: None,
         sent_at: now,
         expires_at: now.uptime + timeout,

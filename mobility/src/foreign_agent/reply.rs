@@ -26,9 +26,9 @@ impl ForeignAgent {
         };
         let extensions = Extensions::parse(received.octets, RegistrationReply::LEN);
         let nai = extensions.as_ref().ok().and_then(|extensions| extensions.nai.as_ref());
-        let pending = self.pending.answered_by(&reply, nai);
+        let pending = self.pending.answered_by(&reply, nai, false);
         // §3.8.3.1: home agents answer from where they were asked.
-        let expected = |pending: &&Pending| pending.request.home_agent == *received.source.ip();
+        let expected = |pending: &&Pending| pending.peer() == *received.source.ip();
         let Some(pending) = pending.filter(expected).cloned() else {
             // §3.7.3.1: silently discard what nobody asked for.
             match &extensions {
@@ -126,7 +126,7 @@ impl ForeignAgent {
     }
 
     /// A valid reply: the visitor list changes as it says, and it goes on to the node (§3.7.3.2).
-    fn take_reply(
+    pub(super) fn take_reply(
         &mut self,
         reply: &RegistrationReply,
         extensions: &Extensions<'_>,
@@ -135,30 +135,40 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let end = match extensions.mobile_home_end() {
+            // What a gateway says to the node comes behind that (RFC 4857 §5.3).
+            _ if pending.gateway.is_some() => received.octets.len(),
             0 => received.octets.len(),
             end => end,
         };
         let mut octets = received.octets.get(..end).unwrap_or(received.octets).to_vec();
         // RFC 4917 §5: behind the Mobile-Home authentication, before the Mobile-Foreign one.
         let nai = pending.nai.as_ref();
-        if let Some(text) = text_for(&self.config.messages, reply.code, nai) {
+        // What a gateway signed for the node is not added to.
+        let is_ours = pending.gateway.is_none();
+        if let Some(text) = text_for(&self.config.messages, reply.code, nai).filter(|_| is_ours) {
             append_text(&mut octets, MessageString::FROM_FOREIGN_AGENT, text);
             self.tally.count(Counter::MessageStringsSent);
         }
         let relayed = pending.send(octets, reply.home_address, &self.config);
-        let event = if reply.code.is_accepted() { "accepted" } else { "denied-by-home-agent" };
+        let event = match (reply.code.is_accepted(), pending.is_regional) {
+            (true, _) => "accepted",
+            (false, true) => "denied-by-gateway",
+            (false, false) => "denied-by-home-agent",
+        };
         self.trail(pending, event, Some(reply.code), now);
         if !reply.code.is_accepted() {
             // A denial ends the request, not the service (§3.7.3.2).
-            self.count_relayed(reply.code);
+            self.count_relayed(pending, reply.code);
             return Output::at_once(vec![relayed]);
         }
         let support = extensions.revocation_appended.filter(|_| pending.signed_for_home_agent);
         let lifetime = least(reply.lifetime, pending.request.lifetime, self.config.lifetime_max);
+        let regional = extensions.regional_lifetime.filter(|_| pending.gateway.is_some());
+        let lifetime = lifetime.min(regional.unwrap_or(lifetime));
         let mut batch = Batch::default();
         let mut actions = Vec::new();
         if lifetime == Lifetime::ZERO || is_deregistration(&pending.request) {
-            let care_of_address = pending.request.care_of_address;
+            let care_of_address = pending.care_of_address();
             let left = self.visitors.leave(&pending.identity, reply.home_address, care_of_address);
             if let Some(visitor) = left {
                 self.give_up_revocation(&visitor.key(), TargetResult::Gone, &mut batch, now);
@@ -183,7 +193,7 @@ impl ForeignAgent {
         }
         actions.push(relayed);
         if batch.is_empty() {
-            self.count_relayed(reply.code);
+            self.count_relayed(pending, reply.code);
             return Output::at_once(actions);
         }
         let pending = Pending { authenticated: true, ..pending.clone() };
@@ -198,12 +208,17 @@ impl ForeignAgent {
         now: Now,
     ) -> Arc<Visitor> {
         let before = self.visitors.get(&pending.identity, reply.home_address);
+        let home_agent = match before {
+            // A regional request does not name it.
+            Some(before) if pending.is_regional => before.home_agent,
+            _ => pending.request.home_agent,
+        };
         Arc::new(Visitor {
             foreign_agent: self.config.address,
             identity: pending.identity.clone(),
             home_address: reply.home_address,
-            home_agent: pending.request.home_agent,
-            care_of_address: pending.request.care_of_address,
+            home_agent,
+            care_of_address: pending.care_of_address(),
             instance: self.config.instance.clone(),
             source: pending.source,
             local: pending.local,
@@ -220,6 +235,7 @@ impl ForeignAgent {
             expires_at: lifetime.duration().map(|duration| now.stamp() + duration),
             revocation: None,
             revoking: None,
+            regional: self.regional_visit(pending, lifetime, now).map(Box::new),
             unknown: before.map_or_else(Unknown::default, |visitor| visitor.unknown.clone()),
         })
     }

@@ -49,7 +49,11 @@ impl ForeignAgent {
         let timeout = self.config.pending_timeout;
         let mut pending = pending(request, identity, nai, received, now, timeout);
         pending.encapsulating_delivery = extensions.delivery;
-        pending.signer = self.mobile_signer(&pending.identity, &extensions);
+        pending.gateway = self.gateway_of(&pending.request);
+        if pending.gateway.is_none() {
+            // RFC 4857 §4.1.2: it is the gateway that authenticates the nodes of a region.
+            pending.signer = self.mobile_signer(&pending.identity, &extensions);
+        }
         let known = extensions.mobile_foreign.first().or(extensions.mobile_home.first());
         pending.spi = known.map(|it| it.spi);
         pending.authenticated = pending.signer.is_some()
@@ -60,6 +64,7 @@ impl ForeignAgent {
                 self.tally.count(Counter::DatagramsRateLimited);
                 Output::default()
             }
+            Ok(()) if pending.gateway.is_some() => self.relay_to_gateway(pending, received, now),
             Ok(()) => self.relay(pending, &extensions, received),
             Err(denial) => self.deny_request(&pending, denial, &extensions, now),
         }
@@ -89,7 +94,11 @@ impl ForeignAgent {
             return Err(Denial::ReservedBits);
         }
         let co_located = flags.any(Flags::DECAPSULATION_BY_MOBILE_NODE);
-        let offered = self.config.offers(request.care_of_address);
+        if self.config.regional.is_some() && request.care_of_address.is_broadcast() {
+            return Err(Denial::BroadcastCareOfAddress);
+        }
+        let to_gateway = pending.gateway.is_some();
+        let offered = self.config.offers(request.care_of_address) || to_gateway;
         if !co_located && !is_deregistration(request) && !offered {
             return Err(Denial::InvalidCareOfAddress);
         }
@@ -145,7 +154,7 @@ impl ForeignAgent {
     }
 
     /// What the mobile node asks of the tunnel; with a co-located address it ends at the node.
-    fn check_capabilities(
+    pub(super) fn check_capabilities(
         &self,
         flags: Flags,
         co_located: bool,
@@ -174,7 +183,7 @@ impl ForeignAgent {
         Ok(())
     }
 
-    fn check_admission(&self, pending: &Pending) -> Result<(), Denial> {
+    pub(super) fn check_admission(&self, pending: &Pending) -> Result<(), Denial> {
         let is_visitor = self.visitors.contains(&pending.identity, pending.request.home_address);
         match self.config.admission {
             Admission::Closed => Err(Denial::Closed),
@@ -187,7 +196,7 @@ impl ForeignAgent {
     }
 
     /// §3.7.1: the limit of pending requests; a new request takes the place of the node's last.
-    fn check_room(&self, pending: &Pending) -> Result<(), Denial> {
+    pub(super) fn check_room(&self, pending: &Pending) -> Result<(), Denial> {
         let replaces = self.pending.contains(&pending.identity, pending.request.home_address);
         if !replaces && self.pending.len() >= self.config.pending_max {
             return Err(Denial::TooManyPending);
@@ -226,7 +235,7 @@ impl ForeignAgent {
         Output::at_once(vec![Action::Send { from, to, octets }])
     }
 
-    fn deny_request(
+    pub(super) fn deny_request(
         &mut self,
         pending: &Pending,
         denial: Denial,

@@ -8,7 +8,7 @@ use store::{Identity, Now, Row, Snapshot, Time, UtcTime, Visitor, VisitorKey};
 
 /// The visitors of one foreign agent.
 #[derive(Debug)]
-pub(super) struct Visitors {
+pub(crate) struct Visitors {
     /// The stamp of uptime zero; turns expiry stamps into deadlines.
     origin: UtcTime,
     rows: BTreeMap<(Identity, Ipv4Addr), Arc<Visitor>>,
@@ -20,7 +20,7 @@ pub(super) struct Visitors {
 
 impl Visitors {
     /// Takes over what a foreign agent at this address left in the store.
-    pub(super) fn load(foreign_agent: Ipv4Addr, snapshot: &Snapshot, now: Now) -> Self {
+    pub(crate) fn load(foreign_agent: Ipv4Addr, snapshot: &Snapshot, now: Now) -> Self {
         let uptime = i64::try_from(now.uptime.as_millis()).unwrap_or(i64::MAX);
         let origin = now.stamp().shifted(uptime.saturating_neg());
         let mut visitors = Self {
@@ -37,34 +37,34 @@ impl Visitors {
         visitors
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Visitor>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Visitor>> {
         self.rows.values()
     }
 
-    pub(super) fn get(&self, identity: &Identity, home: Ipv4Addr) -> Option<&Arc<Visitor>> {
+    pub(crate) fn get(&self, identity: &Identity, home: Ipv4Addr) -> Option<&Arc<Visitor>> {
         self.rows.get(&(identity.clone(), home))
     }
 
     /// All visitors with a home address.
-    pub(super) fn with_home(&self, home: Ipv4Addr) -> impl Iterator<Item = &Arc<Visitor>> {
+    pub(crate) fn with_home(&self, home: Ipv4Addr) -> impl Iterator<Item = &Arc<Visitor>> {
         let identities = self.by_home.get(&home).into_iter().flatten();
         identities.filter_map(move |identity| self.get(identity, home))
     }
 
     /// When a stamp of ours is, by the monotonic clock.
-    pub(super) fn uptime(&self, stamp: UtcTime) -> Time {
+    pub(crate) fn uptime(&self, stamp: UtcTime) -> Time {
         Time::from_uptime(stamp.since(self.origin))
     }
 
-    pub(super) fn contains(&self, identity: &Identity, home: Ipv4Addr) -> bool {
+    pub(crate) fn contains(&self, identity: &Identity, home: Ipv4Addr) -> bool {
         self.get(identity, home).is_some()
     }
 
-    pub(super) fn insert(&mut self, visitor: Arc<Visitor>) {
+    pub(crate) fn insert(&mut self, visitor: Arc<Visitor>) {
         let key = (visitor.identity.clone(), visitor.home_address);
         self.remove(&key.0, key.1);
         if let Some(at) = self.deadline(&visitor) {
@@ -74,7 +74,7 @@ impl Visitors {
         self.rows.insert(key, visitor);
     }
 
-    pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Arc<Visitor>> {
+    pub(crate) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Arc<Visitor>> {
         let visitor = self.rows.remove(&(identity.clone(), home))?;
         if let Some(identities) = self.by_home.get_mut(&home) {
             identities.remove(identity);
@@ -90,7 +90,7 @@ impl Visitors {
 
     /// Removes and returns the visitor that deregistered this care-of address, or all of them by
     /// naming its home address; a node may deregister that of another foreign agent through us.
-    pub(super) fn leave(
+    pub(crate) fn leave(
         &mut self,
         identity: &Identity,
         home: Ipv4Addr,
@@ -104,7 +104,7 @@ impl Visitors {
     }
 
     /// Removes and returns at most `limit` visitors whose lifetime has ended at `now`.
-    pub(super) fn expire(&mut self, now: Time, limit: usize) -> Vec<Arc<Visitor>> {
+    pub(crate) fn expire(&mut self, now: Time, limit: usize) -> Vec<Arc<Visitor>> {
         let mut expired = Vec::new();
         while expired.len() < limit
             && let Some((at, identity, home)) = self.deadlines.first()
@@ -116,12 +116,12 @@ impl Visitors {
         expired
     }
 
-    pub(super) fn first_deadline(&self) -> Option<Time> {
+    pub(crate) fn first_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 
     /// Makes memory say what the store says of one visitor.
-    pub(super) fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+    pub(crate) fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
         self.remove(&key.identity, key.home_address);
         if let Some(row) = snapshot.rows::<Visitor>().get(key)
             && row.accepted

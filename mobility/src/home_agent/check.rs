@@ -40,6 +40,7 @@ impl HomeAgent {
                 ViolationReason::NoMobilitySecurityAssociation,
             ));
         }
+        checked = checked.and_then(|()| self.check_gateway(request));
         checked = checked.and_then(|()| self.check_form(request));
         checked = checked.and_then(|()| self.check_capabilities(request));
         checked = checked.and_then(|()| self.check_admission(request, &answer.identity));
@@ -176,6 +177,29 @@ impl HomeAgent {
     fn is_unknown_foreign_agent(&self, request: &Request<'_>) -> bool {
         let claims = !request.is_deregistration() && !request.extensions.foreign_home.is_empty();
         claims && self.foreign_association(request).is_none()
+    }
+
+    /// RFC 4857 §7.4: a gateway that assigns itself must be allowed to, and must be who it says; and
+    /// somebody has to say which care-of address a request without one means.
+    fn check_gateway(&self, request: &Request<'_>) -> Result<(), Denial> {
+        if request.gateway.is_none() {
+            // A reading: a node that knows neither of its addresses deregisters with zeros (RFC 2794 §2).
+            let is_open =
+                request.fixed.care_of_address.is_unspecified() && !request.is_deregistration();
+            return if is_open { Err(Denial::ZeroCareOfAddress) } else { Ok(()) };
+        }
+        if !self.config.dynamic_gateways {
+            return Err(Denial::DynamicGatewayUnsupported);
+        }
+        // §7.3: nothing but the Foreign-Home authentication protects its address.
+        let peer = request.foreign_agent().map(Identity::Address);
+        let valid = match (request.extensions.foreign_home.as_slice(), peer) {
+            ([only], Some(peer)) => {
+                self.associations.get(&peer, only.spi).is_some_and(|known| known.verifies(only))
+            }
+            _ => false,
+        };
+        if valid { Ok(()) } else { Err(Denial::ForeignAgentFailedAuthentication) }
     }
 
     /// What is wrong with a request, whoever sent it.

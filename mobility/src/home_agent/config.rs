@@ -46,6 +46,8 @@ pub struct HomeAgentConfig {
     /// Whether the home network is a link with ARP, on which mobile nodes can be at home; a
     /// virtual network has none (RFC 5944 §4.6).
     pub home_link: bool,
+    /// Whether gateways may assign themselves to nodes without a care-of address (RFC 4857 §7.4).
+    pub dynamic_gateways: bool,
     pub revocation: RevocationConfig,
     pub notification: NotificationConfig,
     /// Texts that go out with replies.
@@ -75,6 +77,7 @@ impl HomeAgentConfig {
             admission: Admission::Open,
             rate_limits: RateLimits::default(),
             home_link: false,
+            dynamic_gateways: true,
             revocation: RevocationConfig::default(),
             notification: NotificationConfig::default(),
             messages: Vec::new(),

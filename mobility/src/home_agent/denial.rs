@@ -42,6 +42,10 @@ pub enum Denial {
     ReservedBits,
     /// The care-of address can be nobody's, or is the home address.
     InvalidCareOfAddress,
+    /// There is no care-of address, and no gateway that assigned itself (RFC 4857 §7.4).
+    ZeroCareOfAddress,
+    /// Gateways must not assign themselves here.
+    DynamicGatewayUnsupported,
     /// The home address can be nobody's.
     InvalidHomeAddress,
     /// An NAI stands where no authentication covers it, or there are two (RFC 2794 §2).
@@ -93,6 +97,8 @@ impl Denial {
             // The draft's text names Code 72, which is a foreign agent's; RFC 3024 §3.4
             // gives the home agent 139 for the same.
             Self::EncapsulationUnavailable => (Code(139), Counter::HaEncapsulationUnavailable),
+            Self::ZeroCareOfAddress => (Code(145), Counter::HaPoorlyFormedRequest),
+            Self::DynamicGatewayUnsupported => (Code(146), Counter::HaAdmProhibited),
             Self::VendorExtensionFromMobileNode => (Code(140), Counter::HaCvsesFromMnUnsupported),
             Self::VendorExtensionFromForeignAgent => (Code(141), Counter::HaCvsesFromFaUnsupported),
         }

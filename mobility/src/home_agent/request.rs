@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use store::{Identity, Now, UtcTime};
 use wire::{
-    Code, DynamicHomeAgent, Flags, Identification, Lifetime, MessageString, Nai, ParseError,
-    RegistrationReply, RegistrationRequest, Spi, extension_type,
+    Code, DynamicHomeAgent, Flags, GfaIpAddress, Identification, Lifetime, MessageString, Nai,
+    ParseError, RegistrationReply, RegistrationRequest, Spi, extension_type,
 };
 
 use crate::action::{Action, Received};
@@ -22,13 +22,21 @@ pub(super) struct Request<'a> {
     pub(super) extensions: Extensions<'a>,
     pub(super) received: Received<'a>,
     pub(super) now: Now,
+    /// The gateway that assigned itself, where the request has no care-of address (RFC 4857 §7.4).
+    pub(super) gateway: Option<Ipv4Addr>,
 }
 
 impl<'a> Request<'a> {
     pub(super) fn parse(received: &Received<'a>, now: Now) -> Result<Self, ParseError> {
-        let (fixed, _) = RegistrationRequest::parse(received.octets)?;
+        let (mut fixed, _) = RegistrationRequest::parse(received.octets)?;
         let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
-        Ok(Self { fixed, extensions, received: *received, now })
+        let is_open = fixed.care_of_address.is_unspecified();
+        let gateway = extensions.gateway_appended.filter(|_| is_open);
+        if let Some(gateway) = gateway {
+            // It is the care-of address from here on; what is authenticated are the octets.
+            fixed.care_of_address = gateway;
+        }
+        Ok(Self { fixed, extensions, received: *received, now, gateway })
     }
 
     /// Who asks, by NAI whenever there is one: home addresses need not be unique.
@@ -92,6 +100,7 @@ pub(super) struct Answer {
     request_len: usize,
     /// Whether the mobile node registers without a foreign agent.
     is_direct: bool,
+    gateway: Option<Ipv4Addr>,
 }
 
 impl Answer {
@@ -123,6 +132,7 @@ impl Answer {
             authenticated: false,
             request_len: request.received.octets.len(),
             is_direct: request.foreign_agent().is_none(),
+            gateway: request.gateway,
         }
     }
 
@@ -163,6 +173,10 @@ impl Answer {
         }
         if let Some(offer) = offer.filter(|_| is_direct) {
             offer.emit(&mut octets);
+        }
+        // RFC 4857 §7.4: the mobile node learns from us, and from nobody else, where it is bound.
+        if let Some(gateway) = self.gateway.filter(|_| code.is_accepted()) {
+            GfaIpAddress(gateway).emit(&mut octets);
         }
         self.signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
         if let Some(offer) = offer.filter(|_| !is_direct) {

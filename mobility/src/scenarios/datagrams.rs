@@ -40,7 +40,7 @@ pub(super) fn association<'a>(
     find(associations, &identity(peer), Spi(spi.parse().unwrap()))
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     associations: &'a [SecurityAssociation],
     peer: &Identity,
     spi: Spi,
@@ -54,6 +54,7 @@ fn append(message: &mut Vec<u8>, name: &str) {
     match name.split_once(':') {
         Some(("hex", digits)) => message.extend(hex(digits)),
         Some(("nai", nai)) => Nai::new(nai).unwrap().emit(message),
+        Some((name, value)) => super::regional::append(message, name, value),
         _ => message.extend(match name {
             // Vendor 9, type 1, value 0xff.
             "cvse" => vec![38, 0, 0, 7, 0, 0, 0, 9, 0, 1, 0xff],
@@ -153,7 +154,7 @@ impl Defaults<'_> {
         octets
     }
 
-    fn identification(&self, words: &Words<'_>) -> Identification {
+    pub(super) fn identification(&self, words: &Words<'_>) -> Identification {
         if let Some(digits) = words.text("identification") {
             return Identification(u64::from_str_radix(digits, 16).unwrap());
         }
@@ -195,6 +196,13 @@ impl Defaults<'_> {
         for text in words.all("mobile-foreign") {
             association(self.associations, text)
                 .sign(octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
+        }
+        if let Some(address) = words.value("hierarchical") {
+            wire::HierarchicalForeignAgent(address).emit(octets);
+        }
+        for text in words.all("foreign-foreign") {
+            association(self.associations, text)
+                .sign_generalized(octets, wire::GeneralizedAuthentication::FOREIGN_FOREIGN);
         }
         for text in words.all("foreign-home") {
             association(self.associations, text)

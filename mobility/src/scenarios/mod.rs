@@ -9,6 +9,7 @@ mod datagrams;
 mod notifications;
 mod operations;
 mod print;
+mod regional;
 mod setup;
 mod words;
 mod world;

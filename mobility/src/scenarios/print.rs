@@ -22,7 +22,7 @@ pub(super) fn flags(flags: Flags) -> String {
     if set.is_empty() { "-".to_owned() } else { set }
 }
 
-fn lifetime(lifetime: Lifetime) -> String {
+pub(super) fn lifetime(lifetime: Lifetime) -> String {
     if lifetime == Lifetime::INFINITE { "infinite".to_owned() } else { lifetime.0.to_string() }
 }
 
@@ -133,7 +133,7 @@ impl Printer<'_> {
                     self.extensions(&extensions)
                 )
             }
-            other => panic!("a message of type {other:?}"),
+            _ => self.regional(octets),
         }
     }
 
@@ -143,7 +143,7 @@ impl Printer<'_> {
         format!("timestamp={offset:+}ms")
     }
 
-    fn extensions(&self, extensions: &Extensions<'_>) -> String {
+    pub(super) fn extensions(&self, extensions: &Extensions<'_>) -> String {
         let support = |name: &str, support: Option<wire::RevocationSupport>| {
             support.map(|it| format!(" {name}{}", if it.informs() { "=I" } else { "" }))
         };
@@ -154,6 +154,8 @@ impl Printer<'_> {
             ("mobile-home", &extensions.mobile_home),
             ("mobile-foreign", &extensions.mobile_foreign),
             ("foreign-home", &extensions.foreign_home),
+            ("mobile-gateway", &extensions.mobile_gateway),
+            ("foreign-foreign", &extensions.foreign_foreign),
         ];
         let authentications = all.into_iter().flat_map(|(name, list)| {
             list.iter().map(move |it| format!(" {name}={}", self.authentication(it)))
@@ -162,7 +164,9 @@ impl Printer<'_> {
         let texts = texts.map(|(from, text, _)| format!(" text[{from}]={text:?}"));
         let redirected = extensions.redirected_to.map(|it| format!(" redirected-to={it}"));
         let others = texts.chain(redirected);
-        nai.chain(covered).chain(others).chain(authentications).chain(appended).collect()
+        let regional = super::regional::extensions(extensions);
+        let all = nai.chain(covered).chain(others).chain(authentications).chain(appended);
+        all.chain([regional]).collect()
     }
 
     /// The association that an authenticator really fits.
@@ -209,8 +213,10 @@ impl Printer<'_> {
         let left = row.remaining_seconds(self.stamp).filter(|_| row.accepted);
         let left = left.map(|left| format!(" left={left}")).unwrap_or_default();
         let revocation = revocation(row.revocation.as_ref(), row.revoking.as_deref());
+        let regional = row.regional.as_ref().map(|it| super::regional::visit(it, self.stamp));
+        let regional = regional.unwrap_or_default();
         format!(
-            "visitor {} home={} agent={} care-of={} from={} lifetime={}{left} accepted={}{revocation}",
+            "visitor {} home={} agent={} care-of={} from={} lifetime={}{left} accepted={}{revocation}{regional}",
             row.identity,
             row.home_address,
             row.home_agent,
@@ -346,8 +352,9 @@ pub(super) fn icmp(octets: &[u8]) -> String {
     let mobility = advertisement.mobility.unwrap();
     let care_of = each("care-of", &mobility.care_of_addresses);
     let prefixes = each("prefix", advertisement.prefix_lengths.iter().flatten());
+    let nai = each("fa-nai", advertisement.foreign_agent_nai.iter());
     format!(
-        "advertisement sequence={} lifetime={} registration={} flags={}{care_of}{prefixes}",
+        "advertisement sequence={} lifetime={} registration={} flags={}{care_of}{prefixes}{nai}",
         mobility.sequence_number,
         advertisement.lifetime,
         lifetime(mobility.registration_lifetime),

@@ -21,6 +21,7 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
     match words.verb {
         "home-agent" => home_agent(world, words),
         "foreign-agent" => foreign_agent(world, words),
+        "gateway" => super::regional::gateway(world, words),
         "advertiser" => advertiser(world, words),
         "association" => {
             let association = association(words);
@@ -28,6 +29,7 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
             match words.text("for") {
                 Some("foreign-agent") => world.foreign_associations.push(association),
                 Some("mobile-node") => world.node_associations.push(association),
+                Some("gateway") => world.gateway_associations.push(association),
                 None => world.associations.push(association),
                 Some(other) => panic!("for={other}"),
             }
@@ -47,6 +49,9 @@ pub(super) fn input(world: &mut World, words: &Words<'_>) {
     }
     if let Some((_, foreign_agent)) = &mut world.foreign_agent {
         foreign_agent.set_associations(world.foreign_associations.clone());
+    }
+    if let Some((_, gateway)) = &mut world.gateway {
+        gateway.set_associations(world.gateway_associations.clone());
     }
     if let Some((config, node)) = &mut world.node {
         let peer = config.nai.clone().map(store::Identity::Nai);
@@ -78,6 +83,7 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     config.home_networks = networks(words, "network");
     config.shared_home_addresses = networks(words, "shared");
     config.home_link = words.has("home-link");
+    config.dynamic_gateways = !words.has("without-dynamic-gateways");
     config.rate_limits = rate_limits(words);
     revocation(&mut config.revocation, words);
     notification(&mut config.notification, words);
@@ -86,7 +92,7 @@ fn home_agent(world: &mut World, words: &Words<'_>) {
     world.home_agent = Some((config, home_agent));
 }
 
-fn rate_limits(words: &Words<'_>) -> RateLimits {
+pub(super) fn rate_limits(words: &Words<'_>) -> RateLimits {
     RateLimits { all: words.value("rate"), peer: words.value("peer-rate") }
 }
 
@@ -109,7 +115,7 @@ fn notification(config: &mut crate::NotificationConfig, words: &Words<'_>) {
     }
 }
 
-fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
+pub(super) fn reverse_tunnel(words: &Words<'_>) -> ReverseTunnel {
     match words.text("reverse-tunnel") {
         None => ReverseTunnel::Available,
         Some("unavailable") => ReverseTunnel::Unavailable,
@@ -139,6 +145,7 @@ fn foreign_agent(world: &mut World, words: &Words<'_>) {
     revocation(&mut config.revocation, words);
     notification(&mut config.notification, words);
     config.messages = reply_messages(words);
+    config.regional = super::regional::region(words);
     let foreign_agent = ForeignAgent::new(config.clone(), &world.snapshot, world.now());
     world.foreign_agent = Some((config, foreign_agent));
 }
@@ -160,7 +167,11 @@ fn advertiser(world: &mut World, words: &Words<'_>) {
         config.routers = vec![RouterAddress { address: source, preference: 0 }];
         config.prefix_lengths = Some(vec![prefix]);
     }
-    world.advertiser = Some(Advertiser::new(config, world.now()).unwrap());
+    let mut advertiser = Advertiser::new(config, world.now()).unwrap();
+    let nai = words.value("fa-nai");
+    advertiser
+        .set_region(words.value("gateway").map(|gateway| crate::AdvertisedRegion { gateway, nai }));
+    world.advertiser = Some(advertiser);
 }
 
 pub(super) fn admission(world: &mut World, words: &Words<'_>) {
@@ -170,6 +181,9 @@ pub(super) fn admission(world: &mut World, words: &Words<'_>) {
         "closed" => Admission::Closed,
         other => panic!("admission {other}"),
     };
+    if words.has("gateway") {
+        return world.gateway.as_mut().unwrap().1.set_admission(admission);
+    }
     match &mut world.foreign_agent {
         Some((_, foreign_agent)) => foreign_agent.set_admission(admission),
         None => world.home_agent.as_mut().unwrap().1.set_admission(admission),

@@ -12,8 +12,8 @@ use super::print::{self, Printer};
 use super::setup;
 use super::words::Words;
 use crate::{
-    Action, ForeignAgent, ForeignAgentConfig, HomeAgent, HomeAgentConfig, MobileNode,
-    MobileNodeConfig, Output, Received, SecurityAssociation,
+    Action, ForeignAgent, ForeignAgentConfig, Gateway, GatewayConfig, HomeAgent, HomeAgentConfig,
+    MobileNode, MobileNodeConfig, Output, Received, SecurityAssociation,
 };
 
 /// When every scenario begins: 2027-01-15T08:00:00Z.
@@ -43,10 +43,13 @@ pub(super) struct World {
     pub(super) foreign_associations: Vec<SecurityAssociation>,
     /// Those of the mobile node with foreign agents.
     pub(super) node_associations: Vec<SecurityAssociation>,
+    /// Those of the gateway.
+    pub(super) gateway_associations: Vec<SecurityAssociation>,
     /// All of them, for those who sign by hand.
     pub(super) known: Vec<SecurityAssociation>,
     pub(super) home_agent: Option<(HomeAgentConfig, HomeAgent)>,
     pub(super) foreign_agent: Option<(ForeignAgentConfig, ForeignAgent)>,
+    pub(super) gateway: Option<(GatewayConfig, Gateway)>,
     pub(super) node: Option<(MobileNodeConfig, MobileNode)>,
     pub(super) advertiser: Option<crate::Advertiser>,
     /// How far the mobile node's clock is ahead, in milliseconds.
@@ -57,6 +60,8 @@ pub(super) struct World {
     /// The same of notifications.
     pub(super) last_notification: Option<Recorded>,
     last_reply: Option<Identification>,
+    /// What the next regional request begins with, where nonces are used.
+    pub(super) last_regional: Option<Identification>,
     /// The request that was sent last by a machine, and its way.
     last_request: Option<(RegistrationRequest, Recorded)>,
     /// Whether commits wait until the scenario decides about them.
@@ -76,11 +81,12 @@ impl World {
         }
         let mut lines = Vec::new();
         match words.verb {
-            "home-agent" | "foreign-agent" | "advertiser" | "association" | "forget"
-            | "mobile-node" => {
+            "home-agent" | "foreign-agent" | "gateway" | "advertiser" | "association"
+            | "forget" | "mobile-node" => {
                 setup::input(self, words);
             }
             "request" => self.request(words, &mut lines),
+            "regional" => self.regional(words, &mut lines),
             "replay" => self.replay(words, &mut lines),
             "datagram" => self.datagram(words, &mut lines),
             "deadline" => self.deadline(&mut lines),
@@ -150,7 +156,7 @@ impl World {
         Printer { associations: &self.known, utc: now.utc, stamp: now.stamp() }
     }
 
-    fn defaults(&self) -> Defaults<'_> {
+    pub(super) fn defaults(&self) -> Defaults<'_> {
         Defaults {
             associations: &self.known,
             home_agent: self.home_agent_address().unwrap_or(*socket("10.0.0.1").ip()),
@@ -164,9 +170,10 @@ impl World {
     }
 
     /// Who requests are sent to: the foreign agent if there is one.
-    fn agent_address(&self) -> std::net::Ipv4Addr {
+    pub(super) fn agent_address(&self) -> std::net::Ipv4Addr {
         let foreign_agent = self.foreign_agent.as_ref().map(|(config, _)| config.address);
-        foreign_agent.or(self.home_agent_address()).unwrap()
+        let gateway = self.gateway.as_ref().map(|(config, _)| config.address);
+        foreign_agent.or(gateway).or(self.home_agent_address()).unwrap()
     }
 
     fn home_agent_address(&self) -> Option<std::net::Ipv4Addr> {
@@ -221,6 +228,10 @@ impl World {
         let (output, prefix) = if to_node {
             let now = self.node_now();
             (self.node.as_mut().unwrap().1.on_datagram(&received, now), "")
+        } else if let Some((config, gateway)) = &mut self.gateway
+            && config.address == *datagram.to.ip()
+        {
+            (gateway.on_datagram(&received, now), "gw")
         } else if let Some((_, foreign_agent)) = &mut self.foreign_agent
             && !to_home_agent
         {
@@ -263,7 +274,9 @@ impl World {
         let (output, asked) = self.in_flight.remove(id).unwrap();
         let now = self.now();
         self.apply(&output.batch);
-        if id.starts_with("fa") {
+        if id.starts_with("gw") {
+            self.gateway.as_mut().unwrap().1.on_committed(output.id, now);
+        } else if id.starts_with("fa") {
             self.foreign_agent.as_mut().unwrap().1.on_committed(output.id, now);
         } else {
             self.home_agent.as_mut().unwrap().1.on_committed(output.id, now);
@@ -274,7 +287,10 @@ impl World {
     fn fail(&mut self, id: &str, lines: &mut Vec<String>) {
         let (output, asked) = self.in_flight.remove(id).unwrap();
         let now = self.now();
-        let actions = if id.starts_with("fa") {
+        let actions = if id.starts_with("gw") {
+            let (_, gateway) = self.gateway.as_mut().unwrap();
+            gateway.on_commit_failed(output.id, &self.snapshot, now)
+        } else if id.starts_with("fa") {
             let (_, foreign_agent) = self.foreign_agent.as_mut().unwrap();
             foreign_agent.on_commit_failed(output.id, &self.snapshot, now)
         } else {
@@ -339,8 +355,10 @@ impl World {
                 let octets = octets.to_vec();
                 self.last_notification = Some(Recorded { octets, from, to, ttl: None });
             }
+            self.note_regional(octets);
             return self.printer().other(octets);
         }
+        self.note_regional(octets);
         self.last_reply = Some(wire::RegistrationReply::parse(octets).unwrap().0.identification);
         let last = self.last_request.as_ref().map(|(request, _)| request.identification);
         self.printer().reply(octets, asked.or(last))
@@ -354,7 +372,9 @@ impl World {
             let address = datagram.to.ip();
             config.address == *address || config.care_of_addresses.contains(address)
         });
-        if !to_node && !to_home_agent && !to_foreign_agent {
+        let gateway = self.gateway.as_ref().map(|(config, _)| config.address);
+        let to_gateway = gateway == Some(*datagram.to.ip());
+        if !to_node && !to_home_agent && !to_foreign_agent && !to_gateway {
             return;
         }
         if self.lose > 0 {
@@ -422,8 +442,11 @@ impl World {
         };
         let home_agent = words.value("agent").unwrap();
         let now = self.now();
-        let (_, foreign_agent) = self.foreign_agent.as_mut().unwrap();
-        let output = foreign_agent.on_unreachable(home_agent, what, now);
+        let output = if words.has("gateway") {
+            self.gateway.as_mut().unwrap().1.on_unreachable(home_agent, what, now)
+        } else {
+            self.foreign_agent.as_mut().unwrap().1.on_unreachable(home_agent, what, now)
+        };
         self.act(output, None, lines);
     }
 
@@ -460,6 +483,12 @@ impl World {
             let output = foreign_agent.on_deadline(now);
             self.take(output, "fa", None, lines);
         }
+        while let Some((_, gateway)) = &mut self.gateway
+            && is_due(gateway.next_deadline())
+        {
+            let output = gateway.on_deadline(now);
+            self.take(output, "gw", None, lines);
+        }
         while let Some(advertiser) = &mut self.advertiser
             && is_due(advertiser.next_deadline())
         {
@@ -494,6 +523,18 @@ impl World {
             self.snapshot.tables.apply(&counters, self.snapshot.revision);
             *foreign_agent = ForeignAgent::new(config.clone(), &self.snapshot, now);
             foreign_agent.set_associations(self.foreign_associations.clone());
+        }
+        self.restart_gateway(now);
+    }
+
+    /// Starts the gateway anew, too.
+    fn restart_gateway(&mut self, now: Now) {
+        if let Some((config, gateway)) = &mut self.gateway {
+            let counters = gateway.take_counters(now);
+            self.snapshot.tables.apply(&counters, self.snapshot.revision);
+            config.seed[0] ^= 0x55;
+            *gateway = Gateway::new(config.clone(), &self.snapshot, now);
+            gateway.set_associations(self.gateway_associations.clone());
         }
     }
 
@@ -537,8 +578,11 @@ impl World {
         lines.extend(targets.iter().map(|row| print::target(row)));
         let visitors = self.snapshot.rows::<store::Visitor>();
         lines.extend(visitors.iter().map(|row| printer.visitor(row)));
-        if let Some((_, foreign_agent)) = &self.foreign_agent {
-            let accepted = visitors.iter().filter(|row| row.accepted).count();
+        if let Some((config, foreign_agent)) = &self.foreign_agent {
+            let ours = |row: &&std::sync::Arc<store::Visitor>| {
+                row.accepted && row.foreign_agent == config.address
+            };
+            let accepted = visitors.iter().filter(ours).count();
             assert_eq!(foreign_agent.visitor_count(), accepted, "memory differs from the store");
         }
         if let Some((_, home_agent)) = &self.home_agent {
@@ -571,6 +615,7 @@ impl World {
         let mut batches = Vec::new();
         batches.extend(self.home_agent.as_mut().map(|(_, it)| it.take_counters(now)));
         batches.extend(self.foreign_agent.as_mut().map(|(_, it)| it.take_counters(now)));
+        batches.extend(self.gateway.as_mut().map(|(_, it)| it.take_counters(now)));
         batches.extend(self.node.as_mut().map(|(_, it)| it.take_counters(now)));
         for batch in batches {
             self.apply(&batch);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::Owner;
+use super::{Configuration, Owner};
 use crate::{AnyKey, Instance, InstanceState, Revision, Snapshot, Store, UtcTime};
 
 /// Who has to act on a change, and on which of its rows.
@@ -24,8 +24,16 @@ pub struct Application {
 }
 
 impl Concerns {
+    /// Adds that all owners of `row` have to act on it; its key is `key`.
+    pub(crate) fn add_row<R: Configuration + ?Sized>(&mut self, key: &AnyKey, row: &R) {
+        self.add(key, row.owner());
+        for owner in row.other_owners() {
+            self.add(key, owner);
+        }
+    }
+
     /// Adds that `owner` has to act on the row of `key`.
-    pub(crate) fn add(&mut self, key: &AnyKey, owner: Owner) {
+    fn add(&mut self, key: &AnyKey, owner: Owner) {
         self.owners.entry(owner).or_default().insert(key.path());
     }
 
@@ -38,6 +46,9 @@ impl Concerns {
         let concerned = self.owners.iter().filter(|(owner, _)| match owner {
             Owner::Instance(name) => *name == instance.name,
             Owner::Role(role) => instance.roles.contains(role),
+            Owner::Address(role, address) => {
+                instance.roles.contains(role) && instance.addresses.contains(address)
+            }
         });
         concerned.flat_map(|(_, paths)| paths)
     }

@@ -28,6 +28,7 @@ mod validate;
 mod who;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub(crate) use application::utc_now;
@@ -35,11 +36,13 @@ pub use application::{Application, Concerns};
 pub use audit::{Author, audit};
 pub(crate) use audit::{of_refusal, of_secret};
 pub use proposal::{Prepared, Proposal};
+pub(crate) use validate::validate_regional;
 pub use validate::{SPI_MIN, TOLERANCE_MIN};
 pub(crate) use who::user_name;
 
 use crate::{
-    AnyKey, AnyRow, Association, CareOfAddress, Changed, Origin, Role, Setting, StorageType,
+    AnyKey, AnyRow, Association, Candidate, CareOfAddress, Changed, Origin, Regional, Role,
+    Setting, StorageType,
 };
 
 /// Why a row of configuration may not be as it is proposed: a field of it, and the reason.
@@ -90,6 +93,8 @@ pub enum Owner {
     Instance(String),
     /// Every instance that plays the role.
     Role(Role),
+    /// The instance that plays the role at that address.
+    Address(Role, Ipv4Addr),
 }
 
 /// A row of configuration.
@@ -99,6 +104,10 @@ pub trait Configuration: Send + Sync {
     fn origin(&self) -> Origin;
     fn storage(&self) -> StorageType;
     fn owner(&self) -> Owner;
+    /// Who acts on it as well.
+    fn other_owners(&self) -> Vec<Owner> {
+        Vec::new()
+    }
     /// Whose file the row is from, if it says so.
     fn file_of(&self) -> Option<&str>;
     fn changed(&self) -> Option<&Changed>;
@@ -161,6 +170,7 @@ impl AnyRow {
             Self::Association(row) => Some(&**row),
             Self::CareOfAddress(row) => Some(&**row),
             Self::Setting(row) => Some(&**row),
+            Self::Regional(row) => Some(&**row),
             Self::Instance(_)
             | Self::Binding(_)
             | Self::Node(_)
@@ -174,12 +184,16 @@ impl AnyRow {
             | Self::Operation(_)
             | Self::OperationShare(_)
             | Self::OperationTarget(_)
+            | Self::Candidate(_)
+            | Self::CandidateEdit(_)
+            | Self::RegionalCommit(_)
+            | Self::RegionalChange(_)
             | Self::AuditEntry(_) => None,
         }
     }
 
-    /// The row with what the store says about who wrote it; others than rows of configuration
-    /// come back as they are.
+    /// The row with what the store says about who wrote it; others than rows of configuration and
+    /// candidates come back as they are.
     #[must_use]
     pub fn stamped(self, changed: Option<Changed>) -> Self {
         fn stamp<R: Configuration + Clone>(row: &mut Arc<R>, changed: Option<Changed>) {
@@ -190,6 +204,8 @@ impl AnyRow {
             Self::Association(row) => stamp::<Association>(row, changed),
             Self::CareOfAddress(row) => stamp::<CareOfAddress>(row, changed),
             Self::Setting(row) => stamp::<Setting>(row, changed),
+            Self::Regional(row) => stamp::<Regional>(row, changed),
+            Self::Candidate(row) => Arc::<Candidate>::make_mut(row).changed = changed,
             _ => {}
         }
         row
@@ -199,6 +215,9 @@ impl AnyRow {
 impl AnyKey {
     /// Whether rows with such a key are rows of configuration.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Association(_) | Self::CareOfAddress(_) | Self::Setting(_))
+        matches!(
+            self,
+            Self::Association(_) | Self::CareOfAddress(_) | Self::Setting(_) | Self::Regional(_)
+        )
     }
 }

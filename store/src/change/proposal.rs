@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Concerns, Configuration, Invalid, admit};
 use crate::{
-    AnyKey, AnyRow, Association, Batch, CareOfAddress, Change, Changed, Class, Expect, Origin, Row,
-    Setting, Snapshot, Tables,
+    AnyKey, AnyRow, Association, Batch, CareOfAddress, Change, Changed, Class, Expect, Origin,
+    Regional, Row, Setting, Snapshot, Tables,
 };
 
 /// A change of configuration that is being put together on a snapshot.
@@ -98,7 +98,7 @@ impl<'a> Proposal<'a> {
     pub fn delete<R: Row + Configuration>(&mut self, key: &R::Key) -> Result<bool, Invalid> {
         let Some(old) = self.row::<R>(key) else { return Ok(false) };
         admit(Some(&*old), None, self.origin)?;
-        self.concerns.add(&R::any_key(key.clone()), old.owner());
+        self.concerns.add_row(&R::any_key(key.clone()), &*old);
         let mut batch = Batch::new(Class::Durable);
         batch.delete::<R>(key.clone());
         self.stage(batch);
@@ -111,6 +111,7 @@ impl<'a> Proposal<'a> {
             AnyRow::Association(row) => self.put(Association::clone(row)),
             AnyRow::CareOfAddress(row) => self.put(CareOfAddress::clone(row)),
             AnyRow::Setting(row) => self.put(Setting::clone(row)),
+            AnyRow::Regional(row) => self.put(Regional::clone(row)),
             other => Err(no_configuration(&other.key())),
         }
     }
@@ -121,6 +122,7 @@ impl<'a> Proposal<'a> {
             AnyKey::Association(key) => self.delete::<Association>(key),
             AnyKey::CareOfAddress(key) => self.delete::<CareOfAddress>(key),
             AnyKey::Setting(key) => self.delete::<Setting>(key),
+            AnyKey::Regional(key) => self.delete::<Regional>(key),
             other => Err(no_configuration(other)),
         }
     }
@@ -142,9 +144,9 @@ impl<'a> Proposal<'a> {
         admit(old, Some(&row), self.origin)?;
         let key = R::any_key(row.key());
         if let Some(old) = old {
-            self.concerns.add(&key, old.owner());
+            self.concerns.add_row(&key, old);
         }
-        self.concerns.add(&key, row.owner());
+        self.concerns.add_row(&key, &row);
         let mut batch = Batch::new(Class::Durable);
         batch.put(row);
         self.stage(batch);
@@ -186,7 +188,7 @@ impl Prepared {
             };
             for row in old.iter().chain(new) {
                 if let Some(row) = AnyRow::configuration(row) {
-                    concerns.add(&key, row.owner());
+                    concerns.add_row(&key, row);
                 }
             }
         }

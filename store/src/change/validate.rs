@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use super::{Configuration, Invalid, Owner};
 use crate::{
-    AdvertisementSetting, Association, CareOfAddress, Changed, Identity, Origin, ReplayProtection,
-    Scope, Setting, SettingIndex, SettingValue, StorageType,
+    AdvertisementSetting, Association, CareOfAddress, Changed, Identity, Origin, Regional,
+    RegionalForeignAgent, RegionalValue, ReplayProtection, Role, Row as _, Scope, Setting,
+    SettingIndex, SettingValue, StorageType,
 };
 
 /// The first SPI that is not reserved (RFC 5944 §1.6).
@@ -19,6 +20,9 @@ const GATE_PER_MINUTE_MAX: u32 = 60_000;
 
 /// How long the name of an instance may be.
 const NAME_MAX: usize = 255;
+
+/// How many gateways a foreign agent may relay to beside its own.
+const GATEWAYS_MAX: usize = 64;
 
 macro_rules! common {
     () => {
@@ -155,6 +159,82 @@ impl Configuration for Setting {
             },
             _ => Ok(()),
         }
+    }
+}
+
+impl Configuration for Regional {
+    common!();
+
+    fn owner(&self) -> Owner {
+        Owner::Address(self.key().role(), self.address)
+    }
+
+    /// A gateway serves foreign agents that are its own.
+    fn other_owners(&self) -> Vec<Owner> {
+        match &self.value {
+            RegionalValue::Gateway(_) => Vec::new(),
+            RegionalValue::ForeignAgent(it) => {
+                it.gateways().map(|gateway| Owner::Address(Role::Gateway, gateway)).collect()
+            }
+        }
+    }
+
+    fn file_of(&self) -> Option<&str> {
+        self.instance.as_deref()
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        validate_regional(self.address, &self.value)
+    }
+}
+
+/// Checks all that can be said of one agent of a region alone.
+pub(crate) fn validate_regional(address: Ipv4Addr, value: &RegionalValue) -> Result<(), Invalid> {
+    host("address", address)?;
+    match value {
+        RegionalValue::Gateway(gateway) => {
+            for (field, lifetime) in
+                [("lifetime", gateway.lifetime), ("regional_lifetime", gateway.regional_lifetime)]
+            {
+                if lifetime == Some(0) {
+                    return Err(Invalid::value(field, "at least one second"));
+                }
+            }
+            // RFC 4857 §9.4: no regional registration outlives the home registration.
+            match (gateway.lifetime, gateway.regional_lifetime) {
+                (Some(home), Some(regional)) if regional > home => Err(Invalid::inconsistent(
+                    "regional_lifetime",
+                    format!("more than `lifetime`, which is {home} s"),
+                )),
+                _ => Ok(()),
+            }
+        }
+        RegionalValue::ForeignAgent(foreign_agent) => {
+            validate_regional_foreign_agent(address, foreign_agent)
+        }
+    }
+}
+
+fn validate_regional_foreign_agent(
+    address: Ipv4Addr,
+    foreign_agent: &RegionalForeignAgent,
+) -> Result<(), Invalid> {
+    host("gateway", foreign_agent.gateway)?;
+    for other in &foreign_agent.also {
+        host("also", *other)?;
+    }
+    if foreign_agent.also.len() > GATEWAYS_MAX {
+        return Err(Invalid::value("also", format!("at most {GATEWAYS_MAX} gateways")));
+    }
+    if foreign_agent.also.contains(&foreign_agent.gateway) {
+        return Err(Invalid::inconsistent("also", "its own gateway is not another one"));
+    }
+    if foreign_agent.gateways().any(|gateway| gateway == address) {
+        return Err(Invalid::inconsistent("gateway", "an agent is not beneath itself"));
+    }
+    match foreign_agent.spi {
+        Some(spi) if spi.is_reserved() => Err(Invalid::value("spi", "0 to 255 are reserved")),
+        _ => Ok(()),
     }
 }
 

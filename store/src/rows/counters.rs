@@ -284,6 +284,13 @@ counters! {
     // Ours: texts for people that went out with replies (RFC 4917).
     MessageStringsSent,
     MessageStringsReceived,
+    // Ours: regional registration, at gateways and the foreign agents beneath them (RFC 4857).
+    RegionalRequestsReceived,
+    RegionalRequestsRelayed,
+    RegionalRequestsAccepted,
+    RegionalRequestsDenied,
+    RegionalRepliesRelayed,
+    RegionalStrangersRefused,
 }
 
 impl Counter {
@@ -298,11 +305,13 @@ impl Counter {
     pub fn belongs_to(self, role: Role) -> bool {
         let own = match role {
             Role::HomeAgent => "Ha",
-            Role::ForeignAgent => "Fa",
+            // A gateway is a foreign agent with more to do (RFC 4857 §4.1.1).
+            Role::ForeignAgent | Role::Gateway => "Fa",
             Role::MobileNode => "Mn",
             Role::Snmp | Role::Store => return false,
         };
         let identifier = self.identifier();
+        let in_regions = matches!(role, Role::ForeignAgent | Role::Gateway);
         let shared = identifier.starts_with("Mip")
             || identifier.starts_with("Datagrams")
             || identifier.starts_with("Revocation")
@@ -310,7 +319,8 @@ impl Counter {
             || identifier.starts_with("MessageStrings")
             || self == Self::SendErrors
             || (identifier.starts_with("Ma") && role != Role::MobileNode);
-        shared || identifier.starts_with(own)
+        let regional = in_regions && identifier.starts_with("Regional");
+        shared || regional || identifier.starts_with(own)
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Instance {
 pub enum Role {
     HomeAgent,
     ForeignAgent,
+    /// A gateway foreign agent (RFC 4857).
+    Gateway,
     MobileNode,
     Snmp,
     Store,
@@ -121,14 +123,21 @@ impl Row for Instance {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] =
-        [Self::HomeAgent, Self::ForeignAgent, Self::MobileNode, Self::Snmp, Self::Store];
+    pub const ALL: [Self; 6] = [
+        Self::HomeAgent,
+        Self::ForeignAgent,
+        Self::Gateway,
+        Self::MobileNode,
+        Self::Snmp,
+        Self::Store,
+    ];
 
     /// Its word in keys, files and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HomeAgent => "home-agent",
             Self::ForeignAgent => "foreign-agent",
+            Self::Gateway => "gateway",
             Self::MobileNode => "mobile-node",
             Self::Snmp => "snmp",
             Self::Store => "store",

@@ -4,6 +4,7 @@ mod advertisement;
 mod association;
 mod audit;
 mod binding;
+mod candidate;
 mod care_of_address;
 mod configuration;
 mod counters;
@@ -11,6 +12,8 @@ mod instance;
 mod node;
 mod node_counters;
 mod operation;
+mod regional;
+mod regional_commit;
 mod registration;
 mod setting;
 mod trail;
@@ -24,6 +27,7 @@ pub use advertisement::{Advertisement, AdvertisementKey, AdvertisementSchedule};
 pub use association::{Algorithm, Association, AssociationKey, ReplayProtection};
 pub use audit::{AuditEntry, AuditKey};
 pub use binding::{Binding, BindingKey, RevocationSupport, Revoking};
+pub use candidate::{Candidate, CandidateEdit, CandidateEditKey};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};
 pub use counters::{Awaited, Counter, Counters, CountersKey, Resource, Usage};
@@ -37,11 +41,18 @@ pub use operation::{
     OperationSelector, OperationShare, OperationShareKey, OperationState, OperationTarget,
     OperationTargetKey, OperationWish, Progress, Subject, TargetKey, TargetResult, TargetState,
 };
+pub use regional::{
+    GatewayAssignment, GatewaySetting, Regional, RegionalForeignAgent, RegionalReplay,
+    RegionalSubject, RegionalValue,
+};
+pub use regional_commit::{
+    CommitCause, CommitState, RegionalChange, RegionalChangeKey, RegionalCommit, RegionalCommitId,
+};
 pub use registration::{Registration, RegistrationKey, UserMessage};
 pub use setting::{AdvertisementSetting, Scope, Setting, SettingIndex, SettingKey, SettingValue};
 pub use trail::{Trail, TrailEvent};
 pub use violation::{Violation, ViolationKey, ViolationReason};
-pub use visitor::{Visitor, VisitorKey};
+pub use visitor::{RegionalVisit, Visitor, VisitorKey};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

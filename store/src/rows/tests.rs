@@ -34,6 +34,11 @@ fn keys_of_visitors_and_others_survive_their_paths() {
     }
     let role = Role::MobileNode;
     check(&AdvertisementKey { instance: instance.clone(), role, interface: 7, source: address });
+    for subject in [RegionalSubject::Gateway(address), RegionalSubject::ForeignAgent(address)] {
+        check(&subject);
+        check(&CandidateEditKey { candidate: "alice/1 %".to_owned(), subject });
+        check(&RegionalChangeKey { id: RegionalCommitId(7), subject });
+    }
     check(&CareOfAddressKey { instance: instance.clone(), address });
     let indexes = [
         Some(SettingIndex::Interface(2)),

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime};
 
-use super::{RevocationSupport, Revoking, Unknown};
+use super::{ReplayProtection, RevocationSupport, Revoking, Unknown};
 use crate::{Identity, Key, Row, Table, UtcTime, VisitorOrders};
 
 /// A mobile node that is, or wants to be, served by a foreign agent.
@@ -48,8 +48,34 @@ pub struct Visitor {
     /// A revocation that waits for its acknowledgment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoking: Option<Box<Revoking>>,
+    /// How it is registered within a region, if it is (RFC 4857).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regional: Option<Box<RegionalVisit>>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// What a gateway, or a foreign agent beneath one, keeps of a visitor beside its home registration
+/// (RFC 4857 §5.3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RegionalVisit {
+    pub gateway: Ipv4Addr,
+    /// Where the node is within the region: at a foreign agent, or a co-located address.
+    pub local_care_of_address: Ipv4Addr,
+    pub lifetime_granted: Lifetime,
+    /// `None` if it never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UtcTime>,
+    pub replay: ReplayProtection,
+    /// Of the last regional request that was accepted; zero if none was.
+    pub identification: Identification,
+    /// What the next regional request has to begin with, where nonces are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<u32>,
+    /// How many regional requests were accepted since the home registration: moves, and renewals
+    /// that its home agent never saw.
+    #[serde(default)]
+    pub accepted: u64,
 }
 
 impl Visitor {

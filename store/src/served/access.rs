@@ -7,10 +7,24 @@ use tonic::{Request, Status};
 
 use super::span::{SECRETS, Span, prefix};
 use crate::change::user_name;
-use crate::{AnyRow, Author, Configuration, Invalid, InvalidKind, Operation, Origin, Table, admit};
+use crate::{
+    AnyRow, Author, Configuration, Invalid, InvalidKind, Operation, Origin, RegionalCommit, Table,
+    admit,
+};
 
 /// The group whose members are operators.
 const OPERATOR_GROUP: &str = "mip4";
+
+/// The tables that operators may write.
+const OPERATOR_TABLES: &[Table] = &[
+    Table::Associations,
+    Table::Operations,
+    Table::Regional,
+    Table::Candidates,
+    Table::CandidateEdits,
+    Table::RegionalCommits,
+    Table::RegionalChanges,
+];
 
 /// Who sent a request, as the kernel says.
 #[derive(Clone, Debug)]
@@ -141,7 +155,8 @@ impl Access {
     /// Whether rows of `table` may be written or deleted.
     pub(crate) fn write(self, table: Table) -> Result<(), Status> {
         match (self, table) {
-            (Self::Daemon, _) | (Self::Operator, Table::Associations | Table::Operations) => Ok(()),
+            (Self::Daemon, _) => Ok(()),
+            (Self::Operator, table) if OPERATOR_TABLES.contains(&table) => Ok(()),
             (Self::Operator, _) => {
                 Err(Status::permission_denied(format!("only daemons write {}", prefix(table))))
             }
@@ -157,6 +172,7 @@ impl Access {
     pub(crate) fn replace(self, old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
         if self != Self::Daemon {
             replace_operation(old, new)?;
+            replace_history(old, new)?;
         }
         let new = new.and_then(AnyRow::configuration);
         let done = match self {
@@ -228,6 +244,29 @@ fn replace_operation(old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), S
         ))),
         _ => Ok(()),
     }
+}
+
+/// Whether an operator may write candidates and the history of what was made of them.
+///
+/// History is added to, and what waits to be confirmed ends; nobody but daemons forgets it.
+fn replace_history(old: Option<&AnyRow>, new: Option<&AnyRow>) -> Result<(), Status> {
+    let why = match (old, new) {
+        (Some(AnyRow::RegionalCommit(_) | AnyRow::RegionalChange(_)), None) => {
+            return Err(Status::permission_denied("history is kept"));
+        }
+        (Some(AnyRow::RegionalChange(_)), Some(_)) => Err("history is not changed".to_owned()),
+        (_, Some(AnyRow::RegionalCommit(new))) => {
+            let old = match old {
+                Some(AnyRow::RegionalCommit(old)) => Some(&**old),
+                _ => None,
+            };
+            RegionalCommit::admits(old, new).map_err(str::to_owned)
+        }
+        (_, Some(AnyRow::Candidate(new))) => new.check().map_err(str::to_owned),
+        (_, Some(AnyRow::CandidateEdit(new))) => new.check(),
+        _ => Ok(()),
+    };
+    why.map_err(Status::invalid_argument)
 }
 
 /// Why a row is refused, in the words of the protocol.
@@ -314,7 +353,7 @@ mod tests {
             assert!(Access::Daemon.write(*table).is_ok());
             assert!(Access::Viewer.write(*table).is_err());
             let operator = Access::Operator.write(*table).is_ok();
-            let theirs = matches!(table, Table::Associations | Table::Operations);
+            let theirs = OPERATOR_TABLES.contains(table);
             assert_eq!(operator, theirs, "{table:?}");
         }
     }

@@ -20,7 +20,10 @@ use super::span::{SECRETS, Span};
 use super::status::signed;
 use super::view::View;
 use crate::change::utc_now;
-use crate::{AnyKey, AnyRow, Batch, Change, Changed, Compare, Expect, Revision, Snapshot, Tables};
+use crate::{
+    AnyKey, AnyRow, Batch, Change, Changed, CommitCause, Compare, Expect, Revision, Snapshot,
+    Tables,
+};
 
 /// Stands for the revision of a commit that is not made yet.
 const PENDING: Revision = Revision(1 << 62);
@@ -165,6 +168,7 @@ impl<'a> Plan<'a> {
                 operation.count(self.base);
             }
         }
+        self.stamp_commit(&mut row, old.is_some());
         self.access.replace(old.as_ref().map(|(row, _)| row), Some(&row))?;
         if !self.put.insert(key.clone()) {
             return Err(Status::invalid_argument("etcdserver: duplicate key given in txn request"));
@@ -181,6 +185,24 @@ impl<'a> Plan<'a> {
         self.attach.push((key, lease));
         self.change(Change::Put(row));
         Ok(PutResponse { header: None, prev_kv })
+    }
+
+    /// Commits of the regional configuration say who asked for them, and when; and who ended one
+    /// that waited to be confirmed. Daemons speak for those whose time is up.
+    fn stamp_commit(&self, row: &mut AnyRow, is_known: bool) {
+        let AnyRow::RegionalCommit(commit) = row else { return };
+        let by_daemon = self.access == Access::Daemon;
+        let is_timeout = by_daemon && matches!(commit.cause, CommitCause::NotConfirmed(_));
+        match (is_known, by_daemon) {
+            (true, true) => {}
+            (true, false) => Arc::make_mut(commit).ended_by = Some(self.peer.name()),
+            (false, _) if is_timeout => {}
+            (false, _) => {
+                let commit = Arc::make_mut(commit);
+                commit.who = self.peer.name();
+                commit.at = utc_now();
+            }
+        }
     }
 
     fn new_lease(

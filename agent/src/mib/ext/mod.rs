@@ -57,7 +57,7 @@ fn role_number(role: Role) -> Option<u32> {
         Role::HomeAgent => Some(1),
         Role::ForeignAgent => Some(2),
         Role::MobileNode => Some(3),
-        Role::Snmp | Role::Store => None,
+        Role::Gateway | Role::Snmp | Role::Store => None,
     }
 }
 

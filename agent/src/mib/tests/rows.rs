@@ -80,6 +80,7 @@ pub(crate) fn visitor(identity: Identity, source: [u8; 4]) -> Visitor {
         expires_at: Some(registered_at + Duration::from_secs(600)),
         revocation: None,
         revoking: None,
+        regional: None,
         unknown: Unknown::default(),
     }
 }

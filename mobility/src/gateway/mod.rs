@@ -1,0 +1,510 @@
+//! The gateway foreign agent (RFC 4857): the care-of address that home agents know, and who knows
+//! where in its region a node is.
+//!
+//! ```text
+//! Registration Request ── who sent it? ── check ── relay ── pending ── reply ── visitor ── batch ── relayed
+//! Regional Request ────── who sent it? ── check ── visitor ── batch ── answered by us
+//! ```
+//!
+//! Home agents see it as a foreign agent, and never see what moves beneath it.
+
+mod config;
+mod denial;
+mod origin;
+mod pending;
+mod regional;
+mod reply;
+mod request;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{
+    Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now, Resource, Role, Row,
+    Snapshot, Time, TrailEvent, Visitor, VisitorKey,
+};
+use wire::{Code, Identification, Lifetime, ParseError, RegistrationRequest, Spi, message_type};
+
+use crate::action::{Action, CommitId, Output, Received, Service};
+use crate::association::{Associations, SecurityAssociation};
+use crate::foreign_agent::Unreachable;
+use crate::foreign_agent::visitors::Visitors;
+use crate::home_agent::Admission;
+use crate::limits::Limiter;
+use crate::random::Random;
+use crate::tally::Tally;
+use crate::trails::Trails;
+use crate::violations::{Offence, Violations};
+
+pub use config::GatewayConfig;
+pub use denial::GatewayDenial;
+
+use pending::{Pending, PendingList};
+
+/// How many visitors one [`Gateway::on_deadline`] removes; a cluster takes no more than 128
+/// operations in one transaction.
+const DELETED_AT_ONCE: usize = 100;
+
+/// How long to wait before rows are written again that the store did not take.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A gateway foreign agent, without a clock and without a socket.
+#[derive(Debug)]
+pub struct Gateway {
+    config: GatewayConfig,
+    /// The longest lifetime where the region does not say otherwise.
+    lifetime_max: Lifetime,
+    associations: Associations,
+    pending: PendingList,
+    visitors: Visitors,
+    /// When regional registrations end that end before their home registration.
+    regional_deadlines: BTreeSet<(Time, VisitorKey)>,
+    tally: Tally,
+    violations: Violations,
+    trails: Trails,
+    limiter: Limiter,
+    random: Random,
+    last_commit: CommitId,
+    in_flight: BTreeMap<CommitId, InFlight>,
+    undeleted: Vec<VisitorKey>,
+    retry_at: Option<Time>,
+}
+
+/// A batch on its way to the store.
+#[derive(Debug)]
+struct InFlight {
+    changes: Vec<Change>,
+    /// The request that it answers; expiries answer none.
+    answers: Option<(Box<Pending>, Code)>,
+}
+
+impl Gateway {
+    /// Takes over the visitors that the last gateway at this address left in the store.
+    pub fn new(config: GatewayConfig, snapshot: &Snapshot, now: Now) -> Self {
+        let key = CountersKey {
+            instance: config.instance.clone(),
+            role: Role::Gateway,
+            address: config.address,
+        };
+        let mut gateway = Self {
+            lifetime_max: config.lifetime_max,
+            associations: Associations::default(),
+            pending: PendingList::default(),
+            visitors: Visitors::load(config.address, snapshot, now),
+            regional_deadlines: BTreeSet::new(),
+            tally: Tally::load(&key, snapshot, config.counters_lost, now),
+            violations: Violations::load(&config.instance, Role::Gateway, snapshot),
+            trails: Trails::load(config.address, snapshot),
+            limiter: Limiter::new(config.rate_limits),
+            random: Random::new(config.seed),
+            last_commit: CommitId::default(),
+            in_flight: BTreeMap::new(),
+            undeleted: Vec::new(),
+            retry_at: None,
+            config,
+        };
+        let visitors: Vec<_> = gateway.visitors.iter().cloned().collect();
+        for visitor in &visitors {
+            gateway.arm(visitor);
+        }
+        gateway
+    }
+
+    /// Replaces all associations: with mobile nodes, foreign agents and home agents.
+    pub fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
+        self.associations = associations.into_iter().collect();
+    }
+
+    /// Keeps no rows of these offenders: an operator said so.
+    pub fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
+        self.violations.set_volatile(offenders);
+    }
+
+    /// Changes who may register from now on.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.config.admission = admission;
+    }
+
+    /// Changes the region that it serves, and how; visitors keep what they were granted.
+    ///
+    /// Without a setting it serves none, and nobody is beneath it.
+    pub fn set_region(
+        &mut self,
+        setting: Option<&GatewaySetting>,
+        foreign_agents: BTreeSet<Ipv4Addr>,
+    ) {
+        let config = &mut self.config;
+        config.foreign_agents = foreign_agents;
+        let Some(setting) = setting else {
+            config.foreign_agents.clear();
+            return;
+        };
+        config.lifetime_max = setting.lifetime.map_or(self.lifetime_max, Lifetime);
+        config.regional_lifetime_max =
+            setting.regional_lifetime.map_or(Lifetime::INFINITE, Lifetime);
+        config.replay = setting.replay;
+        config.dynamic = setting.dynamic;
+    }
+
+    /// The services of all visitors: what a driver starts after [`Self::new`].
+    pub fn services(&self) -> impl Iterator<Item = Service> {
+        self.visitors.iter().map(|visitor| self.config.service(visitor))
+    }
+
+    pub fn visitor_count(&self) -> usize {
+        self.visitors.len()
+    }
+
+    /// Whether it takes no more mobile nodes.
+    pub fn is_busy(&self) -> bool {
+        self.visitors.len() >= self.config.visitors_max
+            || self.pending.len() >= self.config.pending_max
+            || self.config.admission != Admission::Open
+    }
+
+    /// Operations are of home agents and foreign agents: a gateway has no part in them.
+    pub fn on_operations(&mut self, _snapshot: &Snapshot, _now: Now) -> Output {
+        Output::default()
+    }
+
+    /// Adds what somebody else counted for it.
+    pub fn add_counts(&mut self, counts: impl IntoIterator<Item = (Counter, u64)>) {
+        for (counter, count) in counts {
+            self.tally.add(counter, count);
+        }
+    }
+
+    /// Counts what only the driver sees.
+    pub fn count(&mut self, counter: Counter) {
+        self.tally.count(counter);
+    }
+
+    /// Takes a datagram of the registration port.
+    pub fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
+        self.tally.count(Counter::DatagramsReceived);
+        match message_type(received.octets) {
+            Some(message_type::REGISTRATION_REQUEST) => self.on_request(received, now),
+            Some(message_type::REGISTRATION_REPLY) => self.on_reply(received, now),
+            Some(message_type::REGIONAL_REGISTRATION_REQUEST) => {
+                self.on_regional_request(received, now)
+            }
+            Some(got) => {
+                let want = RegistrationRequest::TYPE;
+                self.tally.count_malformed(&ParseError::UnexpectedType { got, want });
+                Output::default()
+            }
+            None => {
+                let need = RegistrationRequest::LEN;
+                self.tally.count_malformed(&ParseError::Truncated { need, have: 0 });
+                Output::default()
+            }
+        }
+    }
+
+    /// An ICMP error came back for what was relayed to `home_agent`.
+    pub fn on_unreachable(
+        &mut self,
+        home_agent: Ipv4Addr,
+        unreachable: Unreachable,
+        now: Now,
+    ) -> Output {
+        let denial = match unreachable {
+            Unreachable::Network => GatewayDenial::NetworkUnreachable,
+            Unreachable::Host => GatewayDenial::HostUnreachable,
+            Unreachable::Port => GatewayDenial::PortUnreachable,
+            Unreachable::Other => GatewayDenial::Unreachable,
+        };
+        let hit = self.pending.iter().filter(|it| it.request.home_agent == home_agent);
+        let hit: Vec<Pending> = hit.cloned().collect();
+        let mut actions = Vec::new();
+        for pending in hit {
+            self.pending.remove(&pending.identity, pending.request.home_address);
+            actions.extend(self.deny(&pending, denial, None, now));
+        }
+        Output::at_once(actions)
+    }
+
+    /// What is due at `now`: requests that nobody answered, registrations whose lifetime has ended.
+    pub fn on_deadline(&mut self, now: Now) -> Output {
+        let mut actions = Vec::new();
+        while let Some(pending) = self.pending.expire(now.uptime) {
+            actions.extend(self.deny(&pending, GatewayDenial::Timeout, None, now));
+        }
+        if !actions.is_empty() {
+            return Output::at_once(actions);
+        }
+        let mut batch = Batch::default();
+        if self.retry_at.take_if(|at| *at <= now.uptime).is_some() {
+            for key in std::mem::take(&mut self.undeleted) {
+                if !self.visitors.contains(&key.identity, key.home_address) {
+                    batch.delete::<Visitor>(key);
+                }
+            }
+        }
+        let room = DELETED_AT_ONCE.saturating_sub(batch.changes.len());
+        for visitor in self.visitors.expire(now.uptime, room) {
+            self.disarm(&visitor);
+            batch.delete::<Visitor>(visitor.key());
+            actions.push(Action::StopService(self.config.service(&visitor)));
+        }
+        self.end_regional(&mut batch, &mut actions, now);
+        if batch.is_empty() {
+            return Output::at_once(actions);
+        }
+        self.send_off(batch, actions, None)
+    }
+
+    /// Ends regional registrations that were not renewed: nobody knows where such a node is, but
+    /// its home registration goes on, and a regional request brings it back (RFC 4857 §6.3).
+    fn end_regional(&mut self, batch: &mut Batch, actions: &mut Vec<Action>, now: Now) {
+        while batch.changes.len() < DELETED_AT_ONCE
+            && let Some((at, _)) = self.regional_deadlines.first()
+            && *at <= now.uptime
+            && let Some((_, key)) = self.regional_deadlines.pop_first()
+        {
+            let Some(visitor) = self.visitors.get(&key.identity, key.home_address) else {
+                continue;
+            };
+            let mut ended = Visitor::clone(visitor);
+            actions.push(Action::StopService(self.config.service(&ended)));
+            if let Some(regional) = &mut ended.regional {
+                regional.lifetime_granted = Lifetime::ZERO;
+                regional.expires_at = None;
+            }
+            let identity = ended.identity.clone();
+            let ended = Arc::new(ended);
+            self.visitors.insert(Arc::clone(&ended));
+            batch.put::<Visitor>(ended);
+            self.note(&identity, "regional-registration-ended", None, None, now);
+        }
+    }
+
+    /// When to call [`Self::on_deadline`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        let regional = self.regional_deadlines.first().map(|(at, _)| *at);
+        let deadlines = [self.pending.first_deadline(), self.visitors.first_deadline(), regional];
+        deadlines.into_iter().flatten().chain(self.retry_at).min()
+    }
+
+    /// The batch of an [`Output`] is durable; its actions are to be done.
+    pub fn on_committed(&mut self, id: CommitId, now: Now) {
+        let answers = self.in_flight.remove(&id).and_then(|in_flight| in_flight.answers);
+        if let Some((pending, code)) = answers {
+            self.count_answer(&pending, code);
+            let event = if pending.is_regional { "regional-accepted" } else { "accepted" };
+            self.trail(&pending, event, Some(code), now);
+        }
+    }
+
+    /// The store did not take the batch of an [`Output`]: the mobile node is told 66, and memory says
+    /// what `snapshot` says.
+    pub fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action> {
+        let Some(InFlight { changes, answers }) = self.in_flight.remove(&id) else {
+            return Vec::new();
+        };
+        let keys: Vec<VisitorKey> = changes.iter().filter_map(visitor_key).collect();
+        match answers {
+            Some((pending, _)) => {
+                for key in &keys {
+                    self.reload(key, snapshot);
+                }
+                let denied = self.deny(&pending, GatewayDenial::CommitFailed, None, now);
+                denied.into_iter().collect()
+            }
+            None => {
+                let deleted = changes.iter().filter(|it| matches!(it, Change::Delete(_)));
+                self.undeleted.extend(deleted.filter_map(visitor_key));
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What has changed and needs no durability: counters, violations, trails.
+    pub fn take_counters(&mut self, now: Now) -> Batch {
+        let mut batch = Batch::new(store::Class::Relaxed);
+        let (visitors, pending) = (self.visitors.len(), self.pending.len());
+        self.tally.use_of(Resource::Visitors, self.config.visitors_max, visitors, now);
+        self.tally.use_of(Resource::Pending, self.config.pending_max, pending, now);
+        self.tally.put(&mut batch);
+        self.violations.put(&mut batch, now);
+        self.trails.put(&mut batch);
+        batch
+    }
+
+    /// Counts and notes a denial; returns the reply that says it.
+    fn deny(
+        &mut self,
+        pending: &Pending,
+        denial: GatewayDenial,
+        spi: Option<Spi>,
+        now: Now,
+    ) -> Option<Action> {
+        let (code, counter) = denial.answer();
+        if let Some(counter) = counter {
+            self.tally.count(counter);
+        }
+        self.count_answer(pending, code);
+        if let Some(reason) = denial.violation() {
+            self.tally.count(Counter::MipSecTotalViolations);
+            let home_agent = pending.request.home_agent;
+            let (violator, address) = match denial {
+                GatewayDenial::HomeAgentFailedAuthentication => {
+                    (Identity::Address(home_agent), home_agent)
+                }
+                GatewayDenial::ForeignAgentOfAnotherRegion
+                | GatewayDenial::ForeignAgentFailedAuthentication => {
+                    (Identity::Address(*pending.source.ip()), *pending.source.ip())
+                }
+                _ => (pending.identity.clone(), *pending.source.ip()),
+            };
+            let identification = pending.request.identification;
+            let spi = spi.or(pending.spi).unwrap_or(Spi(0));
+            let code = Some(code);
+            let offence = Offence { violator, address, spi, identification, reason, code };
+            self.violations.record(offence, now);
+        }
+        self.trail(pending, &denial.word(), Some(code), now);
+        let is_mismatch = denial == GatewayDenial::IdentificationMismatch;
+        let identification = self.identification(pending, is_mismatch, now);
+        pending.deny(code, identification, &self.config)
+    }
+
+    /// The Identification of a refusal: what a node needs to get it right the next time.
+    fn identification(&self, pending: &Pending, is_mismatch: bool, now: Now) -> Identification {
+        let asked = pending.request.identification;
+        if !is_mismatch {
+            return asked;
+        }
+        let home = pending.request.home_address;
+        let visitor = self.visitors.get(&pending.identity, home);
+        let nonce = visitor.and_then(|it| it.regional.as_ref()).and_then(|it| it.nonce);
+        let high = nonce.unwrap_or(crate::clock::ntp(now.utc).high());
+        Identification::from_halves(high, asked.low())
+    }
+
+    fn count_answer(&mut self, pending: &Pending, code: Code) {
+        self.tally.count(match (pending.is_regional, code.is_accepted()) {
+            (true, true) => Counter::RegionalRequestsAccepted,
+            (true, false) => Counter::RegionalRequestsDenied,
+            (false, _) => Counter::FaRegRepliesRelayed,
+        });
+        self.tally.count_reply(code);
+    }
+
+    fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
+        let event = TrailEvent {
+            at: now.stamp(),
+            event: event.to_owned(),
+            code,
+            peer: Some(pending.source),
+            care_of_address: Some(pending.local_care_of_address),
+            spi: pending.spi,
+            clock_offset: None,
+            times: 1,
+        };
+        let is_known = pending.authenticated
+            || code.is_some_and(Code::is_accepted)
+            || self.visitors.contains(&pending.identity, pending.request.home_address);
+        if is_known {
+            self.trails.record(&pending.identity, event);
+        } else {
+            self.trails.record_stranger(&pending.identity, event);
+        }
+    }
+
+    /// Notes something that has no request.
+    fn note(
+        &mut self,
+        identity: &Identity,
+        event: &str,
+        code: Option<Code>,
+        spi: Option<Spi>,
+        now: Now,
+    ) {
+        let event = TrailEvent {
+            at: now.stamp(),
+            event: event.to_owned(),
+            code,
+            peer: None,
+            care_of_address: None,
+            spi,
+            clock_offset: None,
+            times: 1,
+        };
+        self.trails.record(identity, event);
+    }
+
+    fn send_off(
+        &mut self,
+        batch: Batch,
+        actions: Vec<Action>,
+        answers: Option<(Box<Pending>, Code)>,
+    ) -> Output {
+        self.last_commit.0 += 1;
+        let id = self.last_commit;
+        self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), answers });
+        Output { id, batch, actions }
+    }
+
+    /// Puts a visitor into memory, and notes when its regional registration ends.
+    fn insert(&mut self, visitor: Arc<Visitor>) {
+        if let Some(old) = self.visitors.get(&visitor.identity, visitor.home_address).cloned() {
+            self.disarm(&old);
+        }
+        self.arm(&visitor);
+        self.visitors.insert(visitor);
+    }
+
+    fn arm(&mut self, visitor: &Visitor) {
+        if let Some(at) = self.regional_deadline(visitor) {
+            self.regional_deadlines.insert((at, visitor.key()));
+        }
+    }
+
+    fn disarm(&mut self, visitor: &Visitor) {
+        if let Some(at) = self.regional_deadline(visitor) {
+            self.regional_deadlines.remove(&(at, visitor.key()));
+        }
+    }
+
+    /// When a regional registration ends, if that is before the home registration does.
+    fn regional_deadline(&self, visitor: &Visitor) -> Option<Time> {
+        let ends = visitor.regional.as_ref()?.expires_at?;
+        let is_first = visitor.expires_at.is_none_or(|home| ends < home);
+        is_first.then(|| self.visitors.uptime(ends))
+    }
+
+    /// Makes memory of a visitor say what the store says, and what is still on its way to it.
+    fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+        if let Some(old) = self.visitors.get(&key.identity, key.home_address).cloned() {
+            self.disarm(&old);
+        }
+        self.visitors.reload(key, snapshot);
+        for change in self.in_flight.values().flat_map(|it| &it.changes) {
+            match change {
+                Change::Put(store::AnyRow::Visitor(row)) if row.key() == *key => {
+                    self.visitors.insert(Arc::clone(row));
+                }
+                Change::Delete(store::AnyKey::Visitor(other)) if other == key => {
+                    self.visitors.remove(&key.identity, key.home_address);
+                }
+                Change::Put(_) | Change::Delete(_) => {}
+            }
+        }
+        if let Some(new) = self.visitors.get(&key.identity, key.home_address).cloned() {
+            self.arm(&new);
+        }
+    }
+}
+
+/// The visitor that a change is about.
+fn visitor_key(change: &Change) -> Option<VisitorKey> {
+    match change {
+        Change::Put(store::AnyRow::Visitor(row)) => Some(row.key()),
+        Change::Delete(store::AnyKey::Visitor(key)) => Some(key.clone()),
+        Change::Put(_) | Change::Delete(_) => None,
+    }
+}
