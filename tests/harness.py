@@ -1,8 +1,10 @@
 """The programs under test, as processes, and the tools that judge them."""
 
+import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -52,11 +54,23 @@ tolerance = 7
 """
 
 
+# Below the ports that the kernel gives away by itself, so that no client's socket takes one that a daemon is to have;
+# each process of a test run goes through them from a place of its own.
+_PORTS = itertools.cycle(range(10_000, 32_000))
+for _ in range(random.randrange(22_000)):
+    next(_PORTS)
+
+
 def free_port(kind=socket.SOCK_DGRAM):
     """A port of the loopback address that nobody has at the moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = next(_PORTS)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition, seconds=30, what="the condition"):

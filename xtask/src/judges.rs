@@ -22,6 +22,7 @@ const JUDGES: &[(&str, &str)] = &[
     ("/usr/bin/python3", "python3"),
     ("/usr/lib/python3/dist-packages/scapy", "python3-scapy"),
     ("/usr/lib/python3/dist-packages/pytest", "python3-pytest"),
+    ("/usr/lib/python3/dist-packages/xdist", "python3-pytest-xdist"),
     ("/usr/lib/python3/dist-packages/pysnmp", "python3-pysnmp4"),
 ];
 

@@ -37,7 +37,9 @@ impl Test {
     }
 
     fn pytest(&self) -> std::process::Command {
-        let mut pytest = command("/usr/bin/python3", &["-m", "pytest", "-q", "tests"]);
+        // Files side by side, the tests of one in turn: most of them wait more than they work.
+        let words = ["-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", "tests"];
+        let mut pytest = command("/usr/bin/python3", &words);
         pytest.env("MIP4_BIN_DIR", bin_dir()).env("PYTHONDONTWRITEBYTECODE", "1");
         if self.allow_missing_netns {
             pytest.env("MIP4_ALLOW_MISSING_NETNS", "1");
