@@ -145,9 +145,26 @@ fn resident_kilobytes() -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-#[expect(clippy::print_stdout, reason = "its figures are for who runs the large numbers")]
+/// In a process of its own, whose memory no other test uses.
 #[test]
 fn every_message_is_answered_or_counted() {
+    const ALONE: &str = "MIP4_FUZZ_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return fuzz();
+    }
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    alone.args(["--exact", "--nocapture"]).env(ALONE, "1");
+    alone.arg(
+        concat!(module_path!(), "::every_message_is_answered_or_counted")
+            .split_once("::")
+            .unwrap()
+            .1,
+    );
+    assert!(alone.status().unwrap().success());
+}
+
+#[expect(clippy::print_stdout, reason = "its figures are for who runs the large numbers")]
+fn fuzz() {
     let messages = messages();
     let mut world: World = v3_world();
     let mut random = Random(0x5eed);

@@ -124,7 +124,7 @@ fn associations_of_no_one_file_are_of_all_who_act_on_them() {
 fn other_tables_are_those_of_the_daemon() {
     let mut world = world();
     of(&mut world, Some(OTHER));
-    assert_eq!(world.instances("haRegServiceRequestsAccepted"), ["10.0.9.1"]);
+    assert_eq!(world.instances("haRegServiceRequestsAccepted"), ["2.4.10.0.9.1"]);
     assert_eq!(world.instances("mip4ExtInstanceState"), ["104.97.50"]);
     assert_eq!(rows(&world, "mipSecurityViolationCounter"), 0);
     assert_eq!(rows(&world, "faCOAStatus"), 0);
