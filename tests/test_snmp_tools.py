@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import MODULES, free_port, wait_until
+from harness import MODULES, free_port, v3, wait_until
 from test_snmp_engine import AUTHENTICATION, BOOTS, PRIVACY, ROWS, TABLE, Engine, engine, names  # noqa: F401
 
 ENGINE_ID = "0x80001f880474657374"
