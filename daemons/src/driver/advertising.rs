@@ -7,8 +7,8 @@ use std::time::Duration;
 use mobility::{Action, AdvertisedRegion, Advertiser, AdvertiserConfig, Output};
 use store::wire::{AdvertisementFlags, Lifetime};
 use store::{
-    Advertisement, AdvertisementSetting, Batch, CareOfAddress, Change, Class, Counter, Now, Origin,
-    Role, Row as _, Snapshot, Time,
+    Advertisement, AdvertisementSetting, Batch, CareOfAddress, Class, Counter, Now, Origin, Role,
+    Row as _, Snapshot, Time,
 };
 use tracing::{debug, warn};
 
@@ -237,17 +237,13 @@ impl Advertisers {
     ) -> Batch {
         let mut batch = Batch::new(Class::Relaxed);
         self.put_rows(&mut batch);
-        let ours: Vec<_> = batch
-            .changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Put(store::AnyRow::Advertisement(row)) => Some(row.key()),
-                Change::Put(_) | Change::Delete(_) => None,
-            })
-            .collect();
+        let is_ours = |row: &Advertisement| {
+            let mut own = self.0.iter().map(|it| (it.own.interface, it.own.source));
+            own.any(|own| own == (row.interface, row.source))
+        };
         for row in snapshot.rows::<Advertisement>().iter() {
             let is_of_agent = row.instance == instance && row.role == role;
-            if is_of_agent && !ours.contains(&row.key()) {
+            if is_of_agent && !is_ours(row) {
                 batch.delete::<Advertisement>(row.key());
             }
         }

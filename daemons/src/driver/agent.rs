@@ -373,6 +373,12 @@ impl<M: MobilityAgent> AgentDriver<M> {
         self.advertisers.follow(&active.settings, &offered, now);
         self.machine.set_region(&active.region);
         self.advertisers.set_region(region::advertised(&active.region).as_ref());
+        // Who waits for the change finds it in what is shown.
+        let mut batch = Batch::new(Class::Relaxed);
+        self.advertisers.put_rows(&mut batch);
+        if !batch.is_empty() {
+            self.store.commit_soon(batch);
+        }
         if active.settings.enabled != self.settings.enabled {
             let words = if active.settings.enabled { "serves again" } else { "is disabled" };
             info!(role = M::ROLE.as_str(), "{words}");
