@@ -1,0 +1,185 @@
+"""A region of real daemons: a home agent, a gateway, two foreign agents; and a node and a foreign agent by hand."""
+
+import socket
+
+import pytest
+
+from harness import free_port, wait_until
+from node import authenticated
+from regional_node import (
+    FOREIGN_FOREIGN, GFA_IP_ADDRESS, MOBILE_GATEWAY, REGIONAL_REGISTRATION_LIFETIME, REPLAY_PROTECTION_STYLE,
+    RegionalNode, RegionalReply, generalized, hierarchical,
+)
+
+HOME_AGENT, GATEWAY, FIRST, SECOND, BY_HAND = "127.0.0.1", "127.0.0.9", "127.0.0.11", "127.0.0.12", "127.0.0.13"
+HOME = "10.99.4.7"
+KEYS = {name: bytes([number]) * 16 for number, name in enumerate(["node", "first", "second", "hand", "home"], 1)}
+GATEWAY_SECTION = """
+[gateway]
+address = "{gateway}"
+port = {port}
+home-agent-port = {port}
+[foreign-agent]
+address = "{first}"
+port = {port}
+home-agent-port = {port}
+"""
+ASSOCIATION = """
+[[association]]
+peer = "{peer}"
+spi = {spi}
+key = "hex:{key}"
+agent = "{agent}"
+replay = "{replay}"
+"""
+SECOND_CONFIG = """
+[daemon]
+name = "second"
+[store]
+connect = "unix:{socket}"
+[foreign-agent]
+address = "{second}"
+port = {port}
+home-agent-port = {port}
+"""
+
+
+def association(peer, spi, key, agent, replay="none"):
+    return ASSOCIATION.format(peer=peer, spi=spi, key=KEYS[key].hex(), agent=agent, replay=replay)
+
+
+@pytest.fixture
+def region(daemon):
+    """The daemon with home agent, gateway and first foreign agent; a second one beside it."""
+    port = free_port()
+    extra = GATEWAY_SECTION.format(gateway=GATEWAY, first=FIRST, port=port)
+    extra += association(HOME, 3000, "node", "gateway", "timestamps")
+    extra += association(FIRST, 5001, "first", "gateway") + association(GATEWAY, 5001, "first", "foreign-agent")
+    extra += association(SECOND, 5002, "second", "gateway") + association(GATEWAY, 5002, "second", "foreign-agent")
+    extra += association(BY_HAND, 5003, "hand", "gateway") + association(GATEWAY, 5003, "hand", "foreign-agent")
+    extra += association(GATEWAY, 2000, "home", "home-agent") + association(HOME_AGENT, 2000, "home", "gateway")
+    served = daemon(associations=[one_of_home()], port=port, extra=extra).start()
+    config = SECOND_CONFIG.format(socket=served.directory / "store.sock", second=SECOND, port=port)
+    other = daemon(config=config, port=port)
+    other.serving = lambda: any("second" in (row.get("name"), row.get("instance")) and row.get("state") == "serving" for row in served.rows("show", "status"))
+    other.start()
+    served.ctl("regional", "set", "gateway", GATEWAY, "--regional-lifetime", "300", "--replay", "any")
+    for agent, spi in ((FIRST, 5001), (SECOND, 5002)):
+        served.ctl("regional", "set", "foreign-agent", agent, "--gateway", GATEWAY, "--spi", str(spi), "--nai", f"fa{spi}@region.example")
+    served.ctl("regional", "commit", "--reason", "a region")
+    served.port = port
+    return served
+
+
+def one_of_home():
+    return {"peer": HOME, "spi": 1000, "algorithm": "hmac-md5", "key": "00112233445566778899aabbccddeeff"}
+
+
+def node(region, agent=FIRST):
+    return RegionalNode((agent, region.port), HOME, GATEWAY, KEYS["node"], source="127.0.0.50")
+
+
+def home_registrations(region):
+    (row,) = [row for row in region.rows("show", "statistics") if row["role"] == "home-agent"]
+    return row["values"].get("haRegRequestsReceived", 0)
+
+
+def test_moves_within_the_region_are_not_seen_at_home(region):
+    mine = node(region)
+    reply = mine.register_at_home(HOME_AGENT)
+    assert reply.code == 0, reply.code
+    found = dict(reply.extensions())
+    assert int.from_bytes(found[REGIONAL_REGISTRATION_LIFETIME][2:], "big") == 300
+    (binding,) = region.rows("show", "bindings")
+    assert binding["care_of_address"] == GATEWAY
+
+    for agent in (SECOND, FIRST, SECOND):
+        answer = mine.register_regionally((agent, region.port), care_of=agent)
+        assert answer.code == 0 and answer.is_authentic(KEYS["node"]), agent
+        assert 0 < answer.lifetime <= 300 and answer.gateway == GATEWAY
+    wait_until(lambda: home_registrations(region) == 1, what="one registration at home to be counted")
+    assert len(region.rows("show", "bindings")) == 1
+
+
+def test_nonces_and_replays(region):
+    mine = node(region)
+    reply = mine.register_at_home(HOME_AGENT, style=1)
+    assert reply.code == 0
+    style = dict(reply.extensions())[REPLAY_PROTECTION_STYLE]
+    assert len(style) == 10 and style[:2] == b"\0\1"
+    nonce = int.from_bytes(style[2:6], "big")
+    first = mine.regional(nonce=nonce)
+    answer = mine.ask(first)
+    assert answer.code == 0
+    replayed = mine.ask(first)
+    assert replayed.code == 133 and replayed.is_authentic(KEYS["node"])
+    assert replayed.identification >> 32 == answer.identification >> 32, "the refusal repeats the next nonce"
+    assert mine.register_regionally(nonce=answer.identification >> 32).code == 0
+
+
+def test_forged_requests_and_strangers_change_nothing(region):
+    mine = node(region)
+    assert mine.register_regionally().code == 193, "there is no home registration yet"
+    assert mine.register_at_home(HOME_AGENT).code == 0
+    assert mine.ask(mine.regional(key=KEYS["home"])).code == 67
+    assert mine.ask(mine.regional(gateway="127.0.0.99")).code == 112
+    before = region.rows("show", "visitors", "--foreign-agent", GATEWAY)
+
+    # A foreign agent that is not of this region, although it shares a key.
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.bind((BY_HAND, region.port))
+    stranger.settimeout(5)
+    message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
+    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    answer = RegionalReply(stranger.recvfrom(4096)[0])
+    assert answer.code == 65
+    assert region.rows("show", "visitors", "--foreign-agent", GATEWAY) == before
+    seen = lambda: any(row["violator"] == BY_HAND for row in region.rows("show", "violations"))  # noqa: E731
+    wait_until(seen, what="the violation of the stranger")
+
+    # Live: it becomes one of them, and is believed from then on.
+    region.ctl("regional", "set", "foreign-agent", BY_HAND, "--gateway", GATEWAY, "--spi", "5003")
+    region.ctl("regional", "commit", "--force")
+    message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
+    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    answer = RegionalReply(stranger.recvfrom(4096)[0])
+    assert answer.code == 0 and answer.is_authentic(KEYS["node"])
+
+
+def test_dynamic_assignment_is_switched_on_and_off(region):
+    mine = node(region)
+    assert mine.register_at_home(HOME_AGENT, care_of="0.0.0.0").code == 77
+    region.ctl("regional", "set", "gateway", GATEWAY, "--dynamic", "yes")
+    region.ctl("regional", "set", "foreign-agent", FIRST, "--assignment", "dynamic")
+    region.ctl("regional", "commit")
+    reply = mine.register_at_home(HOME_AGENT, care_of="0.0.0.0")
+    assert reply.code == 0
+    assert dict(reply.extensions())[GFA_IP_ADDRESS][2:] == socket.inet_aton(GATEWAY)
+    (binding,) = region.rows("show", "bindings")
+    assert binding["care_of_address"] == GATEWAY
+    region.ctl("regional", "rollback")
+    # No more than one denial a second (RFC 5944 §3.7.2): it is asked again until one comes.
+    denied = wait_until(lambda: mine.register_at_home(HOME_AGENT, care_of="0.0.0.0"), what="the denial")
+    assert denied.code == 77
+    assert mine.register_regionally().code == 0, "who is registered stays"
+
+
+def test_a_foreign_agent_by_hand_gets_what_it_needs(region):
+    """Beneath the gateway a foreign agent of another make: it sees octets, and both layers of authentication."""
+    region.ctl("regional", "set", "foreign-agent", BY_HAND, "--gateway", GATEWAY, "--spi", "5003")
+    region.ctl("regional", "commit", "--force")
+    mine = node(region)
+    agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    agent.bind((BY_HAND, region.port))
+    agent.settimeout(5)
+    request = mine.request(flags=0, care_of_address=GATEWAY, home_agent=HOME_AGENT)
+    request = hierarchical(authenticated(request, 33, 3000, KEYS["node"]), BY_HAND)
+    agent.sendto(generalized(request, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    octets, source = agent.recvfrom(4096)
+    assert octets[0] == 3 and octets[1] == 0 and source == (GATEWAY, region.port)
+    (visitor,) = region.rows("show", "visitors", "--foreign-agent", GATEWAY)
+    assert visitor["home_address"] == HOME
+    message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
+    agent.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    answer = RegionalReply(agent.recvfrom(4096)[0])
+    assert answer.code == 0 and [(kind, subtype) for kind, subtype, _ in answer.extensions] == [(36, MOBILE_GATEWAY)]
