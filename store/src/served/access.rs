@@ -41,9 +41,10 @@ impl Peer {
         self.user.map_or_else(|| "somebody".to_owned(), user_name)
     }
 
-    /// Who it is in the audit trail.
-    pub(crate) fn author(&self) -> Author {
-        Author { who: self.name(), origin: Origin::Cli, from: self.socket.clone() }
+    /// Who it is in the audit trail; `None` if its socket keeps none.
+    pub(crate) fn author(&self) -> Option<Author> {
+        let from = self.socket.clone();
+        (!from.is_empty()).then(|| Author { who: self.name(), origin: Origin::Cli, from })
     }
 }
 
@@ -53,7 +54,7 @@ pub struct Policy {
     viewers_only: bool,
     daemon: u32,
     operator_group: Option<u32>,
-    /// What the socket is called in the audit trail.
+    /// What the socket is called in the audit trail; empty if what its peers do is not told there.
     socket: String,
     /// Takes every peer for this user and group: a test cannot be somebody else.
     #[cfg(test)]
@@ -90,7 +91,7 @@ impl Policy {
         Self { viewers_only: true, ..Self::operators_of(None) }
     }
 
-    /// The same, for a socket of that name.
+    /// The same, for a socket of that name: what its peers change is told in the audit trail.
     #[must_use]
     pub fn named(self, socket: impl Into<String>) -> Self {
         Self { socket: socket.into(), ..self }

@@ -71,7 +71,9 @@ impl Server {
             }
             plan.batch.class = class;
             let (mut batch, attach) = (plan.batch, plan.attach);
-            audit(&snapshot, &mut batch, &peer.author(), utc_now());
+            if let Some(author) = peer.author() {
+                audit(&snapshot, &mut batch, &author, utc_now());
+            }
             match self.store.commit(batch).await {
                 Ok(revision) => {
                     for (key, lease) in attach {
@@ -110,10 +112,10 @@ impl Server {
 
     /// Whoever tries again and again the same is told of once in a while: the trail is bounded.
     fn note_refusal(&self, peer: &Peer, what: String, status: &Status) {
-        if peer.access != Access::Operator {
+        let Some(author) = peer.author().filter(|_| peer.access == Access::Operator) else {
             return;
-        }
-        let entry = of_refusal(what, status.message(), &peer.author(), utc_now());
+        };
+        let entry = of_refusal(what, status.message(), &author, utc_now());
         let snapshot = self.store.snapshot();
         let lately = snapshot.rows::<AuditEntry>().iter().rev().take(REFUSALS_COMPARED);
         let is_known = lately.into_iter().any(|it| {
@@ -129,9 +131,9 @@ impl Server {
 
     /// Tells in the audit trail that an operator has changed a key. Daemons tell it with the row.
     fn note_secret(&self, peer: &Peer, path: &str, is_deleted: bool) {
-        if peer.access == Access::Operator {
+        if let Some(author) = peer.author().filter(|_| peer.access == Access::Operator) {
             let mut batch = Batch::default();
-            batch.put(of_secret(path, is_deleted, &peer.author(), utc_now()));
+            batch.put(of_secret(path, is_deleted, &author, utc_now()));
             self.store.commit_soon(batch);
         }
     }
