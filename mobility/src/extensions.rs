@@ -120,7 +120,7 @@ impl<'a> Extensions<'a> {
                 }
             }
             extension_type::GENERALIZED_AUTHENTICATION => {
-                self.take_generalized(message, extension)?
+                self.take_generalized(message, extension)?;
             }
             extension_type::GFA_IP_ADDRESS => {
                 let GfaIpAddress(gateway) = GfaIpAddress::parse(extension)?;

@@ -1,5 +1,6 @@
 //! What scenarios of RFC 4857 need: a gateway, regional requests made by hand, and how all of it is printed.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use store::{Identity, RegionalReplay, RegionalVisit, UtcTime};
@@ -205,13 +206,13 @@ impl Printer<'_> {
 pub(super) fn extensions(extensions: &Extensions<'_>) -> String {
     let mut text = String::new();
     if let Some((address, _)) = extensions.hierarchical {
-        text += &format!(" hierarchical={address}");
+        write!(text, " hierarchical={address}").unwrap();
     }
     if let Some(gateway) = extensions.gateway_covered {
-        text += &format!(" gfa={gateway}");
+        write!(text, " gfa={gateway}").unwrap();
     }
     if let Some(gateway) = extensions.gateway_appended {
-        text += &format!(" gfa-between-agents={gateway}");
+        write!(text, " gfa-between-agents={gateway}").unwrap();
     }
     if let Some((style, _)) = extensions.replay_style {
         let name = match style.style {
@@ -219,10 +220,10 @@ pub(super) fn extensions(extensions: &Extensions<'_>) -> String {
             ReplayProtectionStyle::NONCE => "nonces",
             _ => "other",
         };
-        text += &format!(" replay={name}");
+        write!(text, " replay={name}").unwrap();
     }
     if let Some(lifetime) = extensions.regional_lifetime {
-        text += &format!(" regional-lifetime={}", print::lifetime(lifetime));
+        write!(text, " regional-lifetime={}", print::lifetime(lifetime)).unwrap();
     }
     text
 }
