@@ -57,6 +57,7 @@ def busy(lab):
     """A lab in which everything has happened of which an object tells."""
     running = lab(nodes=8, words=["--home-agents", "2", "--foreign-agents", "2"])
     running.ctl("revoke", "binding", "--home-address", "10.99.0.8", "--yes")
+    running.ctl("revoke", "visitor", "--home-address", "10.99.0.7", "--yes")
     hosts = itertools.cycle(range(1, 251))
 
     def alarmed():
