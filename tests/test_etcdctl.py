@@ -8,34 +8,23 @@ import subprocess
 
 import pytest
 
-from harness import ROOT, wait_until
-
-EXAMPLE = "serve_memory"
+from harness import BIN_DIR, wait_until
 
 #: The number of a group that no system has; its members are operators.
 OPERATORS = 4_000_434
 NOBODY = 65534
 
-
-@pytest.fixture(scope="session")
-def example():
-    """The example that serves an empty store; built as the tests of its crate build it."""
-    build = ["cargo", "build", "-q", "-p", "store", "--example", EXAMPLE, "--message-format=json"]
-    built = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=900)
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == EXAMPLE:
-            return message["executable"]
-    raise AssertionError(f"cargo does not say where {EXAMPLE} is")
+#: Serves an empty store.
+EXAMPLE = BIN_DIR / "examples" / "serve_memory"
 
 
 class Store:
     """An empty store, served, and `etcdctl` in the folder of its sockets."""
 
-    def __init__(self, program, folder):
+    def __init__(self, folder):
         self.folder = folder
         sockets = ["store.sock", "view.sock", str(OPERATORS)]
-        self.child = subprocess.Popen([program, *sockets], cwd=folder, stdin=subprocess.PIPE)
+        self.child = subprocess.Popen([EXAMPLE, *sockets], cwd=folder, stdin=subprocess.PIPE)
         wait_until(lambda: (folder / "view.sock").exists(), what="the socket")
 
     def stop(self):
@@ -80,8 +69,8 @@ class Store:
 
 
 @pytest.fixture
-def store(example, tmp_path):
-    served = Store(example, tmp_path)
+def store(tmp_path):
+    served = Store(tmp_path)
     yield served
     served.stop()
 

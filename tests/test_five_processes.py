@@ -116,7 +116,10 @@ def test_each_of_five_processes_is_killed_and_restarted_in_turn(site):
             wait_until(lambda: registered_with(site, FIRST), what="the node's own row")
         wait_until(lambda: state(site) == expected, seconds=60, what=f"the state after {victim} was killed")
         if victim != "mn":
-            assert identifications(site) == replay, victim
+            found = identifications(site)
+            assert found[OTHER_NODE] == replay[OTHER_NODE], victim
+            # The mobile node registers anew when it hears that its foreign agent has started anew, which takes a while.
+            assert found[NODE] >= replay[NODE], victim
         for key, value in settled(site).items():
             assert value >= counted.get(key, 0), (victim, key)
         missing = counted.keys() - counters(site).keys()
