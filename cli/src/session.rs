@@ -80,6 +80,9 @@ impl Session {
     pub(crate) fn begin(&mut self, options: LineOptions) {
         self.options = options;
         self.printed = false;
+        if let Some(source) = &mut self.source {
+            source.begin();
+        }
     }
 
     /// The store, connected when it is first needed.

@@ -14,6 +14,9 @@ pub(crate) use served::connect;
 
 /// A store, as far as commands are concerned. Tests have one of their own.
 pub(crate) trait Source {
+    /// A line begins: what was pressed before is forgotten.
+    fn begin(&mut self) {}
+
     /// All rows of `tables`, at one revision; the other tables are empty.
     fn read(&mut self, tables: &[Table]) -> Result<Arc<Snapshot>, SourceError>;
 

@@ -10,6 +10,7 @@ use store::{
     Table, WatchEvent, WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Stop, chain};
@@ -24,11 +25,12 @@ pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
     let url: StoreUrl = place.url.parse().map_err(|err| Failure::usage(chain(&err)))?;
     let audits = !matches!(url, StoreUrl::Unix(_));
     let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
+    let mut interrupts = listen(&runtime)?;
     let opening = async {
         tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, place.options.clone())).await
     };
-    match interruptible(&runtime, opening)? {
-        Ok(Ok(store)) => Ok(Box::new(Served { runtime, store, audits, changes: None })),
+    match interruptible(&runtime, &mut interrupts, opening)? {
+        Ok(Ok(store)) => Ok(Box::new(Served { runtime, interrupts, store, audits, changes: None })),
         Ok(Err(err)) => Err(SourceError::from(err).into()),
         Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer")).into()),
     }
@@ -36,6 +38,8 @@ pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
 
 struct Served {
     runtime: Handle,
+    /// Ctrl-C, also between two waits: one that is pressed while a bar is drawn counts.
+    interrupts: Signal,
     store: Store,
     /// Whether nobody else writes the audit trail.
     audits: bool,
@@ -43,6 +47,12 @@ struct Served {
 }
 
 impl Source for Served {
+    fn begin(&mut self) {
+        let heard = self.interrupts.recv();
+        // What was pressed as the last line ended is not for this one.
+        let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::ZERO, heard).await });
+    }
+
     fn read(&mut self, _tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
         Ok(self.store.snapshot())
     }
@@ -57,7 +67,7 @@ impl Source for Served {
             let newer = revisions.wait_for(|revision| *revision > after);
             tokio::time::timeout(timeout, newer).await.map(|newer| newer.map(|newer| *newer))
         };
-        match interruptible(&self.runtime, newer)? {
+        match interruptible(&self.runtime, &mut self.interrupts, newer)? {
             Ok(Ok(revision)) => Ok(Some(revision)),
             Ok(Err(_)) => Err(SourceError::Unreachable("the store is closed".to_owned())),
             Err(_) => Ok(None),
@@ -72,7 +82,7 @@ impl Source for Served {
     fn next_change(&mut self, timeout: Duration) -> Result<Option<Event>, SourceError> {
         let Some(changes) = &mut self.changes else { return Ok(None) };
         let next = async { tokio::time::timeout(timeout, changes.next()).await };
-        match interruptible(&self.runtime, next)? {
+        match interruptible(&self.runtime, &mut self.interrupts, next)? {
             Ok(Some(WatchEvent::Changed(event))) => Ok(Some(event)),
             Ok(Some(WatchEvent::Compacted(revision))) => Err(SourceError::Missed(revision)),
             Ok(None) => Err(SourceError::Unreachable("the store is closed".to_owned())),
@@ -86,20 +96,20 @@ impl Source for Served {
             let author = Author::own_user(Origin::Cli, "");
             store::audit(&self.store.snapshot(), &mut batch, &author, crate::utc_now());
         }
-        Ok(interruptible(&self.runtime, self.store.commit(batch))??)
+        Ok(interruptible(&self.runtime, &mut self.interrupts, self.store.commit(batch))??)
     }
 
     fn secret(&mut self, path: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SourceError> {
-        Ok(interruptible(&self.runtime, self.store.secret(path))??)
+        Ok(interruptible(&self.runtime, &mut self.interrupts, self.store.secret(path))??)
     }
 
     fn put_secret(&mut self, path: &str, octets: &[u8]) -> Result<(), SourceError> {
-        interruptible(&self.runtime, self.store.put_secret(path, octets))??;
+        interruptible(&self.runtime, &mut self.interrupts, self.store.put_secret(path, octets))??;
         Ok(())
     }
 
     fn delete_secret(&mut self, path: &str) -> Result<(), SourceError> {
-        interruptible(&self.runtime, self.store.delete_secret(path))??;
+        interruptible(&self.runtime, &mut self.interrupts, self.store.delete_secret(path))??;
         Ok(())
     }
 
@@ -124,12 +134,23 @@ fn start_runtime() -> std::io::Result<Handle> {
     Ok(handle)
 }
 
+/// Hears Ctrl-C from here on.
+fn listen(runtime: &Handle) -> Result<Signal, SourceError> {
+    let _inside = runtime.enter();
+    signal(SignalKind::interrupt()).map_err(|err| SourceError::Unreachable(err.to_string()))
+}
+
 /// Waits for `future`, but not longer than until Ctrl-C.
-fn interruptible<F: Future>(runtime: &Handle, future: F) -> Result<F::Output, SourceError> {
+fn interruptible<F: Future>(
+    runtime: &Handle,
+    interrupts: &mut Signal,
+    future: F,
+) -> Result<F::Output, SourceError> {
     runtime.block_on(async {
         tokio::select! {
+            biased;
+            _ = interrupts.recv() => Err(SourceError::Interrupted),
             output = future => Ok(output),
-            _ = tokio::signal::ctrl_c() => Err(SourceError::Interrupted),
         }
     })
 }

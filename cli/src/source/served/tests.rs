@@ -5,12 +5,9 @@ use crate::failure::ExitStatus;
 use crate::fixture;
 
 fn served() -> Served {
-    Served {
-        runtime: start_runtime().unwrap(),
-        store: Store::in_memory(),
-        audits: false,
-        changes: None,
-    }
+    let runtime = start_runtime().unwrap();
+    let interrupts = listen(&runtime).unwrap();
+    Served { runtime, interrupts, store: Store::in_memory(), audits: false, changes: None }
 }
 
 fn put() -> Batch {
