@@ -339,12 +339,12 @@ async fn commits_made_together_have_a_result_each(store: Store) {
     let after = store.commit_all(together.into());
     let alone = store.commit(put(Class::Durable, 1, 5));
     let results = after.await;
-    let [Ok(first), Ok(second), Err(CommitError::Refused(_)), Ok(fourth)] = results.as_slice()
-    else {
+    let [Ok(first), Ok(second), Err(CommitError::Refused(_)), Ok(_)] = results.as_slice() else {
         panic!("{results:?}")
     };
-    assert!(first < second && second < fourth, "{results:?}");
-    assert!(*fourth < alone.await.unwrap());
+    // A cluster keeps the order of each row; commits of different rows may pass each other.
+    assert!(first < second, "{results:?}");
+    assert!(*second < alone.await.unwrap());
     assert_eq!((accepted(&store, 1), accepted(&store, 2)), (Some(5), Some(4)));
 }
 
