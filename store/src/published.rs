@@ -16,11 +16,6 @@ pub(crate) const HISTORY_CHANGES_MAX: usize = 100_000;
 #[cfg(test)]
 pub(crate) const HISTORY_CHANGES_MAX: usize = 20_000;
 
-/// How many changes a reader who asks for a snapshot may have to wait for: some microseconds.
-///
-/// More of them would be copied less, but readers would wait longer, and no gain was measured.
-const IN_PLACE_MAX: usize = 8;
-
 /// What an engine shows to its readers. Nothing is shown before it is durable.
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -95,41 +90,6 @@ impl Published {
         self.show(snapshot);
     }
 
-    /// Makes the changes of `events`, which end at revision `to`, and shows what comes of them.
-    ///
-    /// If no reader holds the visible tables and there are few changes, they change in place: a
-    /// reader who asks in that moment waits for some microseconds, and nothing is
-    /// copied. Otherwise the tables are copied where they change, while readers go on with the old ones.
-    pub(crate) fn advance(&self, events: &[Event], to: Revision) {
-        let changes: usize = events.iter().map(|event| event.changes.len()).sum();
-        {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            for event in events {
-                history.push(event.clone());
-            }
-        }
-        let follow = |snapshot: &mut Snapshot| {
-            for event in events {
-                snapshot.tables.follow(event);
-            }
-            snapshot.revision = to;
-        };
-        if changes <= IN_PLACE_MAX {
-            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(snapshot) = Arc::get_mut(&mut current) {
-                follow(snapshot);
-                drop(current);
-                self.revision.send_replace(to);
-                // What is kept of the past would grow with every change that is made in place.
-                drop(self.release());
-                return;
-            }
-        }
-        let mut next = Snapshot::clone(&self.snapshot());
-        follow(&mut next);
-        self.show(next);
-    }
-
     /// Shows `snapshot` though the way to it is unknown: watches end with
     /// [`WatchEvent::Compacted`](crate::WatchEvent::Compacted).
     pub(crate) fn reset(&self, snapshot: Snapshot, lineage: u64) {
@@ -180,11 +140,6 @@ impl Published {
         self.revision.send_replace(revision);
         // Nobody waits for this: no lock is held when it is freed.
         drop(self.retire(last));
-    }
-
-    /// Gives a snapshot that was kept, which is freed where no lock is held.
-    fn release(&self) -> Option<Arc<Snapshot>> {
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     /// Keeps `last` for a while; gives the snapshot that was kept long enough.

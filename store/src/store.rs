@@ -49,7 +49,7 @@ impl Store {
         Self { engine: Arc::new(engine) }
     }
 
-    /// The newest visible state of all tables. It waits for no disk, and for a handful of changes at most.
+    /// The newest visible state of all tables. Never blocks.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.engine.snapshot()
     }

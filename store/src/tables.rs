@@ -126,19 +126,6 @@ impl<R: Row> Rows<R> {
         stamp
     }
 
-    /// Puts a row of which all is known.
-    fn put_as(&mut self, row: &Arc<R>, stamp: Stamp) {
-        let key = row.key();
-        let Some(entry) = self.map.get_mut(&key) else {
-            self.restore(key, row, stamp);
-            return;
-        };
-        let Stamp { created, modified, version } = stamp;
-        let new = Entry { row: Arc::clone(row), created, modified, version };
-        let old = std::mem::replace(entry, new);
-        self.orders.replace(&self.map, Some(&old.row), Some(row));
-    }
-
     fn restore(&mut self, key: R::Key, row: &Arc<R>, stamp: Stamp) {
         let Stamp { created, modified, version } = stamp;
         let entry = Entry { row: Arc::clone(row), created, modified, version };
@@ -343,13 +330,6 @@ macro_rules! tables {
                 }
             }
 
-            /// What the store knows of a row, if it is there.
-            pub(crate) fn stamp(&self, key: &AnyKey) -> Option<Stamp> {
-                match key {
-                    $(AnyKey::$row(key) => self.$field.entry(key).map(Entry::stamp),)*
-                }
-            }
-
             /// The row as the store has it.
             pub fn find(&self, key: &AnyKey) -> Option<(AnyRow, Stamp)> {
                 match key {
@@ -393,18 +373,6 @@ macro_rules! tables {
                     }
                 }
                 Event { revision: at, changes: changes.into(), stamps: stamps.into() }
-            }
-
-            /// Makes the changes of an event, whose stamps are known already.
-            pub(crate) fn follow(&mut self, event: &Event) {
-                for (change, stamp) in event.changes.iter().zip(event.stamps.iter()) {
-                    match change {
-                        $(Change::Put(AnyRow::$row(row)) => self.$field.put_as(row, *stamp),)*
-                        Change::Delete(key) => {
-                            self.remove(key);
-                        }
-                    }
-                }
             }
 
             /// Puts a row back as it was, with what was known of it.

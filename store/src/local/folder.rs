@@ -39,9 +39,9 @@ impl Folder {
     }
 
     /// Starts a checkpoint of `state`, unless one is being made.
-    pub(crate) fn fold(&mut self, state: State) {
+    pub(crate) fn fold(&mut self, state: &State) {
         if !self.busy {
-            self.busy = self.states.send(state).is_ok();
+            self.busy = self.states.send(state.clone()).is_ok();
         }
     }
 

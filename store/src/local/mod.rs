@@ -9,7 +9,6 @@
 //! ```
 
 pub(crate) mod checkpoint;
-mod evaluate;
 mod folder;
 mod keeper;
 pub(crate) mod load;
@@ -122,7 +121,7 @@ impl Local {
             let writer = Writer {
                 queue: receiver,
                 journal,
-                kept: state.secrets,
+                state,
                 shared: Arc::clone(&shared),
                 secrets: Arc::clone(&secrets),
                 files,

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::checkpoint::Manifest;
 use crate::journal::item::{Item, PATH_MAX, VALUE_MAX, set_stamp};
 use crate::journal::record::PAYLOAD_MAX;
-use crate::{AnyKey, Batch, Change, Class, CommitError, Revision, Stamp};
+use crate::{Batch, Change, Class, CommitError, Revision, Stamp};
 
 /// What became of commits that were queued together, in their order.
 pub(crate) type Results = Vec<Result<Revision, CommitError>>;
@@ -59,13 +59,11 @@ pub(crate) enum Commit {
 
 /// A batch with the stored form of its changes, which lacks only their stamps.
 pub(crate) struct Encoded {
-    pub(super) batch: Batch,
-    /// Those of its changes, in order.
-    pub(super) keys: Vec<AnyKey>,
+    pub(crate) batch: Batch,
     /// The payload of its record.
-    pub(super) items: Vec<u8>,
+    items: Vec<u8>,
     /// Where the stamp of each put belongs, in order.
-    pub(super) stamps_at: Vec<usize>,
+    stamps_at: Vec<usize>,
 }
 
 impl Commit {
@@ -86,7 +84,6 @@ impl Commit {
 
 /// Room for the two rows that a registration writes, which is most of what is written.
 const ITEMS_ROOM: usize = 1024;
-const PATH_ROOM: usize = 128;
 
 impl Encoded {
     /// The octets of its keys and values.
@@ -98,19 +95,19 @@ impl Encoded {
     pub(crate) fn new(batch: Batch) -> Result<Self, CommitError> {
         let mut items = Vec::with_capacity(ITEMS_ROOM);
         let mut stamps_at = Vec::with_capacity(batch.changes.len());
-        let keys: Vec<AnyKey> = batch.changes.iter().map(Change::key).collect();
-        let mut path = String::with_capacity(PATH_ROOM);
-        for (change, key) in batch.changes.iter().zip(&keys) {
+        let mut path = String::new();
+        for change in &batch.changes {
             path.clear();
-            key.push_path(&mut path);
             match change {
                 Change::Put(row) => {
+                    row.key().push_path(&mut path);
                     let put = Item::emit_put(&path, &mut items, |out| row.encode_into(out));
                     let put = put.map_err(|error| CommitError::Invalid(error.to_string()))?;
                     check(&path, put.value)?;
                     stamps_at.push(put.at);
                 }
-                Change::Delete(_) => {
+                Change::Delete(key) => {
+                    key.push_path(&mut path);
                     check(&path, 0)?;
                     Item::emit_delete(&path, &mut items);
                 }
@@ -121,15 +118,15 @@ impl Encoded {
             let words = format!("a commit of {octets} octets; at most {PAYLOAD_MAX} are possible");
             return Err(CommitError::Invalid(words));
         }
-        Ok(Self { batch, keys, items, stamps_at })
+        Ok(Self { batch, items, stamps_at })
     }
 
-    /// Appends items; `stamps` are those of the puts, in order, and belong at `stamps_at`.
-    pub(super) fn emit(items: &[u8], stamps_at: &[usize], stamps: &[Stamp], out: &mut Vec<u8>) {
+    /// Appends the items; `stamps` are those of the puts, in order.
+    pub(crate) fn emit(&self, stamps: impl Iterator<Item = Stamp>, out: &mut Vec<u8>) {
         let start = out.len();
-        out.extend_from_slice(items);
-        for (at, stamp) in stamps_at.iter().zip(stamps) {
-            set_stamp(out, start + at, *stamp);
+        out.extend_from_slice(&self.items);
+        for (at, stamp) in self.stamps_at.iter().zip(stamps) {
+            set_stamp(out, start + at, stamp);
         }
     }
 }

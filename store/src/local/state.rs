@@ -113,25 +113,20 @@ impl State {
         }
         Ok(())
     }
-}
 
-/// Puts or, without octets, forgets a secret.
-pub(crate) fn put_secret(
-    secrets: &mut OrdMap<String, Sealed>,
-    path: &str,
-    octets: Option<&[u8]>,
-    at: Revision,
-) -> Stamp {
-    let Some(octets) = octets else {
-        secrets.remove(path);
-        return Stamp::default();
-    };
-    let old = secrets.get(path).map(|sealed| sealed.stamp);
-    let stamp = Stamp {
-        created: old.map_or(at, |stamp| stamp.created),
-        modified: at,
-        version: old.map_or(1, |stamp| stamp.version + 1),
-    };
-    secrets.insert(path.to_owned(), Sealed { octets: Arc::from(octets), stamp });
-    stamp
+    /// Puts or, without octets, forgets a secret.
+    pub(crate) fn put_secret(&mut self, path: &str, octets: Option<&[u8]>, at: Revision) -> Stamp {
+        let Some(octets) = octets else {
+            self.secrets.remove(path);
+            return Stamp::default();
+        };
+        let old = self.secrets.get(path).map(|sealed| sealed.stamp);
+        let stamp = Stamp {
+            created: old.map_or(at, |stamp| stamp.created),
+            modified: at,
+            version: old.map_or(1, |stamp| stamp.version + 1),
+        };
+        self.secrets.insert(path.to_owned(), Sealed { octets: Arc::from(octets), stamp });
+        stamp
+    }
 }

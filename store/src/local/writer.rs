@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   commits ──► queue ──► group ──► evaluate in order ──► append ──► fdatasync ──► publish ──► reply
-//!                           ▲      (beside the tables)       │ failed    (the tables follow)
-//!                           └── while syncing, the next      └──► forget it, fail all, degraded:
+//!                           ▲        (on a clone)            │ failed
+//!                           └── while syncing, the next      └──► drop the clone, fail all, degraded:
 //!                               group gathers                     probe every second until it works
 //! ```
 //!
@@ -20,16 +20,17 @@ use tokio::sync::oneshot;
 
 use super::SecretsView;
 use super::checkpoint::Manifest;
-use super::evaluate::{Frame, Pending};
 use super::folder::Folder;
 use super::keeper::Keeper;
 use super::lock::Lock;
-use super::queue::{Queued, Work};
+use super::queue::{Commit, Encoded, Queued, Results, Work};
 use super::shared::Shared;
 use super::state::State;
 use crate::files::Files;
 use crate::journal::Journal;
-use crate::{CommitError, Revision, Snapshot};
+use crate::journal::item::Item;
+use crate::journal::record::Header;
+use crate::{Change, Class, CommitError, Event, Revision};
 
 /// How long a relaxed commit waits for others.
 pub(crate) const RELAXED_DELAY: Duration = Duration::from_millis(50);
@@ -59,8 +60,8 @@ impl Default for Limits {
 pub(crate) struct Writer {
     pub(crate) queue: Receiver<Work>,
     pub(crate) journal: Journal,
-    /// The secrets that are on disk; the rows are what is published.
-    pub(crate) kept: SecretsView,
+    /// What is on disk and published.
+    pub(crate) state: State,
     pub(crate) shared: Arc<Shared>,
     pub(crate) secrets: Arc<Mutex<SecretsView>>,
     pub(crate) files: Arc<dyn Files>,
@@ -81,6 +82,14 @@ struct Group {
     queued: Vec<Queued>,
     commits: usize,
     durable: bool,
+}
+
+/// A group on its way to disk.
+struct Pending {
+    state: State,
+    records: Vec<u8>,
+    events: Vec<Event>,
+    replies: Vec<(oneshot::Sender<Results>, Results)>,
 }
 
 impl Writer {
@@ -146,7 +155,7 @@ impl Writer {
             return;
         }
         let pending = self.evaluate(group);
-        let last = pending.revision;
+        let last = pending.state.snapshot.revision;
         let started = Instant::now();
         let synced = if pending.records.is_empty() {
             Ok(())
@@ -158,10 +167,10 @@ impl Writer {
                 if !pending.records.is_empty() {
                     self.shared.synced(started.elapsed());
                     self.keeper.raise(last);
-                    self.kept = pending.secrets;
-                    let secrets = self.kept.clone();
+                    self.state = pending.state;
+                    let secrets = self.state.secrets.clone();
                     *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
-                    self.shared.published.advance(&pending.events, last);
+                    self.shared.published.publish(self.state.snapshot.clone(), pending.events);
                 }
                 for (reply, results) in pending.replies {
                     let _ = reply.send(results);
@@ -180,15 +189,75 @@ impl Writer {
 
     /// Decides every commit in order, each seeing those before it.
     fn evaluate(&self, group: Group) -> Pending {
-        let frame = Frame { synced: self.journal.last(), salt: self.journal.salt() };
-        let visible = self.shared.published.snapshot();
-        let mut pending = Pending::after(visible, self.kept.clone(), frame);
+        let state = self.state.clone();
+        let mut pending =
+            Pending { state, records: Vec::new(), events: Vec::new(), replies: Vec::new() };
         for queued in group.queued {
-            pending.take(queued);
+            let durable = queued.is_durable();
+            let Queued { commits, reply } = queued;
+            let evaluate = |commit: Result<Commit, CommitError>| match commit? {
+                Commit::Batch(encoded) => self.evaluate_batch(&encoded, &mut pending),
+                Commit::Secret { path, sealed } => {
+                    Ok(self.evaluate_secret(&path, sealed.as_deref(), &mut pending))
+                }
+            };
+            let results: Results = commits.into_iter().map(evaluate).collect();
+            if durable || results.iter().any(Result::is_err) {
+                pending.replies.push((reply, results));
+            } else {
+                // Their places are known, and nobody was promised more.
+                drop(reply.send(results));
+            }
         }
-        // So that nobody but readers holds what is about to change.
-        pending.release();
         pending
+    }
+
+    fn evaluate_batch(
+        &self,
+        encoded: &Encoded,
+        pending: &mut Pending,
+    ) -> Result<Revision, CommitError> {
+        let batch = &encoded.batch;
+        let snapshot = &mut pending.state.snapshot;
+        if let Some(compare) = snapshot.tables.refuses(batch) {
+            return Err(CommitError::Refused(Box::new(compare.clone())));
+        }
+        if batch.is_empty() {
+            return Ok(snapshot.revision);
+        }
+        let revision = snapshot.revision.next();
+        let event = snapshot.tables.apply(batch, revision);
+        snapshot.revision = revision;
+        let puts = event.changes.iter().zip(event.stamps.iter());
+        let stamps = puts.filter(|(change, _)| matches!(change, Change::Put(_)));
+        self.header(batch.class, revision).emit(self.journal.salt(), &mut pending.records, |out| {
+            encoded.emit(stamps.map(|(_, stamp)| *stamp), out);
+        });
+        pending.events.push(event);
+        Ok(revision)
+    }
+
+    fn evaluate_secret(
+        &self,
+        path: &str,
+        sealed: Option<&[u8]>,
+        pending: &mut Pending,
+    ) -> Revision {
+        let revision = pending.state.snapshot.revision.next();
+        let stamp = pending.state.put_secret(path, sealed, revision);
+        pending.state.snapshot.revision = revision;
+        let put = sealed.map(|octets| (stamp, octets));
+        self.header(Class::Durable, revision).emit(
+            self.journal.salt(),
+            &mut pending.records,
+            |out| Item { path, put }.emit(out),
+        );
+        pending.events.push(Event { revision, changes: Arc::default(), stamps: Arc::default() });
+        revision
+    }
+
+    fn header(&self, class: Class, revision: Revision) -> Header {
+        Header { class, revision, synced: self.journal.last() }
     }
 
     fn rotate_if_long(&mut self) {
@@ -207,8 +276,7 @@ impl Writer {
     }
 
     fn checkpoint(&mut self) {
-        let snapshot = Snapshot::clone(&self.shared.published.snapshot());
-        self.folder.fold(State { snapshot, secrets: self.kept.clone() });
+        self.folder.fold(&self.state);
     }
 
     fn checkpoint_wanted(&mut self, done: oneshot::Sender<Result<Revision, CommitError>>) {
