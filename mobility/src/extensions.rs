@@ -65,6 +65,16 @@ pub(crate) struct Vendor {
     pub(crate) normal: bool,
 }
 
+/// The fixed part of `message`, which has `fixed_len` octets, and its extensions.
+pub(crate) fn read<'a, T, R>(
+    message: &'a [u8],
+    fixed_len: usize,
+    parse: impl FnOnce(&'a [u8]) -> Result<(T, R), ParseError>,
+) -> Result<(T, Extensions<'a>), ParseError> {
+    let (fixed, _) = parse(message)?;
+    Ok((fixed, Extensions::parse(message, fixed_len)?))
+}
+
 impl<'a> Extensions<'a> {
     /// Walks the extensions of `message`, which begin at octet `fixed`.
     ///

@@ -18,6 +18,7 @@ mod limits;
 mod mobile_node;
 mod notification;
 mod operations;
+mod pending;
 mod random;
 mod revocation;
 mod tally;

@@ -41,6 +41,15 @@ pub enum Identity {
 impl Identity {
     /// How many octets of a NAI an index holds.
     pub const INDEX_LEN_MAX: usize = 64;
+
+    /// Who registers with `home_address`: by NAI whenever there is one, for home addresses need not
+    /// be unique.
+    pub fn of_node(nai: Option<&Nai>, home_address: Ipv4Addr) -> Self {
+        match nai {
+            Some(nai) => Self::Nai(nai.clone()),
+            None => Self::Address(home_address),
+        }
+    }
 }
 
 impl Ord for Identity {

@@ -56,10 +56,7 @@ impl Peer {
     }
 
     fn identity(&self) -> Identity {
-        match &self.nai {
-            Some(nai) => Identity::Nai(nai.clone()),
-            None => Identity::Address(self.home_address),
-        }
+        Identity::of_node(self.nai.as_ref(), self.home_address)
     }
 
     /// The association as the home agents have it.

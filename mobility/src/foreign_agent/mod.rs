@@ -40,6 +40,7 @@ use crate::home_agent::Admission;
 use crate::limits::{Limiter, RateLimits};
 use crate::notification::{self as notifications, Heard, NotificationId, Stamps};
 use crate::operations::Operations;
+use crate::pending::PendingList;
 use crate::random::Random;
 use crate::revocation::{Outstanding, Recent};
 use crate::tally::Tally;
@@ -49,8 +50,8 @@ use crate::violations::{Offence, Violations};
 pub use config::{ForeignAgentConfig, RegionConfig};
 pub use denial::ForeignAgentDenial;
 
-use pending::{Pending, PendingList};
-use visitors::Visitors;
+use pending::Pending;
+use visitors::{Visitors, visitor_key};
 
 /// How many visitors one [`ForeignAgent::on_deadline`] removes; a cluster takes no more than 128
 /// operations in one transaction.
@@ -64,7 +65,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub struct ForeignAgent {
     config: ForeignAgentConfig,
     associations: Associations,
-    pending: PendingList,
+    pending: PendingList<Pending>,
     visitors: Visitors,
     tally: Tally,
     violations: Violations,
@@ -540,6 +541,13 @@ impl ForeignAgent {
         Output { id, batch, actions }
     }
 
+    /// Notes that a request was relayed, in the place of the one that the node sent before.
+    fn await_reply(&mut self, pending: Pending) {
+        // A node that has learnt its home address asks no more for one.
+        self.pending.remove(&pending.identity, Ipv4Addr::UNSPECIFIED);
+        self.pending.insert(pending);
+    }
+
     /// Whether a change of this visitor is on its way to the store.
     fn is_in_flight(&self, visitor: &Visitor) -> bool {
         let key = visitor.key();
@@ -549,26 +557,7 @@ impl ForeignAgent {
 
     /// Makes memory of a visitor say what the store says, and what is still on its way to it.
     fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
-        self.visitors.reload(key, snapshot);
-        for change in self.in_flight.values().flat_map(|it| &it.changes) {
-            match change {
-                Change::Put(store::AnyRow::Visitor(row)) if row.key() == *key => {
-                    self.visitors.insert(std::sync::Arc::clone(row));
-                }
-                Change::Delete(store::AnyKey::Visitor(other)) if other == key => {
-                    self.visitors.remove(&key.identity, key.home_address);
-                }
-                Change::Put(_) | Change::Delete(_) => {}
-            }
-        }
-    }
-}
-
-/// The visitor that a change is about.
-fn visitor_key(change: &Change) -> Option<VisitorKey> {
-    match change {
-        Change::Put(store::AnyRow::Visitor(row)) => Some(row.key()),
-        Change::Delete(store::AnyKey::Visitor(key)) => Some(key.clone()),
-        Change::Put(_) | Change::Delete(_) => None,
+        let on_their_way = self.in_flight.values().flat_map(|it| &it.changes);
+        self.visitors.reload(key, snapshot, on_their_way);
     }
 }

@@ -15,7 +15,7 @@ use super::revocation::Work;
 use crate::action::{Action, Output, Received};
 use crate::association::{SecurityAssociation, authentic};
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::notification::message::{About, back, notification};
 use crate::notification::{NotificationId, SPACING, Sending};
 use crate::operations::Task;
@@ -190,11 +190,8 @@ impl ForeignAgent {
         received: &Received<'_>,
         now: Now,
     ) -> Output {
-        const LEN: usize = GenericNotificationAcknowledgement::LEN;
-        let parsed = GenericNotificationAcknowledgement::parse(received.octets);
-        let parsed =
-            parsed.and_then(|(fixed, _)| Ok((fixed, Extensions::parse(received.octets, LEN)?)));
-        let (fixed, extensions) = match parsed {
+        type Fixed = GenericNotificationAcknowledgement;
+        let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);

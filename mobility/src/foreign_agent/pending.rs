@@ -1,19 +1,16 @@
 //! Requests that wait for the home agent's reply (RFC 5944 §3.7.1).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{Identity, Now, Time};
-use wire::{
-    Code, Lifetime, MessageString, Nai, RegionalRegistrationReply, RegistrationReply,
-    RegistrationRequest, Spi, extension_type,
-};
+use wire::{Code, Lifetime, MessageString, Nai, RegistrationRequest, Spi, extension_type};
 
 use super::config::ForeignAgentConfig;
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
 use crate::notification::message::append_text;
+use crate::pending::{Waiting, reply};
 use crate::revocation::Offer;
 
 /// A relayed request, and all that its answer needs.
@@ -68,34 +65,18 @@ impl Pending {
     ) -> Option<Action> {
         // Only Code 69 says something in the lifetime: the longest we allow.
         let lifetime = if code == Code(69) { config.lifetime_max } else { self.request.lifetime };
-        let RegistrationRequest { home_address, home_agent, identification, .. } = self.request;
-        let mut octets = Vec::with_capacity(96);
-        if self.is_regional {
-            let gfa_ip_address = home_agent;
-            RegionalRegistrationReply {
-                code,
-                lifetime,
-                home_address,
-                gfa_ip_address,
-                identification,
-            }
-            .emit(&mut octets);
-        } else {
-            RegistrationReply { code, lifetime, home_address, home_agent, identification }
-                .emit(&mut octets);
-        }
-        if let Some(nai) = &self.nai {
-            nai.emit(&mut octets);
-        }
+        let RegistrationRequest { home_address, identification, .. } = self.request;
+        let answer = (code, lifetime, identification);
+        let mut octets = reply(&self.request, self.is_regional, self.nai.as_ref(), answer);
         if let Some(text) = text {
             append_text(&mut octets, MessageString::FROM_FOREIGN_AGENT, text);
         }
-        let reply = self.send(octets, home_address, config);
-        let length = match &reply {
+        let sent = self.send(octets, home_address, config);
+        let length = match &sent {
             Action::Send { octets, .. } | Action::SendOnLink { octets, .. } => octets.len(),
             _ => 0,
         };
-        (self.authenticated || length <= self.request_len).then_some(reply)
+        (self.authenticated || length <= self.request_len).then_some(sent)
     }
 
     /// Sends a reply to the mobile node, with our authentication if there is an association (§3.7.3.2).
@@ -142,76 +123,21 @@ pub(super) fn reach(source: SocketAddrV4, home_address: Ipv4Addr) -> SocketAddrV
     SocketAddrV4::new(address, source.port())
 }
 
-/// The pending requests, one for each mobile node and home address.
-#[derive(Debug, Default)]
-pub(super) struct PendingList {
-    list: BTreeMap<(Identity, Ipv4Addr), Pending>,
-    /// Invariant: one entry for each request, by when it is given up.
-    deadlines: BTreeSet<(Time, Identity, Ipv4Addr)>,
-}
-
-impl PendingList {
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
+impl Waiting for Pending {
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 
-    pub(super) fn contains(&self, identity: &Identity, home_address: Ipv4Addr) -> bool {
-        self.list.contains_key(&(identity.clone(), home_address))
+    fn nai(&self) -> Option<&Nai> {
+        self.nai.as_ref()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
-        self.list.values()
+    fn request(&self) -> &RegistrationRequest {
+        &self.request
     }
 
-    /// Adds a request in the place of the one that the node sent before.
-    pub(super) fn insert(&mut self, pending: Pending) {
-        let key = (pending.identity.clone(), pending.request.home_address);
-        self.remove(&key.0, key.1);
-        // A node that has learnt its home address asks no more for one.
-        self.remove(&key.0, Ipv4Addr::UNSPECIFIED);
-        self.deadlines.insert((pending.expires_at, key.0.clone(), key.1));
-        self.list.insert(key, pending);
-    }
-
-    pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Pending> {
-        let pending = self.list.remove(&(identity.clone(), home))?;
-        self.deadlines.remove(&(pending.expires_at, identity.clone(), home));
-        Some(pending)
-    }
-
-    /// Removes and returns one request whose time is over.
-    pub(super) fn expire(&mut self, now: Time) -> Option<Pending> {
-        let (at, identity, home) = self.deadlines.first()?;
-        if *at > now {
-            return None;
-        }
-        let (identity, home) = (identity.clone(), *home);
-        self.remove(&identity, home)
-    }
-
-    pub(super) fn first_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, ..)| *at)
-    }
-
-    /// The request that a reply answers (§3.7.3.1): same home address, or none yet, and the same lower
-    /// half of the Identification; the NAI tells apart nodes with the same home address.
-    pub(super) fn answered_by(
-        &self,
-        reply: &RegistrationReply,
-        nai: Option<&Nai>,
-        is_regional: bool,
-    ) -> Option<&Pending> {
-        let low = reply.identification.low();
-        let mut fitting = self.list.values().filter(|pending| {
-            let home = pending.request.home_address;
-            pending.is_regional == is_regional
-                && pending.request.identification.low() == low
-                && (home == reply.home_address || home.is_unspecified())
-        });
-        match nai {
-            Some(nai) => fitting.find(|pending| pending.nai.as_ref() == Some(nai)),
-            None => fitting.next(),
-        }
+    fn expires_at(&self) -> Time {
+        self.expires_at
     }
 }
 

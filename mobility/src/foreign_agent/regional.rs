@@ -15,7 +15,7 @@ use super::ForeignAgent;
 use super::denial::ForeignAgentDenial as Denial;
 use super::pending::{Pending, is_deregistration, pending};
 use crate::action::{Action, Output, Received};
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::home_agent::ReservedBits;
 
 impl ForeignAgent {
@@ -31,16 +31,12 @@ impl ForeignAgent {
     }
 
     pub(super) fn on_regional_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        type Fixed = RegionalRegistrationRequest;
         if !self.limiter.allows(*received.source.ip(), now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
-        let parsed = RegionalRegistrationRequest::parse(received.octets);
-        let parsed = parsed.and_then(|(request, _)| {
-            let extensions = Extensions::parse(received.octets, RegionalRegistrationRequest::LEN)?;
-            Ok((request, extensions))
-        });
-        let (request, extensions) = match parsed {
+        let (request, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);
@@ -49,10 +45,7 @@ impl ForeignAgent {
         };
         self.tally.count(Counter::RegionalRequestsReceived);
         let nai = extensions.nai.clone();
-        let identity = match &nai {
-            Some(nai) => Identity::Nai(nai.clone()),
-            None => Identity::Address(request.home_address),
-        };
+        let identity = Identity::of_node(nai.as_ref(), request.home_address);
         let timeout = self.config.pending_timeout;
         let mut pending = pending(fixed(&request), identity, nai, received, now, timeout);
         pending.is_regional = true;
@@ -143,7 +136,7 @@ impl ForeignAgent {
         } else {
             Counter::FaRegRequestsRelayed
         });
-        self.pending.insert(pending);
+        self.await_reply(pending);
         Output::at_once(vec![Action::Send { from, to, octets }])
     }
 
@@ -164,7 +157,7 @@ impl ForeignAgent {
             home_agent: reply.gfa_ip_address,
             identification: reply.identification,
         };
-        let pending = self.pending.answered_by(&fixed, nai, true);
+        let pending = self.pending.answered_by(&fixed, nai, |it| it.is_regional);
         let expected = |pending: &&Pending| pending.peer() == *received.source.ip();
         let Some(pending) = pending.filter(expected).cloned() else {
             match &extensions {

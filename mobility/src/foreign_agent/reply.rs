@@ -26,7 +26,7 @@ impl ForeignAgent {
         };
         let extensions = Extensions::parse(received.octets, RegistrationReply::LEN);
         let nai = extensions.as_ref().ok().and_then(|extensions| extensions.nai.as_ref());
-        let pending = self.pending.answered_by(&reply, nai, false);
+        let pending = self.pending.answered_by(&reply, nai, |it| !it.is_regional);
         // §3.8.3.1: home agents answer from where they were asked.
         let expected = |pending: &&Pending| pending.peer() == *received.source.ip();
         let Some(pending) = pending.filter(expected).cloned() else {

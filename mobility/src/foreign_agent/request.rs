@@ -10,21 +10,17 @@ use super::ForeignAgent;
 use super::denial::ForeignAgentDenial as Denial;
 use super::pending::{Pending, is_deregistration, pending};
 use crate::action::{Action, Output, Received};
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 
 impl ForeignAgent {
     pub(super) fn on_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        type Fixed = RegistrationRequest;
         if !self.limiter.allows(*received.source.ip(), now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
-        let parsed = RegistrationRequest::parse(received.octets);
-        let parsed = parsed.and_then(|(request, _)| {
-            let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
-            Ok((request, extensions))
-        });
-        let (request, extensions) = match parsed {
+        let (request, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);
@@ -42,10 +38,7 @@ impl ForeignAgent {
             return Output::default();
         }
         let nai = extensions.nai.clone();
-        let identity = match &nai {
-            Some(nai) => Identity::Nai(nai.clone()),
-            None => Identity::Address(request.home_address),
-        };
+        let identity = Identity::of_node(nai.as_ref(), request.home_address);
         let timeout = self.config.pending_timeout;
         let mut pending = pending(request, identity, nai, received, now, timeout);
         pending.encapsulating_delivery = extensions.delivery;
@@ -231,7 +224,7 @@ impl ForeignAgent {
         let from = self.config.relay_source(request.care_of_address);
         let to = SocketAddrV4::new(request.home_agent, self.config.home_agent_port);
         self.tally.count(Counter::FaRegRequestsRelayed);
-        self.pending.insert(pending);
+        self.await_reply(pending);
         Output::at_once(vec![Action::Send { from, to, octets }])
     }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Identity, Now, Row, Snapshot, Time, UtcTime, Visitor, VisitorKey};
+use store::{
+    AnyKey, AnyRow, Change, Identity, Now, Row, Snapshot, Time, UtcTime, Visitor, VisitorKey,
+};
 
 /// The visitors of one foreign agent.
 #[derive(Debug)]
@@ -120,8 +122,13 @@ impl Visitors {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 
-    /// Makes memory say what the store says of one visitor.
-    pub(crate) fn reload(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+    /// Makes memory of one visitor say what the store says, and what is on its way there.
+    pub(crate) fn reload<'a>(
+        &mut self,
+        key: &VisitorKey,
+        snapshot: &Snapshot,
+        on_their_way: impl Iterator<Item = &'a Change>,
+    ) {
         self.remove(&key.identity, key.home_address);
         if let Some(row) = snapshot.rows::<Visitor>().get(key)
             && row.accepted
@@ -129,9 +136,29 @@ impl Visitors {
             debug_assert_eq!(row.key(), *key, "a row is found by its key");
             self.insert(Arc::clone(row));
         }
+        for change in on_their_way {
+            match change {
+                Change::Put(AnyRow::Visitor(row)) if row.key() == *key => {
+                    self.insert(Arc::clone(row));
+                }
+                Change::Delete(AnyKey::Visitor(other)) if other == key => {
+                    self.remove(&key.identity, key.home_address);
+                }
+                Change::Put(_) | Change::Delete(_) => {}
+            }
+        }
     }
 
     fn deadline(&self, visitor: &Visitor) -> Option<Time> {
         visitor.expires_at.map(|at| Time::from_uptime(at.since(self.origin)))
+    }
+}
+
+/// The visitor that a change is about.
+pub(crate) fn visitor_key(change: &Change) -> Option<VisitorKey> {
+    match change {
+        Change::Put(AnyRow::Visitor(row)) => Some(row.key()),
+        Change::Delete(AnyKey::Visitor(key)) => Some(key.clone()),
+        Change::Put(_) | Change::Delete(_) => None,
     }
 }

@@ -30,9 +30,10 @@ use wire::{Code, Identification, Lifetime, ParseError, RegistrationRequest, Spi,
 use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::foreign_agent::Unreachable;
-use crate::foreign_agent::visitors::Visitors;
+use crate::foreign_agent::visitors::{Visitors, visitor_key};
 use crate::home_agent::Admission;
 use crate::limits::Limiter;
+use crate::pending::PendingList;
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::trails::Trails;
@@ -41,7 +42,7 @@ use crate::violations::{Offence, Violations};
 pub use config::GatewayConfig;
 pub use denial::GatewayDenial;
 
-use pending::{Pending, PendingList};
+use pending::Pending;
 
 /// How many visitors one [`Gateway::on_deadline`] removes; a cluster takes no more than 128
 /// operations in one transaction.
@@ -57,7 +58,7 @@ pub struct Gateway {
     /// The longest lifetime where the region does not say otherwise.
     lifetime_max: Lifetime,
     associations: Associations,
-    pending: PendingList,
+    pending: PendingList<Pending>,
     visitors: Visitors,
     /// When regional registrations end that end before their home registration.
     regional_deadlines: BTreeSet<(Time, VisitorKey)>,
@@ -482,29 +483,10 @@ impl Gateway {
         if let Some(old) = self.visitors.get(&key.identity, key.home_address).cloned() {
             self.disarm(&old);
         }
-        self.visitors.reload(key, snapshot);
-        for change in self.in_flight.values().flat_map(|it| &it.changes) {
-            match change {
-                Change::Put(store::AnyRow::Visitor(row)) if row.key() == *key => {
-                    self.visitors.insert(Arc::clone(row));
-                }
-                Change::Delete(store::AnyKey::Visitor(other)) if other == key => {
-                    self.visitors.remove(&key.identity, key.home_address);
-                }
-                Change::Put(_) | Change::Delete(_) => {}
-            }
-        }
+        let on_their_way = self.in_flight.values().flat_map(|it| &it.changes);
+        self.visitors.reload(key, snapshot, on_their_way);
         if let Some(new) = self.visitors.get(&key.identity, key.home_address).cloned() {
             self.arm(&new);
         }
-    }
-}
-
-/// The visitor that a change is about.
-fn visitor_key(change: &Change) -> Option<VisitorKey> {
-    match change {
-        Change::Put(store::AnyRow::Visitor(row)) => Some(row.key()),
-        Change::Delete(store::AnyKey::Visitor(key)) => Some(key.clone()),
-        Change::Put(_) | Change::Delete(_) => None,
     }
 }

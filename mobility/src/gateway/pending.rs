@@ -1,19 +1,19 @@
 //! Home registrations that wait for the home agent's reply, and where their answers go.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{Identity, Now, ReplayProtection, Time};
 use wire::{
-    Code, Flags, GeneralizedAuthentication, Identification, Lifetime, Nai,
-    RegionalRegistrationReply, RegistrationReply, RegistrationRequest, Spi, extension_type,
+    Code, Flags, GeneralizedAuthentication, Identification, Lifetime, Nai, RegistrationRequest,
+    Spi, extension_type,
 };
 
 use super::config::GatewayConfig;
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
+use crate::pending::{Waiting, reply};
 
 /// A request, and all that its answer needs. Regional ones have the gateway in the place of the
 /// home agent, and are answered at once.
@@ -52,10 +52,7 @@ impl Pending {
         now: Now,
     ) -> Self {
         let nai = extensions.nai.clone();
-        let identity = match &nai {
-            Some(nai) => Identity::Nai(nai.clone()),
-            None => Identity::Address(request.home_address),
-        };
+        let identity = Identity::of_node(nai.as_ref(), request.home_address);
         Self {
             request,
             is_regional,
@@ -110,25 +107,8 @@ impl Pending {
         lifetime: Lifetime,
         identification: Identification,
     ) -> Vec<u8> {
-        let RegistrationRequest { home_address, home_agent, .. } = self.request;
-        let mut octets = Vec::with_capacity(96);
-        if self.is_regional {
-            let gfa_ip_address = home_agent;
-            RegionalRegistrationReply {
-                code,
-                lifetime,
-                home_address,
-                gfa_ip_address,
-                identification,
-            }
-            .emit(&mut octets);
-        } else {
-            RegistrationReply { code, lifetime, home_address, home_agent, identification }
-                .emit(&mut octets);
-        }
-        if let Some(nai) = &self.nai {
-            nai.emit(&mut octets);
-        }
+        let answer = (code, lifetime, identification);
+        let mut octets = reply(&self.request, self.is_regional, self.nai.as_ref(), answer);
         self.sign(&mut octets);
         octets
     }
@@ -150,70 +130,20 @@ impl Pending {
     }
 }
 
-/// The requests that wait for home agents, one for each mobile node and home address.
-#[derive(Debug, Default)]
-pub(super) struct PendingList {
-    list: BTreeMap<(Identity, Ipv4Addr), Pending>,
-    /// Invariant: one entry for each request, by when it is given up.
-    deadlines: BTreeSet<(Time, Identity, Ipv4Addr)>,
-}
-
-impl PendingList {
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
+impl Waiting for Pending {
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 
-    pub(super) fn contains(&self, identity: &Identity, home_address: Ipv4Addr) -> bool {
-        self.list.contains_key(&(identity.clone(), home_address))
+    fn nai(&self) -> Option<&Nai> {
+        self.nai.as_ref()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
-        self.list.values()
+    fn request(&self) -> &RegistrationRequest {
+        &self.request
     }
 
-    /// Adds a request in the place of the one that the node sent before.
-    pub(super) fn insert(&mut self, pending: Pending) {
-        let key = (pending.identity.clone(), pending.request.home_address);
-        self.remove(&key.0, key.1);
-        self.deadlines.insert((pending.expires_at, key.0.clone(), key.1));
-        self.list.insert(key, pending);
-    }
-
-    pub(super) fn remove(&mut self, identity: &Identity, home: Ipv4Addr) -> Option<Pending> {
-        let pending = self.list.remove(&(identity.clone(), home))?;
-        self.deadlines.remove(&(pending.expires_at, identity.clone(), home));
-        Some(pending)
-    }
-
-    /// Removes and returns one request whose time is over.
-    pub(super) fn expire(&mut self, now: Time) -> Option<Pending> {
-        let (at, identity, home) = self.deadlines.first()?;
-        if *at > now {
-            return None;
-        }
-        let (identity, home) = (identity.clone(), *home);
-        self.remove(&identity, home)
-    }
-
-    pub(super) fn first_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, ..)| *at)
-    }
-
-    /// The request that a reply answers (RFC 5944 §3.7.3.1).
-    pub(super) fn answered_by(
-        &self,
-        reply: &RegistrationReply,
-        nai: Option<&Nai>,
-    ) -> Option<&Pending> {
-        let low = reply.identification.low();
-        let mut fitting = self.list.values().filter(|pending| {
-            let home = pending.request.home_address;
-            pending.request.identification.low() == low
-                && (home == reply.home_address || home.is_unspecified())
-        });
-        match nai {
-            Some(nai) => fitting.find(|pending| pending.nai.as_ref() == Some(nai)),
-            None => fitting.next(),
-        }
+    fn expires_at(&self) -> Time {
+        self.expires_at
     }
 }

@@ -14,21 +14,17 @@ use super::pending::Pending;
 use super::reply::has_ended;
 use crate::action::{Action, Output, Received};
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::home_agent::ReservedBits;
 
 impl Gateway {
     pub(super) fn on_regional_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        type Fixed = RegionalRegistrationRequest;
         if !self.limiter.allows(*received.source.ip(), now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
-        let parsed = RegionalRegistrationRequest::parse(received.octets);
-        let parsed = parsed.and_then(|(request, _)| {
-            let extensions = Extensions::parse(received.octets, RegionalRegistrationRequest::LEN)?;
-            Ok((request, extensions))
-        });
-        let (request, extensions) = match parsed {
+        let (request, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);

@@ -29,7 +29,7 @@ impl Gateway {
         };
         let extensions = Extensions::parse(received.octets, RegistrationReply::LEN);
         let nai = extensions.as_ref().ok().and_then(|extensions| extensions.nai.as_ref());
-        let pending = self.pending.answered_by(&reply, nai);
+        let pending = self.pending.answered_by(&reply, nai, |_| true);
         let expected = |pending: &&Pending| pending.request.home_agent == *received.source.ip();
         let Some(pending) = pending.filter(expected).cloned() else {
             match &extensions {

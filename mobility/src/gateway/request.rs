@@ -10,21 +10,17 @@ use super::denial::GatewayDenial as Denial;
 use super::origin::Fault;
 use super::pending::Pending;
 use crate::action::{Action, Output, Received};
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 
 impl Gateway {
     pub(super) fn on_request(&mut self, received: &Received<'_>, now: Now) -> Output {
+        type Fixed = RegistrationRequest;
         if !self.limiter.allows(*received.source.ip(), now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
-        let parsed = RegistrationRequest::parse(received.octets);
-        let parsed = parsed.and_then(|(request, _)| {
-            let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
-            Ok((request, extensions))
-        });
-        let (request, extensions) = match parsed {
+        let (request, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);

@@ -595,10 +595,7 @@ fn redo(state: &mut State, node: &Identity, change: &Change) {
 
 /// Whose binding a key names.
 fn identity(key: &BindingKey) -> Identity {
-    match &key.nai {
-        Some(nai) => Identity::Nai(nai.clone()),
-        None => Identity::Address(key.home_address),
-    }
+    Identity::of_node(key.nai.as_ref(), key.home_address)
 }
 
 /// The binding that a change is about.

@@ -11,7 +11,7 @@ use wire::{
 
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::notification::message::append_text;
 use crate::revocation::Offer;
 
@@ -28,8 +28,8 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(super) fn parse(received: &Received<'a>, now: Now) -> Result<Self, ParseError> {
-        let (mut fixed, _) = RegistrationRequest::parse(received.octets)?;
-        let extensions = Extensions::parse(received.octets, RegistrationRequest::LEN)?;
+        type Fixed = RegistrationRequest;
+        let (mut fixed, extensions) = read(received.octets, Fixed::LEN, Fixed::parse)?;
         let is_open = fixed.care_of_address.is_unspecified();
         let gateway = extensions.gateway_appended.filter(|_| is_open);
         if let Some(gateway) = gateway {

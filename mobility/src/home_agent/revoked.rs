@@ -14,18 +14,15 @@ use super::{HomeAgent, Purpose};
 use crate::action::{Action, Output, Received};
 use crate::association::{SecurityAssociation, authentic};
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::read;
 use crate::revocation::{Verdict, message, uses_inform};
 use crate::violations::Offence;
 
 impl HomeAgent {
     /// A foreign agent revokes a binding.
     pub(super) fn on_revocation(&mut self, received: &Received<'_>, now: Now) -> Output {
-        let parsed = RegistrationRevocation::parse(received.octets);
-        let parsed = parsed.and_then(|(fixed, _)| {
-            Ok((fixed, Extensions::parse(received.octets, RegistrationRevocation::LEN)?))
-        });
-        let (fixed, extensions) = match parsed {
+        type Fixed = RegistrationRevocation;
+        let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => return self.malformed(&error),
         };
@@ -108,11 +105,8 @@ impl HomeAgent {
         received: &Received<'_>,
         now: Now,
     ) -> Output {
-        const LEN: usize = RegistrationRevocationAcknowledgment::LEN;
-        let parsed = RegistrationRevocationAcknowledgment::parse(received.octets);
-        let parsed =
-            parsed.and_then(|(fixed, _)| Ok((fixed, Extensions::parse(received.octets, LEN)?)));
-        let (fixed, extensions) = match parsed {
+        type Fixed = RegistrationRevocationAcknowledgment;
+        let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => return self.malformed(&error),
         };

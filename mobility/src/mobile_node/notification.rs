@@ -13,7 +13,7 @@ use super::{MobileNode, Wish};
 use crate::action::{Action, Output, Received};
 use crate::association::SecurityAssociation;
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::read;
 use crate::notification::message::{About, acknowledgement, back, notification};
 use crate::notification::{Heard, NotificationId, Opened, SPACING, Sending, open};
 use crate::violations::Offence;
@@ -315,11 +315,8 @@ impl MobileNode {
         received: &Received<'_>,
         now: Now,
     ) -> Output {
-        const LEN: usize = GenericNotificationAcknowledgement::LEN;
-        let parsed = GenericNotificationAcknowledgement::parse(received.octets);
-        let parsed =
-            parsed.and_then(|(fixed, _)| Ok((fixed, Extensions::parse(received.octets, LEN)?)));
-        let (fixed, extensions) = match parsed {
+        type Fixed = GenericNotificationAcknowledgement;
+        let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.tally.count_malformed(&error);

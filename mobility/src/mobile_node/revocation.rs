@@ -12,7 +12,7 @@ use super::{MobileNode, Wish};
 use crate::action::{Action, Output, Received};
 use crate::association::SecurityAssociation;
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 use crate::revocation::message;
 
 impl MobileNode {
@@ -31,11 +31,8 @@ impl MobileNode {
     }
 
     pub(super) fn on_revocation(&mut self, received: &Received<'_>, now: Now) -> Output {
-        let parsed = RegistrationRevocation::parse(received.octets);
-        let parsed = parsed.and_then(|(fixed, _)| {
-            Ok((fixed, Extensions::parse(received.octets, RegistrationRevocation::LEN)?))
-        });
-        let (fixed, extensions) = match parsed {
+        type Fixed = RegistrationRevocation;
+        let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
             Err(error) => return self.count_malformed(&error),
         };

@@ -8,7 +8,7 @@ use wire::{GenericNotification, Identification, ParseError};
 
 use crate::association::SecurityAssociation;
 use crate::clock;
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, read};
 
 /// No association tolerates more: a timestamp older than this is refused by itself.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
@@ -33,8 +33,7 @@ impl Opened<'_> {
 
 /// Reads a notification; unknown extensions that must not be skipped end it (RFC 5944 §1.8).
 pub(crate) fn open(octets: &[u8]) -> Result<Opened<'_>, ParseError> {
-    let (fixed, _) = GenericNotification::parse(octets)?;
-    let extensions = Extensions::parse(octets, GenericNotification::LEN)?;
+    let (fixed, extensions) = read(octets, GenericNotification::LEN, GenericNotification::parse)?;
     Ok(Opened { fixed, extensions })
 }
 

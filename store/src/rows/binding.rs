@@ -108,10 +108,7 @@ pub struct Revoking {
 impl Binding {
     /// What per-node rows are named by: the NAI if there is one.
     pub fn identity(&self) -> Identity {
-        match &self.nai {
-            Some(nai) => Identity::Nai(nai.clone()),
-            None => Identity::Address(self.home_address),
-        }
+        Identity::of_node(self.nai.as_ref(), self.home_address)
     }
 
     /// Whole seconds left at `now`, which is on the owner's clock; `None` for ever.
