@@ -89,10 +89,10 @@ macro_rules! conformance {
             )*
         }
     };
-    ($($case:ident)*) => {
-        conformance!(@ memory Memory $($case)*);
-        conformance!(@ sled Sled $($case)*);
-        conformance!(@ served Served $($case)*);
+    (every engine: $($case:ident)* ; without a cluster: $($alone:ident)*) => {
+        conformance!(@ memory Memory $($case)* $($alone)*);
+        conformance!(@ sled Sled $($case)* $($alone)*);
+        conformance!(@ served Served $($case)* $($alone)*);
 
         /// Asks the store at `url` all of it, one case after the other, each on an empty store.
         pub(crate) async fn ask_all(url: &StoreUrl, options: &OpenOptions) {
@@ -113,6 +113,7 @@ macro_rules! conformance {
 const PATIENCE: Duration = Duration::from_secs(180);
 
 conformance! {
+    every engine:
     a_commit_is_visible_when_it_resolves
     revisions_grow_and_watches_see_them_in_order
     a_batch_happens_at_one_revision
@@ -127,6 +128,9 @@ conformance! {
     relaxed_commits_become_visible
     a_durable_commit_comes_after_the_relaxed_one_before_it
     secrets_are_kept_and_forgotten
+    ;
+    without a cluster:
+    commits_to_different_rows_keep_the_order_of_the_calls
 }
 
 /// Deletes the rows that the cases write.
@@ -342,10 +346,19 @@ async fn commits_made_together_have_a_result_each(store: Store) {
     let [Ok(first), Ok(second), Err(CommitError::Refused(_)), Ok(_)] = results.as_slice() else {
         panic!("{results:?}")
     };
-    // A cluster keeps the order of each row; commits of different rows may pass each other.
     assert!(first < second, "{results:?}");
     assert!(*second < alone.await.unwrap());
     assert_eq!((accepted(&store, 1), accepted(&store, 2)), (Some(5), Some(4)));
+}
+
+/// The engines of one process keep the order of all calls; a cluster that of each row.
+async fn commits_to_different_rows_keep_the_order_of_the_calls(store: Store) {
+    let together = (0..64).map(|number| put(Class::Durable, number, 1)).collect();
+    let after = store.commit_all(together);
+    let alone = store.commit(put(Class::Durable, 64, 1));
+    let mut revisions: Vec<_> = after.await.into_iter().map(Result::unwrap).collect();
+    revisions.push(alone.await.unwrap());
+    assert!(revisions.windows(2).all(|pair| pair[0] < pair[1]), "{revisions:?}");
 }
 
 async fn relaxed_commits_become_visible(store: Store) {

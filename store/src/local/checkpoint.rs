@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ const PAGE: usize = 24 * 1024;
 /// that memory serves for the next one, and for rows.
 const PART_PAGES: u64 = 1024;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
+/// How long sled may take to let go of a database that was closed, and how often it is asked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// More threads than this wait for the disk.
 const SEALERS_MAX: usize = 4;
 pub(crate) const MANIFEST: &str = "checkpoint.json";
@@ -307,14 +311,30 @@ pub(crate) fn part(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:04}"))
 }
 
+/// Opens the sled database in `folder`, made if it is not there.
+///
+/// A database that was closed a moment ago keeps its lock until sled's own threads have ended
+/// what they were doing: that is waited for, up to [`LOCK_PATIENCE`]. Nobody else can hold it,
+/// since the lock of the whole store is ours.
 pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {
-    sled::Config::new()
-        .path(folder)
-        .cache_capacity(SLED_CACHE)
-        .mode(sled::Mode::HighThroughput)
-        .flush_every_ms(None)
-        .open()
-        .map_err(|error| error.to_string())
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let opened = sled::Config::new()
+            .path(folder)
+            .cache_capacity(SLED_CACHE)
+            .mode(sled::Mode::HighThroughput)
+            .flush_every_ms(None)
+            .open();
+        match opened {
+            Err(error) if is_locked(&error) && Instant::now() < until => thread::sleep(LOCK_PAUSE),
+            opened => return opened.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Whether `error` says that the lock of a database is held; sled has only words for it.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
 }
 
 /// Runs `work` on sled in a thread of its own: sled panics on damage and on some full disks.

@@ -190,3 +190,17 @@ async fn a_closed_store_says_so() {
         tokio::time::timeout(Duration::from_secs(5), other.commit(put(Class::Durable, 1, 1)));
     assert!(matches!(done.await.unwrap(), Err(CommitError::Closed)));
 }
+
+#[test]
+fn a_database_that_lets_go_late_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = checkpoint::open_sled(folder.path()).unwrap();
+    held.insert(b"page", b"items").unwrap();
+    let path = folder.path().to_owned();
+    let second = thread::spawn(move || checkpoint::open_sled(&path));
+    thread::sleep(Duration::from_millis(100));
+    assert!(!second.is_finished(), "two have one database");
+    drop(held);
+    let second = second.join().unwrap().unwrap();
+    assert_eq!(second.get(b"page").unwrap().unwrap(), &b"items"[..]);
+}
