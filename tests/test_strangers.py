@@ -34,8 +34,8 @@ def test_a_node_written_by_hand_registers_through_our_foreign_agent(site):
     said = events(site.run("mn", "/usr/bin/python3", STRANGER, "mobile-node", NODE, HOME_AGENT))
     heard, reply = said["heard"], said["reply"]
     assert (heard["agent"], heard["ttl"], heard["care_of_addresses"]) == (FIRST, 1, [FIRST])
-    # F, M, G and T; what the rows of the agent say.
-    assert (heard["flags"], heard["registration_lifetime"], heard["prefix_lengths"]) == (0x1D00, 500, [24])
+    # F, M, G, T, and X as RFC 3543 §4.2 demands; what the rows of the agent say.
+    assert (heard["flags"], heard["registration_lifetime"], heard["prefix_lengths"]) == (0x1D40, 500, [24])
     assert heard["lifetime"] == 5
     assert reply == {"code": 0, "lifetime": 200, "authentic": True, "to": NODE}
     binding = bound_at(site, FIRST)

@@ -131,27 +131,32 @@ impl Agents<'_> {
         configured.unwrap_or(Lifetime(1800))
     }
 
-    /// The bits of what the agent can do (RFC 5944 §2.1.1).
+    /// The bits of what the agent can do (RFC 5944 §2.1.1); who supports revocation has to say so
+    /// (RFC 3543 §4.2).
     fn flags(&self, role: Role) -> u16 {
-        let (own, minimal, gre, reverse) = match (role, self.home_agent, self.foreign_agent) {
-            (Role::HomeAgent, Some(it), _) => (
-                AdvertisementFlags::HOME_AGENT,
-                it.minimal_encapsulation,
-                it.gre,
-                it.reverse_tunnel,
-            ),
-            (_, _, Some(it)) => (
-                AdvertisementFlags::FOREIGN_AGENT,
-                it.minimal_encapsulation,
-                it.gre,
-                it.reverse_tunnel,
-            ),
-            _ => return 0,
-        };
+        let (own, minimal, gre, reverse, revocation) =
+            match (role, self.home_agent, self.foreign_agent) {
+                (Role::HomeAgent, Some(it), _) => (
+                    AdvertisementFlags::HOME_AGENT,
+                    it.minimal_encapsulation,
+                    it.gre,
+                    it.reverse_tunnel,
+                    it.revocation.enabled,
+                ),
+                (_, _, Some(it)) => (
+                    AdvertisementFlags::FOREIGN_AGENT,
+                    it.minimal_encapsulation,
+                    it.gre,
+                    it.reverse_tunnel,
+                    it.revocation.enabled,
+                ),
+                _ => return 0,
+            };
         let bit = |is_set: bool, mask| if is_set { mask } else { 0 };
         own | bit(minimal.unwrap_or(true), AdvertisementFlags::MINIMAL_ENCAPSULATION)
             | bit(gre.unwrap_or(true), AdvertisementFlags::GRE)
             | bit(reverse != Some(ReverseTunnel::Unavailable), AdvertisementFlags::REVERSE_TUNNEL)
+            | bit(revocation, AdvertisementFlags::REVOCATION)
     }
 }
 

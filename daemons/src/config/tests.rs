@@ -284,6 +284,21 @@ fn rate_limits_are_read_and_off_by_default() {
 }
 
 #[test]
+fn an_agent_advertises_that_it_supports_revocation() {
+    // RFC 3543 §4.2: X.
+    let says = |more: &str, advertise: &str| {
+        let text = format!(
+            "{STORE}[foreign-agent]\naddress = \"192.0.2.1\"\n{more}[[advertise]]\ninterface = \"eth1\"\n{advertise}"
+        );
+        good(&text).advertise[0].flags & wire::AdvertisementFlags::REVOCATION != 0
+    };
+    let off = "[foreign-agent.revocation]\nenabled = false\n";
+    assert!(says("", ""));
+    assert!(!says(off, ""));
+    assert!(!says("", "flags = [\"foreign-agent\"]\n"), "whoever says all flags says this one");
+}
+
+#[test]
 fn agents_share_an_address_if_the_port_is_the_same() {
     let shared = |foreign_agent: &str| {
         let home_agent = "[home-agent]\naddress = \"127.0.0.1\"\n";
