@@ -6,8 +6,8 @@ use std::time::Duration;
 use mobility::operation_change;
 use store::{
     Batch, Class, Expect, Instance, InstanceState, Now, Operation, OperationId, OperationShare,
-    OperationShareKey, OperationState, OperationTarget, Row as _, Snapshot, Store, TargetResult,
-    TargetState, Unknown,
+    OperationShareKey, OperationState, OperationTarget, Role, Row as _, Snapshot, Store,
+    TargetResult, TargetState, Unknown,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
@@ -54,6 +54,12 @@ pub(crate) async fn keep(
             debug!(%error, "somebody else changed an operation");
         }
     }
+}
+
+/// Whether mobile nodes have a part in an operation that has not ended.
+pub(crate) fn concern_mobile_nodes(snapshot: &Snapshot) -> bool {
+    let mut operations = snapshot.rows::<Operation>().iter();
+    operations.any(|it| !it.state.is_final() && it.action.role() == Role::MobileNode)
 }
 
 /// The next thing to change, if there is one.
@@ -141,8 +147,16 @@ fn forget(snapshot: &Snapshot) -> Option<Batch> {
     let ended: Vec<OperationId> = ended.map(|operation| operation.id).collect();
     let targets = snapshot.rows::<OperationTarget>().len();
     let too_many = ended.len() > Operation::KEPT_MAX || targets > Operation::TARGETS_KEPT_MAX;
-    // The newest number stays taken, so that no number means two operations.
-    let oldest = ended.first().filter(|_| too_many && ended.len() > 1)?;
+    // The newest number stays taken, so that no number means two operations; and what keeps a home
+    // agent out of service stays to be cancelled.
+    let newest = *ended.last()?;
+    let is_kept = |id: OperationId| {
+        let operation = operations.get(&id).filter(|operation| operation.is_in_force());
+        let of = operation.and_then(|operation| operation.selector.home_agents.first());
+        let drain = of.and_then(|home_agent| Operation::drain_of(*home_agent, snapshot));
+        id == newest || drain.is_some_and(|drain| drain.id == id)
+    };
+    let oldest = ended.iter().find(|id| too_many && !is_kept(**id))?;
     let mut batch = Batch::new(Class::Durable);
     for target in OperationTarget::of(*oldest, snapshot).take(ROWS_AT_ONCE) {
         batch.delete::<OperationTarget>(target.key());

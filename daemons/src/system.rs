@@ -23,6 +23,7 @@ use crate::configuration::{self, Active, Part};
 use crate::driver::advertising::{Advertisers, Advertising};
 use crate::driver::agent::{AgentDriver, MobilityAgent};
 use crate::driver::agentx::SubagentDriver;
+use crate::driver::commits::Commits;
 use crate::driver::mobile_node::MobileNodeDriver;
 use crate::driver::snmp::{self, Serving};
 use crate::driver::{Shutdown, Stop};
@@ -309,6 +310,7 @@ impl System {
             deregister_at_stop: section.deregister_at_stop,
             store: self.store.clone(),
             clock: self.clock.clone(),
+            commits: Commits::default(),
         };
         driver.forget_last_run(&name, &snapshot);
         file_rows::follow(&self.store, &name, &section.rows(&name)).await?;

@@ -46,6 +46,12 @@ impl SecurityAssociation {
     }
 }
 
+/// What was wrong with a message, and the SPI that it names; 0 if it names none.
+pub(crate) type Failure = (ViolationReason, Spi);
+
+/// What a message is authenticated with: types of extensions, in the order that they stand in it.
+pub(crate) type Signers = Vec<(u8, Arc<SecurityAssociation>)>;
+
 /// Every association that one machine may use.
 #[derive(Debug, Default)]
 pub(crate) struct Associations(BTreeMap<(Identity, Spi), Arc<SecurityAssociation>>);
@@ -64,6 +70,25 @@ impl Associations {
         let to = Bound::Included((peer.clone(), Spi(u32::MAX)));
         self.0.range((from, to)).map(|(_, association)| association)
     }
+
+    /// The association with `peer` of the one authentication that there has to be.
+    pub(crate) fn authenticate(
+        &self,
+        authentications: &[Authentication<'_>],
+        peer: &Identity,
+    ) -> Result<Arc<SecurityAssociation>, Failure> {
+        let [only] = authentications else {
+            return Err((ViolationReason::MissingSecurityExtension, Spi(0)));
+        };
+        let Some(association) = self.get(peer, only.spi) else {
+            return Err((ViolationReason::NoMobilitySecurityAssociation, only.spi));
+        };
+        if association.verifies(only) {
+            Ok(Arc::clone(association))
+        } else {
+            Err((ViolationReason::BadAuthenticator, only.spi))
+        }
+    }
 }
 
 impl FromIterator<SecurityAssociation> for Associations {
@@ -72,23 +97,5 @@ impl FromIterator<SecurityAssociation> for Associations {
             ((association.peer.clone(), association.spi), Arc::new(association))
         };
         Self(associations.into_iter().map(entry).collect())
-    }
-}
-
-/// The association of the one authentication that there has to be.
-pub(crate) fn authentic(
-    authentications: &[Authentication<'_>],
-    association: impl Fn(Spi) -> Option<Arc<SecurityAssociation>>,
-) -> Result<Arc<SecurityAssociation>, (ViolationReason, Spi)> {
-    let [only] = authentications else {
-        return Err((ViolationReason::MissingSecurityExtension, Spi(0)));
-    };
-    let Some(association) = association(only.spi) else {
-        return Err((ViolationReason::NoMobilitySecurityAssociation, only.spi));
-    };
-    if association.verifies(only) {
-        Ok(association)
-    } else {
-        Err((ViolationReason::BadAuthenticator, only.spi))
     }
 }

@@ -20,6 +20,7 @@ mod notification;
 mod operations;
 mod pending;
 mod random;
+mod refusal;
 mod revocation;
 mod tally;
 mod trails;

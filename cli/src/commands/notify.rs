@@ -42,14 +42,16 @@ impl NotifyHaShutdown {
 /// Have agents send a text to mobile nodes, or to each other about them (RFC 6098)
 ///
 /// Each message is acknowledged or repeated. It changes nothing: a mobile node shows it to its user,
-/// an agent notes it in the trail of the node.
+/// an agent notes it in the trail of the node. Mobile nodes whose daemons are on this store can be
+/// told to send as well.
 #[derive(clap::Args, Debug)]
 pub(crate) struct NotifyMessage {
     /// What to say, at most 254 octets
     text: String,
     #[command(flatten)]
     selector: Selector,
-    /// Who says it: the home agents of bindings, or the foreign agents of visitors
+    /// Who says it: the home agents of bindings, the foreign agents of visitors, or the mobile
+    /// nodes of registrations
     #[arg(long, value_enum, default_value = "home-agent")]
     from: Sender,
     /// Whom it is said to
@@ -63,6 +65,7 @@ pub(crate) struct NotifyMessage {
 enum Sender {
     HomeAgent,
     ForeignAgent,
+    MobileNode,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -87,9 +90,16 @@ impl NotifyMessage {
             (Sender::ForeignAgent, Receiver::HomeAgent) => {
                 (NotificationPath::ForeignAgentToHomeAgent, "visitors")
             }
+            (Sender::MobileNode, Receiver::HomeAgent) => {
+                (NotificationPath::MobileNodeToHomeAgent, "registrations")
+            }
+            (Sender::MobileNode, Receiver::ForeignAgent) => {
+                (NotificationPath::MobileNodeToForeignAgent, "registrations")
+            }
             (Sender::HomeAgent, Receiver::HomeAgent)
-            | (Sender::ForeignAgent, Receiver::ForeignAgent) => {
-                let message = "an agent notifies others, not itself";
+            | (Sender::ForeignAgent, Receiver::ForeignAgent)
+            | (Sender::MobileNode, Receiver::MobileNode) => {
+                let message = "who notifies tells others, not itself";
                 return Err(Failure::usage(message).hint("see `--from` and `--to`").into());
             }
         };

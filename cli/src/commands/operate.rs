@@ -25,6 +25,7 @@ const TRIES: usize = 16;
 pub(super) const TABLES: &[Table] = &[
     Table::Bindings,
     Table::Visitors,
+    Table::Registrations,
     Table::Instances,
     Table::Operations,
     Table::OperationShares,
@@ -103,6 +104,7 @@ pub(super) fn start(
     let mut operation = operation(session, selector, action, guard);
     operation.check().map_err(|why| Failure::refused(format!("refused: {why}")))?;
     let counts = operation.count(&view.snapshot);
+    operation.check().map_err(|why| Failure::refused(format!("refused: {why}")))?;
     let total = counts.iter().map(|(_, count)| count).sum::<usize>();
     // A drain concerns its home agent also when nobody is bound there.
     let is_drain = matches!(operation.action, OperationAction::Drain { .. });
@@ -167,8 +169,11 @@ fn operation(
 fn sentence(words: &Words, counts: &[(OperationOwner, usize)], total: usize) -> String {
     let nouns = if total == 1 { words.nouns.trim_end_matches('s') } else { words.nouns };
     let owners = counts.len();
-    let is_foreign = counts.iter().any(|(owner, _)| owner.role == Role::ForeignAgent);
-    let agent = if is_foreign { "foreign agent" } else { "home agent" };
+    let agent = match counts.first().map(|(owner, _)| owner.role) {
+        Some(Role::ForeignAgent) => "foreign agent",
+        Some(Role::MobileNode) => "mobile node",
+        _ => "home agent",
+    };
     let plural = if owners == 1 { "" } else { "s" };
     format!("{} {total} {nouns} of {owners} {agent}{plural}", words.verb)
 }

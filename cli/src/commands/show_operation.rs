@@ -75,16 +75,20 @@ fn home_address(row: &OperationTarget) -> Ipv4Addr {
     match &row.target {
         TargetKey::Binding(key) => key.home_address,
         TargetKey::Visitor(key) => key.home_address,
+        // A mobile node is an owner under its home address.
+        TargetKey::Registration(_) => row.owner.address,
     }
 }
 
 fn nai(row: &OperationTarget) -> Option<String> {
-    match &row.target {
-        TargetKey::Binding(key) => key.nai.as_ref().map(ToString::to_string),
-        TargetKey::Visitor(key) => match &key.identity {
-            Identity::Nai(nai) => Some(nai.to_string()),
-            Identity::Address(_) => None,
-        },
+    let identity = match &row.target {
+        TargetKey::Binding(key) => return key.nai.as_ref().map(ToString::to_string),
+        TargetKey::Visitor(key) => &key.identity,
+        TargetKey::Registration(key) => &key.identity,
+    };
+    match identity {
+        Identity::Nai(nai) => Some(nai.to_string()),
+        Identity::Address(_) => None,
     }
 }
 
@@ -92,6 +96,7 @@ fn care_of_address(row: &OperationTarget) -> Option<Ipv4Addr> {
     match &row.target {
         TargetKey::Binding(key) => Some(key.care_of_address),
         TargetKey::Visitor(_) => None,
+        TargetKey::Registration(key) => Some(key.care_of_address),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info, trace, warn};
 
 use super::Shutdown;
+use super::commits::{Commits, Finished};
 use crate::clock::Clock;
 use crate::configuration::Active;
 use crate::instance::InstanceKeeper;
@@ -20,6 +21,7 @@ use crate::link::arp::{Arp, Sent};
 use crate::link::carrier::{Carrier, LinkChange};
 use crate::link::mute::KernelArp;
 use crate::link::{Link, Message};
+use crate::operations;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// How often changed counters and registrations are written.
@@ -27,6 +29,9 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 
 /// How often it is seen whether the interface has a link.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How often it is seen whether operators want something.
+const OPERATIONS_EVERY: Duration = Duration::from_millis(200);
 
 /// How long a node that is stopped waits for the reply to its deregistration.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -44,6 +49,8 @@ pub(crate) struct MobileNodeDriver {
     pub(crate) deregister_at_stop: bool,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    /// What it has to write about operations.
+    pub(crate) commits: Commits,
 }
 
 /// What a node has to take.
@@ -89,20 +96,25 @@ impl MobileNodeDriver {
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut operations = interval(OPERATIONS_EVERY);
+        operations.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // A run that was killed away from home left the kernel mute.
         self.unmute();
         loop {
+            self.commits.queue(&self.store);
             let deadline = self.next_deadline();
-            let Self { clock, sockets, link, arp, .. } = &mut self;
+            let Self { clock, sockets, link, arp, commits, .. } = &mut self;
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
+                finished = commits.next() => self.finish(finished).await,
                 Ok(()) = configuration.changed() => {
                     self.take_configuration(&mut configuration, &instance, &mut can_sign).await;
                 }
                 () = clock.reach(deadline) => self.on_deadline().await,
                 _ = counters.tick() => self.write_rows(),
                 _ = looks.tick() => self.look_at_link().await,
+                _ = operations.tick() => self.observe_operations().await,
                 arrival = arrival(sockets, link, arp) => self.take(arrival, &mut buffer).await,
             }
         }
@@ -182,10 +194,40 @@ impl MobileNodeDriver {
     }
 
     async fn carry_out(&mut self, output: Output) {
-        if !output.batch.is_empty() {
-            self.store.commit_soon(output.batch);
+        if output.batch.is_empty() {
+            self.act_all(output.actions).await;
+        } else {
+            self.commits.gather(output);
         }
-        for action in output.actions {
+    }
+
+    /// Lets the node see what operators want of it, until nothing comes of it.
+    async fn observe_operations(&mut self) {
+        let snapshot = self.store.snapshot();
+        if operations::concern_mobile_nodes(&snapshot) {
+            let output = self.machine.on_operations(&snapshot, self.clock.now());
+            self.carry_out(output).await;
+        }
+    }
+
+    async fn finish(&mut self, finished: Vec<Finished>) {
+        for Finished { id, actions, result } in finished {
+            let now = self.clock.now();
+            match result {
+                Ok(_) => {
+                    self.machine.on_committed(id, now);
+                    self.act_all(actions).await;
+                }
+                Err(error) => {
+                    debug!(%error, "the store does not take what is to be said of an operation");
+                    self.machine.on_commit_failed(id, now);
+                }
+            }
+        }
+    }
+
+    async fn act_all(&mut self, actions: Vec<Action>) {
+        for action in actions {
             self.act(action).await;
         }
         let is_mute = self.kernel_arp.as_ref().is_some_and(KernelArp::is_mute);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use mobility::{Action, MobileNode, MobileNodeState, Output, Received};
-use store::{Batch, Class, Role, Store, Time};
+use mobility::{Action, CommitId, MobileNode, MobileNodeState, Output, Received};
+use store::{Batch, Class, Operation, Role, Store, Time};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, trace, warn};
@@ -18,6 +18,7 @@ use crate::driver::commits::{Commits, Finished};
 use crate::instance::InstanceKeeper;
 use crate::link::Message;
 use crate::link::simulated::NodesEnd;
+use crate::operations;
 use crate::socket::{DATAGRAM_MAX, DATAGRAMS_A_TURN, Sockets};
 
 /// Where the home address stands in a Registration Reply (RFC 5944 §3.4).
@@ -28,6 +29,9 @@ const FIRST_AT_ONCE: usize = 64;
 
 /// How often changed counters are written.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is seen whether operators want something.
+const OPERATIONS_EVERY: Duration = Duration::from_millis(200);
 
 /// How many nodes have registered, for who waits for that.
 pub(super) type Progress = watch::Receiver<usize>;
@@ -66,6 +70,9 @@ pub(super) struct MobileNodes {
     progress: watch::Sender<usize>,
     /// What all nodes are told while they run.
     orders: Orders,
+    /// Which node a commit is of, and what that calls it.
+    commits_of: BTreeMap<CommitId, (usize, CommitId)>,
+    last_commit: CommitId,
 }
 
 /// The configuration that the nodes follow, and who says how far they are.
@@ -122,6 +129,8 @@ impl MobileNodes {
             touched: BTreeSet::new(),
             progress,
             orders,
+            commits_of: BTreeMap::new(),
+            last_commit: CommitId::default(),
         };
         (driver, receiver)
     }
@@ -131,6 +140,8 @@ impl MobileNodes {
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut counters = interval(COUNTERS_EVERY);
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut operations = interval(OPERATIONS_EVERY);
+        operations.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.take_orders().await;
         loop {
             self.start_more().await;
@@ -147,6 +158,7 @@ impl MobileNodes {
                     self.move_some().await;
                 }
                 _ = counters.tick() => self.write_counters(),
+                _ = operations.tick() => self.observe_operations().await,
                 (link, message) = self.environment.links.receive() => {
                     self.on_message(link, &message).await;
                 }
@@ -172,11 +184,41 @@ impl MobileNodes {
     }
 
     async fn finish(&mut self, finished: Vec<Finished>) {
-        for Finished { actions, result, .. } in finished {
+        for Finished { id, actions, result } in finished {
+            let Some((index, id)) = self.commits_of.remove(&id) else { continue };
+            let now = self.clock.now();
+            let Some(node) = self.nodes.get_mut(index) else { continue };
             match result {
-                // Rows of nodes are for show; what they do waits for them all the same.
-                Ok(_) => self.act(None, actions).await,
-                Err(error) => warn!(%error, "the store does not take a mobile node's rows"),
+                Ok(_) => {
+                    node.machine.on_committed(id, now);
+                    self.act(Some(index), actions).await;
+                }
+                Err(error) => {
+                    debug!(%error, "the store does not take a mobile node's rows");
+                    node.machine.on_commit_failed(id, now);
+                }
+            }
+            self.look_at(index);
+        }
+    }
+
+    /// Lets the nodes that have a part in what operators want see it.
+    async fn observe_operations(&mut self) {
+        let snapshot = self.store.snapshot();
+        let concerned: BTreeSet<usize> = if operations::concern_mobile_nodes(&snapshot) {
+            let open = snapshot.rows::<Operation>().iter().filter(|it| !it.state.is_final());
+            let owners = open.flat_map(|operation| &operation.owners);
+            let owners = owners.filter(|owner| owner.role == Role::MobileNode);
+            owners.filter_map(|owner| self.by_home_address.get(&owner.address).copied()).collect()
+        } else {
+            return;
+        };
+        for index in concerned {
+            let now = self.clock.now();
+            let Some(node) = self.nodes.get_mut(index) else { continue };
+            let output = node.machine.on_operations(&snapshot, now);
+            if !output.is_empty() {
+                self.carry_out(index, output).await;
             }
         }
     }
@@ -314,7 +356,9 @@ impl MobileNodes {
         if output.batch.is_empty() {
             self.act(Some(index), output.actions).await;
         } else {
-            self.commits.gather(output);
+            self.last_commit.0 += 1;
+            self.commits_of.insert(self.last_commit, (index, output.id));
+            self.commits.gather(Output { id: self.last_commit, ..output });
         }
         self.look_at(index);
     }

@@ -38,11 +38,11 @@ use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
 use crate::home_agent::Admission;
 use crate::limits::{Limiter, RateLimits};
-use crate::notification::{self as notifications, Heard, NotificationId, Stamps};
+use crate::notification::{self as notifications, Heard, NotificationId};
 use crate::operations::Operations;
 use crate::pending::PendingList;
 use crate::random::Random;
-use crate::revocation::{Outstanding, Recent};
+use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
@@ -80,16 +80,11 @@ pub struct ForeignAgent {
     undeleted: Vec<VisitorKey>,
     retry_at: Option<Time>,
     revocations: Outstanding<Visitor>,
-    /// Revocations that were acknowledged, and whose visitors are still there.
-    acknowledged: Vec<VisitorKey>,
     recent: Recent,
     /// The identifiers that we used last, beyond the visitors that they were for.
     used: Recent,
     operations: Operations,
     notifications: notifications::Outstanding<VisitorKey>,
-    /// Notifications that were answered, and with which result.
-    answered: Vec<(NotificationId, TargetResult)>,
-    stamps: Stamps,
     random: Random,
     heard: Heard,
     /// Refusals of notifications: no more than one a second to the same address.
@@ -170,13 +165,10 @@ impl ForeignAgent {
             undeleted: Vec::new(),
             retry_at: None,
             revocations: Outstanding::default(),
-            acknowledged: Vec::new(),
             recent: Recent::default(),
             used: Recent::default(),
             operations: Operations::new(Role::ForeignAgent, config.address, &config.instance),
             notifications: notifications::Outstanding::default(),
-            answered: Vec::new(),
-            stamps: Stamps::default(),
             random: Random::new(config.seed),
             heard: Heard::new(now),
             refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
@@ -323,8 +315,7 @@ impl ForeignAgent {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
             Some(Purpose::Reply(pending, code)) => self.count_relayed(&pending, code),
             Some(Purpose::Revocation { sent, notified, ended }) => {
-                self.arm_sent(&sent, now);
-                self.arm_notified(&notified, now);
+                self.arm_work(&sent, &notified, now);
                 for (identity, word) in &ended {
                     self.note_event(identity, word, now);
                 }
@@ -359,8 +350,7 @@ impl ForeignAgent {
                 let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
                 self.undeleted.extend(deleted.filter_map(visitor_key));
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
-                self.unsend(&sent, snapshot, now);
-                self.unsend_notified(&notified, now);
+                self.unsend_work(&sent, &notified, snapshot, now);
                 Vec::new()
             }
             Purpose::Step { id, is_ours } => {

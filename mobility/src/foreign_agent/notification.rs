@@ -1,25 +1,25 @@
 //! Notifications that this foreign agent sends (RFC 6098 §4.6.3), and what comes back.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{
     Counter, Identity, NotificationPath, Now, OperationAction, Row as _, TargetKey, TargetResult,
-    Time, Visitor, VisitorKey,
+    ViolationReason, Visitor, VisitorKey,
 };
-use wire::{Code, GenericNotificationAcknowledgement, MessageDirection, extension_type};
+use wire::{GenericNotificationAcknowledgement, MessageDirection, Spi, extension_type};
 
 use super::ForeignAgent;
 use super::pending::reach;
 use super::revocation::Work;
 use crate::action::{Action, Output, Received};
-use crate::association::{SecurityAssociation, authentic};
-use crate::clock;
+use crate::association::{Failure, Signers};
 use crate::extensions::{Extensions, read};
-use crate::notification::message::{About, back, notification};
-use crate::notification::{NotificationId, SPACING, Sending};
+use crate::notification::message::About;
+use crate::notification::{NotificationId, Notifier, Notifying, Sending};
 use crate::operations::Task;
-use crate::revocation::AT_ONCE;
+use crate::refusal::Refuse as _;
+use crate::revocation::Revoker as _;
 
 impl ForeignAgent {
     /// Begins with a target of an operation that notifies.
@@ -50,7 +50,7 @@ impl ForeignAgent {
                 (MessageDirection::FOREIGN_AGENT_TO_MOBILE_NODE, *peer.ip())
             }
         };
-        if self.notification_signer(&visitor, direction).is_none() {
+        if self.notification_signers(&visitor, direction).is_none() {
             return self.finish_target(&task, TargetResult::NoAssociation, work, now);
         }
         let earliest = self.notifications.earliest(key, now.uptime);
@@ -62,59 +62,25 @@ impl ForeignAgent {
         sending.since = visitor.created_at;
         let id = self.notifications.insert(sending);
         self.operations.note_sent(task.row.id, &task.row.target, &mut work.batch, now);
-        self.send_notification(id, work, now);
-    }
-
-    /// Ends, repeats what is due.
-    pub(super) fn notification_work(&mut self, work: &mut Work, now: Now) {
-        for _ in 0..AT_ONCE {
-            let Some((id, result)) = self.answered.pop() else { break };
-            self.end_notification(id, result, work, now);
-        }
-        for _ in 0..AT_ONCE {
-            let Some(id) = self.notifications.due(now.uptime) else { return };
-            let Some(sending) = self.notifications.get(id) else { continue };
-            let sent = sending.sent;
-            if sent >= self.config.notification.attempts_max {
-                self.tally.count(Counter::NotificationsTimedOut);
-                self.end_notification(id, TargetResult::TimedOut(sent), work, now);
-            } else {
-                self.send_notification(id, work, now);
-            }
-        }
-    }
-
-    /// When there is something to do about notifications.
-    pub(super) fn notification_deadline(&self) -> Option<Time> {
-        let answered = (!self.answered.is_empty()).then(Time::default);
-        answered.into_iter().chain(self.notifications.first_deadline()).min()
+        self.notify_again(id, work, now);
     }
 
     /// Sends a notification, or sends it again with a later Identification (§4.3).
-    fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
+    pub(super) fn notify_again(&mut self, id: NotificationId, work: &mut Work, now: Now) {
         let Some(sending) = self.notifications.get(id) else { return };
         let (direction, text) = (sending.direction, sending.text.clone());
-        let is_first = sending.sent == 0;
         let (identity, home_address) = (&sending.key.identity, sending.key.home_address);
         let visitor = self.visitors.get(identity, home_address);
         let visitor = visitor.filter(|it| it.created_at == sending.since && it.revoking.is_none());
         let Some(visitor) = visitor.cloned() else {
-            return self.end_notification(id, TargetResult::Gone, work, now);
+            return self.end_notified(id, TargetResult::Gone, work, now);
         };
-        let Some((kind, signer)) = self.notification_signer(&visitor, direction) else {
-            return self.end_notification(id, TargetResult::NoAssociation, work, now);
+        let Some(signers) = self.notification_signers(&visitor, direction) else {
+            return self.end_notified(id, TargetResult::NoAssociation, work, now);
         };
-        let (stamps, random) = (&mut self.stamps, &mut self.random);
-        let next = self.notifications.next_identification(id, stamps, random, now);
-        let Some(identification) = next else { return };
-        let about = about(&visitor);
-        let mut octets = notification(direction, about, identification, &text);
-        signer.sign(&mut octets, kind);
-        self.tally.count(if is_first {
-            Counter::NotificationsSent
-        } else {
-            Counter::NotificationsRetried
-        });
+        let (said, parts) = ((about(&visitor), &*text), (&mut self.tally, &mut self.random));
+        let message = self.notifications.message(id, said, &signers, parts, now);
+        let Some(octets) = message else { return };
         work.actions.push(if direction == MessageDirection::FOREIGN_AGENT_TO_HOME_AGENT {
             let from = self.config.relay_source(visitor.care_of_address);
             let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
@@ -126,18 +92,18 @@ impl ForeignAgent {
     }
 
     /// What a notification about `visitor` is authenticated with (§4.6.3).
-    fn notification_signer(
+    fn notification_signers(
         &self,
         visitor: &Visitor,
         direction: MessageDirection,
-    ) -> Option<(u8, Arc<SecurityAssociation>)> {
+    ) -> Option<Signers> {
         let (kind, peer) = if direction == MessageDirection::FOREIGN_AGENT_TO_HOME_AGENT {
             let peer = Identity::Address(visitor.home_agent);
             (extension_type::FOREIGN_HOME_AUTHENTICATION, peer)
         } else {
             (extension_type::MOBILE_FOREIGN_AUTHENTICATION, visitor.identity.clone())
         };
-        Some((kind, Arc::clone(self.associations.with(&peer).next()?)))
+        Some(vec![(kind, Arc::clone(self.associations.with(&peer).next()?))])
     }
 
     /// Sends something to a visitor, with the headers of its last reply (§4.1).
@@ -152,7 +118,7 @@ impl ForeignAgent {
         }
     }
 
-    fn end_notification(
+    pub(super) fn end_notified(
         &mut self,
         id: NotificationId,
         result: TargetResult,
@@ -166,24 +132,6 @@ impl ForeignAgent {
         self.operations.finish(operation, &target, (result, sent), &mut work.batch, now);
     }
 
-    /// Begins to wait for acknowledgements: the messages have left.
-    pub(super) fn arm_notified(&mut self, notified: &[NotificationId], now: Now) {
-        for id in notified {
-            let Some(sent) = self.notifications.get(*id).map(|it| it.sent) else { continue };
-            self.notifications.arm(*id, now.uptime + self.config.notification.wait(sent));
-        }
-    }
-
-    /// The store did not take what goes with the messages: they were not sent.
-    pub(super) fn unsend_notified(&mut self, notified: &[NotificationId], now: Now) {
-        for id in notified {
-            if let Some(sending) = self.notifications.get_mut(*id) {
-                sending.sent = sending.sent.saturating_sub(1);
-            }
-            self.notifications.arm(*id, now.uptime + SPACING);
-        }
-    }
-
     /// A mobile node or home agent answers a notification of ours, or each other's (§4.6.4).
     pub(super) fn on_notification_acknowledgement(
         &mut self,
@@ -193,14 +141,10 @@ impl ForeignAgent {
         type Fixed = GenericNotificationAcknowledgement;
         let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
-            Err(error) => {
-                self.tally.count_malformed(&error);
-                return Output::default();
-            }
+            Err(error) => return self.malformed(&error),
         };
         if extensions.not_for_notifications {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+            return self.discard(Counter::NotificationsDiscarded);
         }
         let about = About {
             home_address: fixed.home_address,
@@ -215,58 +159,62 @@ impl ForeignAgent {
             MessageDirection::HOME_AGENT_TO_MOBILE_NODE => {
                 self.relay_to_node(about, identification, &extensions, received, now)
             }
-            _ => self.on_answer(&fixed, &extensions, received, now),
+            _ => self.on_answer(*received.source.ip(), &fixed, &extensions, now),
+        }
+    }
+}
+
+impl Notifier for ForeignAgent {
+    type Key = VisitorKey;
+
+    fn notifying(&mut self) -> Notifying<'_, VisitorKey> {
+        Notifying {
+            outstanding: &mut self.notifications,
+            config: &self.config.notification,
+            tally: &mut self.tally,
         }
     }
 
-    fn on_answer(
-        &mut self,
+    fn is_about(&self, key: &VisitorKey, fixed: &GenericNotificationAcknowledgement) -> bool {
+        key.home_address == fixed.home_address
+    }
+
+    fn check_answer(
+        &self,
+        sending: &Sending<VisitorKey>,
         fixed: &GenericNotificationAcknowledgement,
         extensions: &Extensions<'_>,
-        received: &Received<'_>,
-        now: Now,
-    ) -> Output {
-        let source = *received.source.ip();
-        let found = self.notifications.answered_by(source, fixed.identification);
-        let found = found.and_then(|id| Some((id, self.notifications.get(id)?.clone())));
-        let fitting = found.filter(|(_, sending)| {
-            sending.key.home_address == fixed.home_address
-                && back(sending.direction) == fixed.direction
-        });
-        let Some((id, sending)) = fitting else {
-            self.tally.count(Counter::NotificationAcknowledgementsUnexpected);
-            return Output::default();
-        };
-        let (list, peer) = if fixed.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT {
-            (&extensions.foreign_home, Identity::Address(source))
-        } else {
-            (&extensions.mobile_foreign, sending.key.identity.clone())
-        };
-        let known = authentic(list, |spi| self.associations.get(&peer, spi).cloned());
-        if let Err((reason, spi)) = known {
-            return self.refuse_notification(source, spi, fixed.identification, reason, now);
+    ) -> Result<(), Failure> {
+        if fixed.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT {
+            let peer = Identity::Address(sending.peer);
+            return self.associations.authenticate(&extensions.foreign_home, &peer).map(drop);
         }
-        let is_mismatch = matches!(fixed.code, Code(133 | 197));
-        self.notifications.close(id);
-        if is_mismatch && sending.sent < self.config.notification.attempts_max {
-            // §7.1.1: the upper half is the peer's clock.
-            let ours = clock::ntp(now.utc).high();
-            let ahead = fixed.identification.high().wrapping_sub(ours).cast_signed();
-            if let Some(sending) = self.notifications.get_mut(id) {
-                sending.ahead = ahead.into();
+        let node = &sending.key.identity;
+        self.associations.authenticate(&extensions.mobile_foreign, node).map(drop)
+    }
+
+    fn check_stray_answer(
+        &self,
+        source: Ipv4Addr,
+        fixed: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        match fixed.direction {
+            MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT => {
+                let peer = Identity::Address(source);
+                self.associations.authenticate(&extensions.foreign_home, &peer).map(drop)
             }
-            let at = self.notifications.earliest(&sending.key, now.uptime);
-            self.notifications.arm(id, at);
-            return Output::default();
+            MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT => {
+                let mut visitors = self.visitors.with_home(fixed.home_address);
+                let Some(visitor) = visitors.next() else { return Ok(()) };
+                let list = &extensions.mobile_foreign;
+                let known = self.associations.authenticate(list, &visitor.identity).map(drop);
+                // Which of several it is of, nothing says.
+                if visitors.next().is_some() { Ok(()) } else { known }
+            }
+            // Ours, which came back to us, or nobody's.
+            _ => Err((ViolationReason::BadIdentifier, Spi(0))),
         }
-        let (counter, result) = if fixed.code == Code(0) {
-            (Counter::NotificationsAcknowledged, TargetResult::Acknowledged)
-        } else {
-            (Counter::NotificationsDenied, TargetResult::Denied(fixed.code))
-        };
-        self.tally.count(counter);
-        self.answered.push((id, result));
-        Output::default()
     }
 }
 

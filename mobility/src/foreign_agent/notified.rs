@@ -1,7 +1,7 @@
 //! Notifications that arrive at a foreign agent: those for it, and those that it relays
 //! (RFC 6098 §4.6.1, §4.6.2).
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use store::{Counter, Identity, Now, TrailEvent, ViolationReason, Visitor};
@@ -9,11 +9,11 @@ use wire::{Code, GenericNotification, Identification, MessageDirection, Spi, ext
 
 use super::ForeignAgent;
 use crate::action::{Action, Output, Received};
-use crate::association::{SecurityAssociation, authentic};
+use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
 use crate::notification::message::{About, acknowledgement};
 use crate::notification::{Heard, Opened, open};
-use crate::violations::Offence;
+use crate::refusal::Refuse as _;
 
 impl ForeignAgent {
     pub(super) fn on_notification(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -24,16 +24,12 @@ impl ForeignAgent {
         }
         let opened = match open(received.octets) {
             Ok(opened) => opened,
-            Err(error) => {
-                self.tally.count_malformed(&error);
-                return Output::default();
-            }
+            Err(error) => return self.malformed(&error),
         };
         self.tally.count(Counter::NotificationsReceived);
         let (fixed, extensions) = (&opened.fixed, &opened.extensions);
         if extensions.not_for_notifications {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+            return self.discard(Counter::NotificationsDiscarded);
         }
         let (about, identification) = (About::of(fixed), fixed.identification);
         match fixed.direction {
@@ -60,7 +56,7 @@ impl ForeignAgent {
                 } else {
                     ViolationReason::Other
                 };
-                self.refuse_notification(source, Spi(0), identification, reason, now)
+                self.refuse_notification(source, identification, (reason, Spi(0)), now)
             }
         }
     }
@@ -74,6 +70,25 @@ impl ForeignAgent {
         });
         let first = fitting.next()?;
         fitting.next().is_none().then(|| Arc::clone(first))
+    }
+
+    /// Where a message between the two goes on to, and how much of it: up to and with what they
+    /// authenticate to each other. `is_sender` knows who of a visitor sends it.
+    fn relayed(
+        &self,
+        about: About,
+        extensions: &Extensions<'_>,
+        is_sender: impl FnOnce(&Visitor) -> bool,
+    ) -> Relayed {
+        let end = extensions.mobile_home_end();
+        match self.notified_visitor(about) {
+            // Who is not there, or not told apart, has nothing to hear or to say here.
+            None => Relayed::Nowhere,
+            Some(_) if !self.config.notification.enabled => Relayed::Nowhere,
+            Some(visitor) if !is_sender(&visitor) => Relayed::Offends(ViolationReason::Other),
+            Some(_) if end == 0 => Relayed::Offends(ViolationReason::MissingSecurityExtension),
+            Some(visitor) => Relayed::On(visitor, end),
+        }
     }
 
     /// What a home agent has for a mobile node goes on octet for octet, up to and with what the
@@ -90,18 +105,19 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let source = *received.source.ip();
-        let visitor = self.notified_visitor(about).filter(|it| it.home_agent == source);
-        let end = extensions.mobile_home_end();
-        let (Some(visitor), true) = (visitor, end > 0 && self.config.notification.enabled) else {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+        let (visitor, end) = match self.relayed(about, extensions, |it| it.home_agent == source) {
+            Relayed::On(visitor, end) => (visitor, end),
+            Relayed::Nowhere => return self.discard(Counter::NotificationsDiscarded),
+            Relayed::Offends(reason) => {
+                let failure = (reason, Spi(0));
+                return self.refuse_notification(source, identification, failure, now);
+            }
         };
-        let peer = Identity::Address(source);
         if !extensions.foreign_home.is_empty() {
             let list = &extensions.foreign_home;
-            let known = authentic(list, |spi| self.associations.get(&peer, spi).cloned());
-            if let Err((reason, spi)) = known {
-                self.note_violation(source, spi, identification, reason, now);
+            let known = self.associations.authenticate(list, &Identity::Address(source));
+            if let Err(failure) = known {
+                self.note_offence(source, identification, failure, now);
             }
         }
         let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
@@ -125,20 +141,21 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let source = *received.source.ip();
-        let visitor = self.notified_visitor(about);
-        let visitor =
-            visitor.filter(|it| super::pending::reach(it.source, it.home_address).ip() == &source);
-        let end = extensions.mobile_home_end();
-        let (Some(visitor), true) = (visitor, end > 0 && self.config.notification.enabled) else {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+        let is_its =
+            |it: &Visitor| super::pending::reach(it.source, it.home_address).ip() == &source;
+        let (visitor, end) = match self.relayed(about, extensions, is_its) {
+            Relayed::On(visitor, end) => (visitor, end),
+            Relayed::Nowhere => return self.discard(Counter::NotificationsDiscarded),
+            Relayed::Offends(reason) => {
+                let failure = (reason, Spi(0));
+                return self.refuse_notification(source, identification, failure, now);
+            }
         };
         let identity = &visitor.identity;
         if self.associations.with(identity).next().is_some() {
             let list = &extensions.mobile_foreign;
-            let known = authentic(list, |spi| self.associations.get(identity, spi).cloned());
-            if let Err((reason, spi)) = known {
-                return self.refuse_notification(source, spi, identification, reason, now);
+            if let Err(failure) = self.associations.authenticate(list, identity) {
+                return self.refuse_notification(source, identification, failure, now);
             }
         }
         let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
@@ -168,21 +185,21 @@ impl ForeignAgent {
         } else {
             (&opened.extensions.mobile_foreign, Code(67))
         };
-        let signer = authentic(list, |spi| self.associations.get(peer, spi).cloned());
+        let signer = self.associations.authenticate(list, peer);
         let (signer, failure) = match signer {
             Ok(signer) if self.heard.is_fresh(peer, fixed.identification, &signer, now) => {
                 (Some(signer), None)
             }
             Ok(signer) => {
                 let spi = signer.spi;
-                (Some(signer), Some((Code(69), ViolationReason::BadIdentifier, spi)))
+                (Some(signer), Some((Code(69), (ViolationReason::BadIdentifier, spi))))
             }
-            Err((reason, spi)) => {
+            Err(failure) => {
                 let likely = self.associations.with(peer).next().cloned();
-                (likely, Some((failed, reason, spi)))
+                (likely, Some((failed, failure)))
             }
         };
-        if let Some((code, reason, spi)) = failure {
+        if let Some((code, failure)) = failure {
             let is_allowed = fixed.wants_acknowledgement()
                 && signer.is_some()
                 && self.refusals.allows(source, now.uptime);
@@ -190,7 +207,7 @@ impl ForeignAgent {
             let stamp = Heard::mismatch(fixed.identification, now);
             let answer =
                 signer.map(|it| self.answer_notification(fixed, code, stamp, &it, received));
-            self.refuse_notification(source, spi, fixed.identification, reason, now);
+            self.refuse_notification(source, fixed.identification, failure, now);
             return Output::at_once(answer.into_iter().collect());
         }
         let Some(signer) = signer else { return Output::default() };
@@ -258,33 +275,12 @@ impl ForeignAgent {
             _ => Action::Send { from, to, octets },
         }
     }
+}
 
-    /// Does nothing of what a message says, and says so to the operator.
-    pub(super) fn refuse_notification(
-        &mut self,
-        source: Ipv4Addr,
-        spi: Spi,
-        identification: Identification,
-        reason: ViolationReason,
-        now: Now,
-    ) -> Output {
-        self.tally.count(Counter::NotificationsDiscarded);
-        self.note_violation(source, spi, identification, reason, now);
-        Output::default()
-    }
-
-    fn note_violation(
-        &mut self,
-        source: Ipv4Addr,
-        spi: Spi,
-        identification: Identification,
-        reason: ViolationReason,
-        now: Now,
-    ) {
-        self.tally.count(Counter::MipSecTotalViolations);
-        let violator = Identity::Address(source);
-        let offence =
-            Offence { violator, address: source, spi, identification, reason, code: None };
-        self.violations.record(offence, now);
-    }
+/// What becomes of a message between a home agent and a mobile node.
+enum Relayed {
+    /// It goes on, as many octets of it.
+    On(Arc<Visitor>, usize),
+    Nowhere,
+    Offends(ViolationReason),
 }

@@ -14,6 +14,7 @@ use crate::action::{Action, Output, Received};
 use crate::extensions::Extensions;
 use crate::notification::message::append_text;
 use crate::notification::text_for;
+use crate::revocation::Revoker as _;
 
 impl ForeignAgent {
     pub(super) fn on_reply(&mut self, received: &Received<'_>, now: Now) -> Output {

@@ -1,51 +1,35 @@
 //! Visitors that this foreign agent revokes (RFC 3543 §4.2.3); the figure is that of
 //! [`home_agent::revocation`](crate::home_agent).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    Batch, Counter, Identity, Now, OperationAction, OperationId, Revoking, Row as _, Snapshot,
-    TargetKey, TargetResult, Time, Visitor, VisitorKey,
+    Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time, Visitor,
+    VisitorKey,
 };
-use wire::extension_type;
+use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment, extension_type};
 
 use super::pending::Pending;
 use super::{ForeignAgent, Purpose};
 use crate::action::{Action, Output};
+use crate::association::{Associations, Failure};
 use crate::clock;
+use crate::extensions::Extensions;
 use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
-use crate::revocation::{AT_ONCE, Offer, Revocation, SPACING, message, uses_inform};
+use crate::revocation::{
+    self, Draft, Offer, Revocation, Revoker, Revoking, SPACING, Sender, uses_inform,
+};
 
-/// What one turn has done.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    pub(super) batch: Batch,
-    pub(super) actions: Vec<Action>,
-    /// Revocations that are sent once the batch is durable.
-    pub(super) sent: Vec<VisitorKey>,
-    /// Notifications that are sent then.
-    pub(super) notified: Vec<NotificationId>,
-    /// Nodes that are visitors no more, and the word for it in their trails.
-    pub(super) ended: Vec<(Identity, &'static str)>,
-}
+pub(super) type Work = revocation::Work<VisitorKey>;
 
 impl ForeignAgent {
     /// Looks at what operators want; called whenever the store's operations have changed, and
     /// again until nothing comes of it.
     pub fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
-        let (revocations, notifications) = (&self.revocations, &self.notifications);
-        let step = self.operations.observe(snapshot, now, |id, target| match target {
-            TargetKey::Visitor(key) => {
-                revocations.get(key).is_some_and(|it| it.operations.contains(&id))
-                    || notifications.is_of(id, key)
-            }
-            TargetKey::Binding(_) => false,
-        });
-        let Some(Step { id, batch, is_ours }) = step else { return Output::default() };
-        self.send_off(batch, Vec::new(), Purpose::Step { id, is_ours })
+        self.observe_operations(snapshot, now)
     }
 
     /// Forwarding has seen nothing of a visitor for as long as the operator allows: revokes it.
@@ -56,7 +40,8 @@ impl ForeignAgent {
             return Output::default();
         }
         let inform = self.config.revocation.informs;
-        self.revocations.insert(key.clone(), begun(&visitor, inform, Vec::new()));
+        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, Vec::new());
+        self.revocations.insert(key.clone(), revocation);
         let earliest = self.visitors.uptime(visitor.registered_at) + SPACING;
         self.revocations.arm(key, earliest.max(now.uptime));
         self.revocation_work(now)
@@ -64,18 +49,12 @@ impl ForeignAgent {
 
     /// Takes over the revocations that the last foreign agent had on their way.
     pub(super) fn resume_revocations(&mut self, now: Now) {
-        let begun_before = self.visitors.iter().filter(|visitor| visitor.revoking.is_some());
-        let begun_before: Vec<Arc<Visitor>> = begun_before.cloned().collect();
-        for visitor in begun_before {
-            let Some(revoking) = visitor.revoking.as_deref() else { continue };
-            let wait = self.config.revocation.wait(revoking.identifiers.len());
-            let at = self.visitors.uptime(revoking.sent_at + wait).max(now.uptime);
-            let revocation = Revocation {
-                identifiers: revoking.identifiers.clone(),
-                ..begun(&visitor, revoking.inform, revoking.operations.clone())
-            };
-            self.revocations.insert(visitor.key(), revocation);
-            self.revocations.arm(&visitor.key(), at);
+        let begun = self.visitors.iter().filter(|visitor| visitor.revoking.is_some());
+        let begun: Vec<Arc<Visitor>> = begun.cloned().collect();
+        for visitor in begun {
+            let (config, peer) = (&self.config.revocation, visitor.home_agent);
+            let uptime = |at| self.visitors.uptime(at);
+            self.revocations.resume(&visitor, peer, config, uptime, now.uptime);
         }
     }
 
@@ -97,51 +76,129 @@ impl ForeignAgent {
 
     /// When there is something to do about revocations and operations.
     pub(super) fn revocation_deadline(&self) -> Option<Time> {
-        let acknowledged = (!self.acknowledged.is_empty()).then(Time::default);
-        let first = self.revocations.first_deadline();
-        let notification = self.notification_deadline();
+        let revocation = self.revocations.next_deadline();
+        let notification = self.notifications.next_deadline();
         let operation = self.operations.next_deadline();
-        acknowledged.into_iter().chain(first).chain(notification).chain(operation).min()
+        revocation.into_iter().chain(notification).chain(operation).min()
     }
 
-    /// Ends, repeats and begins what is due.
-    pub(super) fn revocation_work(&mut self, now: Now) -> Output {
-        let mut work = Work::default();
-        for _ in 0..AT_ONCE {
-            let Some(key) = self.acknowledged.pop() else { break };
-            self.end_revocation(&key, TargetResult::Acknowledged, &mut work, now);
-        }
-        self.repeat_revocations(&mut work, now);
-        self.notification_work(&mut work, now);
-        for _ in 0..AT_ONCE {
-            let Some(task) = self.operations.next(now) else { break };
-            self.begin_target(task, &mut work, now);
-        }
-        self.operations.put(&mut work.batch, now);
-        let Work { batch, actions, sent, notified, ended } = work;
-        if batch.is_empty() {
-            self.arm_sent(&sent, now);
-            self.arm_notified(&notified, now);
-            return Output::at_once(actions);
-        }
-        self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
+    /// Whether a revocation of what a request is about was sent less than a second ago (§3.3).
+    pub(super) fn is_too_soon(&self, pending: &Pending, now: Now) -> bool {
+        let key = VisitorKey {
+            foreign_agent: self.config.address,
+            identity: pending.identity.clone(),
+            home_address: pending.request.home_address,
+        };
+        self.revocations.is_too_soon(&key, now.uptime)
     }
 
-    fn repeat_revocations(&mut self, work: &mut Work, now: Now) {
-        let attempts_max = usize::try_from(self.config.revocation.attempts_max).unwrap_or(1);
-        for _ in 0..AT_ONCE {
-            let Some(key) = self.revocations.due(now.uptime) else { return };
-            let Some(revocation) = self.revocations.get(&key) else { continue };
-            let sent = revocation.identifiers.len();
-            let is_over = revocation.row.expires_at.is_some_and(|at| at <= now.stamp());
-            if sent >= attempts_max || is_over {
-                let sent = u32::try_from(sent).unwrap_or(u32::MAX);
-                self.tally.count(Counter::RevocationsTimedOut);
-                self.end_revocation(&key, TargetResult::TimedOut(sent), work, now);
-            } else {
-                self.send_revocation(&key, work, now);
-            }
+    /// The row that says what was sent, and for whom.
+    fn write_intent(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
+        if let Some(row) = self.revocations.intent(key, now) {
+            self.visitors.insert(Arc::clone(&row));
+            work.batch.put::<Visitor>(row);
         }
+    }
+
+    /// Removes a visitor here.
+    pub(super) fn drop_visitor(&mut self, visitor: &Arc<Visitor>, work: &mut Work) {
+        self.visitors.remove(&visitor.identity, visitor.home_address);
+        work.batch.delete::<Visitor>(visitor.key());
+        if visitor.revoking.is_none() {
+            work.actions.push(Action::StopService(self.config.service(visitor)));
+        }
+        work.ended.push((visitor.identity.clone(), "revoked"));
+    }
+
+    /// Whether the home agent decides about informing the node (§4.2.3.1): not if the operator has
+    /// decided otherwise than is our policy.
+    fn asks(&self, revocation: &Revocation<Visitor>) -> bool {
+        let negotiated = revocation.row.revocation.as_ref();
+        negotiated.is_some_and(uses_inform) && revocation.inform == self.config.revocation.informs
+    }
+
+    /// Whether the home agent tells visitors with one home address apart by NAI.
+    fn tells_apart(&self, visitor: &Visitor) -> bool {
+        self.config.revocation.nai_peers.contains(&visitor.home_agent)
+    }
+
+    fn is_ambiguous(&self, visitor: &Visitor) -> bool {
+        let is_other = |other: &&Arc<Visitor>| {
+            other.identity != visitor.identity
+                && other.home_agent == visitor.home_agent
+                && other.care_of_address == visitor.care_of_address
+        };
+        !self.tells_apart(visitor)
+            && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
+    }
+}
+
+impl Revoker for ForeignAgent {
+    type Row = Visitor;
+
+    const IS_REVOKED_BY_HOME_AGENTS: bool = true;
+
+    fn revoking(&mut self) -> Revoking<'_, Visitor> {
+        Revoking {
+            outstanding: &mut self.revocations,
+            notifications: &self.notifications,
+            operations: &mut self.operations,
+            recent: &mut self.recent,
+            config: &self.config.revocation,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn associations(&self) -> &Associations {
+        &self.associations
+    }
+
+    fn names_us(&self, fixed: &RegistrationRevocation, source: Ipv4Addr) -> bool {
+        fixed.home_domain_address == source && self.config.is_own(fixed.foreign_domain_address)
+    }
+
+    fn meant(
+        &self,
+        fixed: &RegistrationRevocation,
+        nai: Option<&Nai>,
+        source: Ipv4Addr,
+    ) -> Vec<Arc<Visitor>> {
+        self.revoked_visitors(fixed, nai, source)
+    }
+
+    fn is_being_removed(&self, fixed: &RegistrationRevocation) -> bool {
+        let changes = self.in_flight.values().flat_map(|it| &it.changes);
+        changes.filter_map(super::visitor_key).any(|key| key.home_address == fixed.home_address)
+    }
+
+    fn take_revocation(
+        &mut self,
+        fixed: &RegistrationRevocation,
+        row: Option<Arc<Visitor>>,
+        sender: Sender<'_>,
+        now: Now,
+    ) -> Output {
+        self.end_revoked(fixed, row, sender, now)
+    }
+
+    fn check_acknowledgment(
+        &self,
+        _: &Visitor,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        let home_agent = Identity::Address(source);
+        self.associations.authenticate(&extensions.foreign_home, &home_agent).map(drop)
+    }
+
+    fn check_stray_acknowledgment(
+        &self,
+        _: &RegistrationRevocationAcknowledgment,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        let home_agent = Identity::Address(source);
+        self.associations.authenticate(&extensions.foreign_home, &home_agent).map(drop)
     }
 
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
@@ -179,11 +236,11 @@ impl ForeignAgent {
             return self.operations.postpone(task, at);
         }
         let inform = inform.unwrap_or(self.config.revocation.informs);
-        self.revocations.insert(key.clone(), begun(&visitor, inform, vec![id]));
+        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, vec![id]);
+        self.revocations.insert(key.clone(), revocation);
         self.send_revocation(&key, work, now);
     }
 
-    /// Sends a revocation, or sends it again with another identifier.
     fn send_revocation(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
         let Some(revocation) = self.revocations.get(key) else { return };
         let visitor = Arc::clone(&revocation.row);
@@ -193,53 +250,29 @@ impl ForeignAgent {
             return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
         };
         let name = (visitor.home_agent, visitor.home_address, visitor.care_of_address);
-        let last = revocation.identifiers.last().copied().or(self.used.last(name));
-        let clock = clock::seconds(now.stamp());
-        let mut identifier = message::identifier(clock, last, negotiated.own_timestamp);
-        while self.revocations.is_taken(visitor.home_address, identifier, visitor.home_agent) {
-            identifier = identifier.wrapping_add(1);
-        }
-        let inform = self.asks(revocation);
-        let domains = (visitor.home_agent, visitor.care_of_address);
-        let fixed = message::fixed(false, inform, visitor.home_address, domains, identifier);
-        let nai = match &visitor.identity {
-            Identity::Nai(nai) if self.tells_apart(&visitor) => Some(nai),
-            _ => None,
+        let draft = Draft {
+            from_home_agent: false,
+            inform: self.asks(revocation),
+            domains: (visitor.home_agent, visitor.care_of_address),
+            negotiated,
+            last: self.used.last(name),
+            nai: match &visitor.identity {
+                Identity::Nai(nai) if self.tells_apart(&visitor) => Some(nai),
+                _ => None,
+            },
+            signer: (extension_type::FOREIGN_HOME_AUTHENTICATION, &signer),
         };
-        let mut octets = message::revocation(fixed, nai);
-        signer.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
-        let is_first = revocation.identifiers.is_empty();
-        self.tally.count(if is_first {
-            Counter::RevocationsSent
-        } else {
-            Counter::RevocationsRetried
-        });
-        if is_first {
+        let message = self.revocations.message(key, &draft, &mut self.tally, now);
+        let Some(message) = message else { return };
+        if message.is_first {
             work.actions.push(Action::StopService(self.config.service(&visitor)));
         }
         let from = self.config.relay_source(visitor.care_of_address);
         let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
-        work.actions.push(Action::Send { from, to, octets });
+        work.actions.push(Action::Send { from, to, octets: message.octets });
         work.sent.push(key.clone());
-        self.used.remember(name, identifier, now.uptime);
-        self.revocations.add_identifier(key, identifier);
+        self.used.remember(name, message.identifier, now.uptime);
         self.write_intent(key, work, now);
-    }
-
-    /// The identifiers are durable before they are on the wire.
-    fn write_intent(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
-        let Some(revocation) = self.revocations.get_mut(key) else { return };
-        let mut row = Visitor::clone(&revocation.row);
-        row.revoking = Some(Box::new(Revoking {
-            identifiers: revocation.identifiers.clone(),
-            sent_at: now.stamp(),
-            inform: revocation.inform,
-            operations: revocation.operations.clone(),
-        }));
-        let row = Arc::new(row);
-        revocation.row = Arc::clone(&row);
-        self.visitors.insert(Arc::clone(&row));
-        work.batch.put::<Visitor>(row);
     }
 
     /// The revocation is over: the visitor goes, and what became of it is written down with that.
@@ -259,112 +292,34 @@ impl ForeignAgent {
             let inform = if asked { revocation.acknowledged_inform } else { revocation.inform };
             work.actions.extend(inform.then(|| informing(&visitor)));
         }
-        self.finish_revocation(key, &revocation, result, &mut work.batch, now);
+        revocation.finish(result, &mut self.operations, &mut work.batch, now);
     }
 
-    fn finish_revocation(
-        &mut self,
-        key: &VisitorKey,
-        revocation: &Revocation<Visitor>,
-        result: TargetResult,
-        batch: &mut Batch,
-        now: Now,
-    ) {
-        let result = if revocation.is_acknowledged { TargetResult::Acknowledged } else { result };
-        let sent = revocation.identifiers.len();
-        for id in &revocation.operations {
-            let target = TargetKey::Visitor(key.clone());
-            self.operations.finish(*id, &target, (result, sent), batch, now);
-        }
+    fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
+        self.notify_again(id, work, now);
     }
 
-    /// The visitor that was being revoked is gone or registered anew.
-    pub(super) fn give_up_revocation(
+    fn end_notification(
         &mut self,
-        key: &VisitorKey,
-        result: TargetResult,
-        batch: &mut Batch,
-        now: Now,
-    ) {
-        if let Some(revocation) = self.revocations.remove(key) {
-            self.finish_revocation(key, &revocation, result, batch, now);
-            self.operations.put(batch, now);
-        }
-    }
-
-    pub(super) fn finish_target(
-        &mut self,
-        task: &Task,
+        id: NotificationId,
         result: TargetResult,
         work: &mut Work,
         now: Now,
     ) {
-        let (id, target) = (task.row.id, &task.row.target);
-        self.operations.finish(id, target, (result, 0), &mut work.batch, now);
+        self.end_notified(id, result, work, now);
     }
 
-    /// Removes a visitor here.
-    pub(super) fn drop_visitor(&mut self, visitor: &Arc<Visitor>, work: &mut Work) {
-        self.visitors.remove(&visitor.identity, visitor.home_address);
-        work.batch.delete::<Visitor>(visitor.key());
-        if visitor.revoking.is_none() {
-            work.actions.push(Action::StopService(self.config.service(visitor)));
-        }
-        work.ended.push((visitor.identity.clone(), "revoked"));
+    fn commit(&mut self, work: Work, _: Now) -> Output {
+        let revocation::Work { batch, actions, sent, notified, ended } = work;
+        self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
     }
 
-    /// Whether the home agent decides about informing the node (§4.2.3.1): not if the operator has
-    /// decided otherwise than is our policy.
-    fn asks(&self, revocation: &Revocation<Visitor>) -> bool {
-        let negotiated = revocation.row.revocation.as_ref();
-        negotiated.is_some_and(uses_inform) && revocation.inform == self.config.revocation.informs
+    fn commit_step(&mut self, Step { id, batch, is_ours }: Step) -> Output {
+        self.send_off(batch, Vec::new(), Purpose::Step { id, is_ours })
     }
 
-    /// Whether the home agent tells visitors with one home address apart by NAI.
-    fn tells_apart(&self, visitor: &Visitor) -> bool {
-        self.config.revocation.nai_peers.contains(&visitor.home_agent)
-    }
-
-    fn is_ambiguous(&self, visitor: &Visitor) -> bool {
-        let is_other = |other: &&Arc<Visitor>| {
-            other.identity != visitor.identity
-                && other.home_agent == visitor.home_agent
-                && other.care_of_address == visitor.care_of_address
-        };
-        !self.tells_apart(visitor)
-            && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
-    }
-
-    /// Begins to wait for acknowledgments: the messages have left.
-    pub(super) fn arm_sent(&mut self, sent: &[VisitorKey], now: Now) {
-        for key in sent {
-            let Some(revocation) = self.revocations.get_mut(key) else { continue };
-            revocation.sent_at = Some(now.uptime);
-            let wait = self.config.revocation.wait(revocation.identifiers.len());
-            self.revocations.arm(key, now.uptime + wait);
-        }
-    }
-
-    /// The store did not take the intents: nothing was sent, and it is tried again later.
-    pub(super) fn unsend(&mut self, sent: &[VisitorKey], snapshot: &Snapshot, now: Now) {
-        for key in sent {
-            self.revocations.take_back_identifier(key);
-            self.revocations.arm(key, now.uptime + SPACING);
-            self.reload(key, snapshot);
-        }
-    }
-
-    /// Whether a revocation of what a request is about was sent less than a second ago (§3.3).
-    pub(super) fn is_too_soon(&self, pending: &Pending, now: Now) -> bool {
-        let key = VisitorKey {
-            foreign_agent: self.config.address,
-            identity: pending.identity.clone(),
-            home_address: pending.request.home_address,
-        };
-        self.revocations.get(&key).is_some_and(|revocation| {
-            let is_sent = !revocation.identifiers.is_empty() && !revocation.is_acknowledged;
-            is_sent && revocation.sent_at.is_none_or(|at| now.uptime.since(at) < SPACING)
-        })
+    fn reload_row(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+        self.reload(key, snapshot);
     }
 }
 
@@ -374,24 +329,5 @@ pub(super) fn informing(visitor: &Visitor) -> Action {
         home_address: visitor.home_address,
         care_of_address: visitor.care_of_address,
         to: *visitor.source.ip(),
-    }
-}
-
-/// A revocation that nothing was sent for.
-fn begun(
-    visitor: &Arc<Visitor>,
-    inform: bool,
-    operations: Vec<OperationId>,
-) -> Revocation<Visitor> {
-    Revocation {
-        row: Arc::clone(visitor),
-        home_address: visitor.home_address,
-        peer: visitor.home_agent,
-        identifiers: Vec::new(),
-        inform,
-        is_acknowledged: false,
-        acknowledged_inform: false,
-        sent_at: None,
-        operations,
     }
 }

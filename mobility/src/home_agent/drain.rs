@@ -3,11 +3,12 @@
 //! ```text
 //!  created                          three quarters                deadline
 //!    │ everybody is notified, again and again until it is heard │ paced revocations │ what is left is reported
-//!    └── new nodes are refused or redirected; renewals are granted at most what is left ──▶ until it is started anew
+//!    └── new nodes are refused or redirected; renewals are granted at most what is left ──▶ until it is
+//!                                                                                            cancelled, or started anew
 //! ```
 //!
 //! The operation is a row, so a home agent that is restarted in the middle goes
-//! on with it; one that is cancelled serves as before.
+//! on with it; one that is cancelled, also after its end, serves as before.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -25,6 +26,7 @@ use super::HomeAgent;
 use super::revocation::Work;
 use crate::notification::ShutdownNotice;
 use crate::operations::Task;
+use crate::revocation::Revoker as _;
 
 /// How long a node that did not acknowledge is left alone before it is notified again; twice as
 /// long each time.
@@ -113,8 +115,8 @@ impl HomeAgent {
 
     /// Sees whether there is a drain of this home agent that it has taken on.
     ///
-    /// One that is done stays in force until the home agent is started anew: whoever took it out
-    /// of service does not want it to come back by itself.
+    /// One that is done stays in force until it is cancelled, or the home agent is started anew:
+    /// whoever took it out of service does not want it to come back by itself.
     pub(super) fn look_for_drain(&mut self, snapshot: &Snapshot) {
         let operations = snapshot.rows::<Operation>();
         let is_open = |operation: &&Arc<Operation>| {
@@ -133,7 +135,7 @@ impl HomeAgent {
         let Some(drain) = &self.drain else { return };
         let row = operations.get(&drain.operation.id);
         // What ended well and what is not kept any more stay in force.
-        if row.is_some_and(|row| row.state != OperationState::Done) {
+        if row.is_some_and(|row| !row.is_in_force()) {
             self.drain = None;
         }
     }

@@ -16,7 +16,7 @@ use super::denial::Denial;
 use super::request::{Answer, Request};
 use crate::action::Action;
 use crate::clock;
-use crate::revocation::Offer;
+use crate::revocation::{Offer, Revoker as _};
 
 /// What a granted request does, before anything has been done.
 #[derive(Debug)]

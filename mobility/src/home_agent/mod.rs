@@ -46,10 +46,11 @@ use crate::association::{Associations, SecurityAssociation};
 use crate::clock;
 use crate::clock_health::ClockOpinions;
 use crate::limits::{Limiter, RateLimits};
-use crate::notification::{self as notifications, Heard, NotificationId, Stamps};
+use crate::notification::{self as notifications, Heard, NotificationId};
 use crate::operations::Operations;
 use crate::random::Random;
-use crate::revocation::{Outstanding, Recent};
+use crate::refusal::Refuse as _;
+use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::Violations;
@@ -95,14 +96,9 @@ pub struct HomeAgent {
     limiter: Limiter,
     clock_opinions: ClockOpinions,
     revocations: Outstanding<Binding>,
-    /// Revocations that were acknowledged, and whose bindings are still there.
-    acknowledged: Vec<BindingKey>,
     recent: Recent,
     operations: Operations,
     notifications: notifications::Outstanding<BindingKey>,
-    /// Notifications that were answered, and with which result.
-    answered: Vec<(NotificationId, TargetResult)>,
-    stamps: Stamps,
     heard: Heard,
     /// Refusals of notifications: no more than one a second to the same address.
     refusals: Limiter,
@@ -171,12 +167,9 @@ impl HomeAgent {
             limiter: Limiter::new(config.rate_limits),
             clock_opinions: ClockOpinions::default(),
             revocations: Outstanding::default(),
-            acknowledged: Vec::new(),
             recent: Recent::default(),
             operations: Operations::new(Role::HomeAgent, config.address, &config.instance),
             notifications: notifications::Outstanding::default(),
-            answered: Vec::new(),
-            stamps: Stamps::default(),
             heard: Heard::new(now),
             refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
             drain: None,
@@ -274,7 +267,7 @@ impl HomeAgent {
             care_of_address: request.fixed.care_of_address,
             nai: request.extensions.nai.clone(),
         };
-        if self.is_too_soon(&key, now) {
+        if self.revocations.is_too_soon(&key, now.uptime) {
             self.tally.count(Counter::DatagramsRateLimited);
             return Output::default();
         }
@@ -352,8 +345,7 @@ impl HomeAgent {
                 }
             }
             Some(Purpose::Revocation { sent, notified, ended, at }) => {
-                self.arm_sent(&sent, now);
-                self.arm_notified(&notified, now);
+                self.arm_work(&sent, &notified, now);
                 for (identity, word) in &ended {
                     self.settle_service_time(identity, at);
                     self.note_event(identity, word, at);
@@ -394,8 +386,7 @@ impl HomeAgent {
                 let deleted = changes.iter().filter(|change| matches!(change, Change::Delete(_)));
                 self.undeleted.extend(deleted.filter_map(binding_key));
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
-                self.unsend(&sent, snapshot, now);
-                self.unsend_notified(&notified, now);
+                self.unsend_work(&sent, &notified, snapshot, now);
                 for (identity, _) in &ended {
                     self.settle_service_time(identity, at);
                 }

@@ -1,24 +1,24 @@
 //! Notifications that this home agent sends (RFC 6098 §4.7.1), and what comes back.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{
-    Binding, BindingKey, Counter, Identity, NotificationPath, Now, OperationAction, Row as _,
-    TargetKey, TargetResult, Time,
+    Binding, BindingKey, Identity, NotificationPath, Now, OperationAction, Row as _, TargetKey,
+    TargetResult, ViolationReason,
 };
-use wire::{Code, GenericNotificationAcknowledgement, MessageDirection, extension_type};
+use wire::{GenericNotificationAcknowledgement, MessageDirection, Spi, extension_type};
 
 use super::HomeAgent;
 use super::revocation::Work;
 use crate::action::{Action, Output, Received};
-use crate::association::{SecurityAssociation, authentic};
-use crate::clock;
+use crate::association::{Failure, Signers};
 use crate::extensions::{Extensions, read};
-use crate::notification::message::{About, back, notification};
-use crate::notification::{NotificationId, SPACING, Sending, ShutdownNotice};
+use crate::notification::message::About;
+use crate::notification::{NotificationId, Notifier, Notifying, Sending, ShutdownNotice};
 use crate::operations::Task;
-use crate::revocation::AT_ONCE;
+use crate::refusal::Refuse as _;
+use crate::revocation::Revoker as _;
 
 impl HomeAgent {
     /// Begins with a target of an operation that notifies.
@@ -78,64 +78,29 @@ impl HomeAgent {
         let id = self.notifications.insert(sending);
         // That it is tried is durable before it is on the wire.
         self.operations.note_sent(task.row.id, &task.row.target, &mut work.batch, now);
-        self.send_notification(id, work, now);
-    }
-
-    /// Ends, repeats what is due.
-    pub(super) fn notification_work(&mut self, work: &mut Work, now: Now) {
-        for _ in 0..AT_ONCE {
-            let Some((id, result)) = self.answered.pop() else { break };
-            self.end_notification(id, result, work, now);
-        }
-        for _ in 0..AT_ONCE {
-            let Some(id) = self.notifications.due(now.uptime) else { return };
-            let Some(sending) = self.notifications.get(id) else { continue };
-            let sent = sending.sent;
-            if sent >= self.config.notification.attempts_max {
-                self.tally.count(Counter::NotificationsTimedOut);
-                self.end_notification(id, TargetResult::TimedOut(sent), work, now);
-            } else {
-                self.send_notification(id, work, now);
-            }
-        }
-    }
-
-    /// When there is something to do about notifications.
-    pub(super) fn notification_deadline(&self) -> Option<Time> {
-        let answered = (!self.answered.is_empty()).then(Time::default);
-        answered.into_iter().chain(self.notifications.first_deadline()).min()
+        self.notify_again(id, work, now);
     }
 
     /// Sends a notification, or sends it again with a later Identification (§4.3).
-    fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
+    pub(super) fn notify_again(&mut self, id: NotificationId, work: &mut Work, now: Now) {
         let Some(sending) = self.notifications.get(id) else { return };
         let (direction, text) = (sending.direction, self.text_of(sending, now));
-        let is_first = sending.sent == 0;
         let binding = self.state.binding(&sending.key);
         let binding = binding.filter(|it| it.created_at == sending.since && it.revoking.is_none());
         let Some(binding) = binding.cloned() else {
-            return self.end_notification(id, TargetResult::Gone, work, now);
+            return self.end_notified(id, TargetResult::Gone, work, now);
         };
         let Some(signers) = self.notification_signers(&binding, direction) else {
-            return self.end_notification(id, TargetResult::NoAssociation, work, now);
+            return self.end_notified(id, TargetResult::NoAssociation, work, now);
         };
-        let (stamps, random) = (&mut self.stamps, &mut self.random);
-        let next = self.notifications.next_identification(id, stamps, random, now);
-        let Some(identification) = next else { return };
         let about = About {
             home_address: binding.home_address,
             home_agent: self.config.address,
             care_of_address: binding.care_of_address,
         };
-        let mut octets = notification(direction, about, identification, &text);
-        for (kind, signer) in signers {
-            signer.sign(&mut octets, kind);
-        }
-        self.tally.count(if is_first {
-            Counter::NotificationsSent
-        } else {
-            Counter::NotificationsRetried
-        });
+        let parts = (&mut self.tally, &mut self.random);
+        let message = self.notifications.message(id, (about, &text), &signers, parts, now);
+        let Some(octets) = message else { return };
         // §4.1: the headers of the last registration, so that translators let it through.
         let from = self.answer_source(binding.local);
         work.actions.push(Action::Send { from, to: binding.source, octets });
@@ -161,7 +126,7 @@ impl HomeAgent {
         &self,
         binding: &Binding,
         direction: MessageDirection,
-    ) -> Option<Vec<(u8, Arc<SecurityAssociation>)>> {
+    ) -> Option<Signers> {
         let agent = binding.foreign_agent.map(Identity::Address);
         let between_agents = agent.and_then(|agent| self.associations.with(&agent).next().cloned());
         let between_agents =
@@ -182,7 +147,7 @@ impl HomeAgent {
     }
 
     /// A notification is over.
-    fn end_notification(
+    pub(super) fn end_notified(
         &mut self,
         id: NotificationId,
         result: TargetResult,
@@ -199,24 +164,6 @@ impl HomeAgent {
         self.operations.finish(operation, &target, (result, sent), &mut work.batch, now);
     }
 
-    /// Begins to wait for acknowledgements: the messages have left.
-    pub(super) fn arm_notified(&mut self, notified: &[NotificationId], now: Now) {
-        for id in notified {
-            let Some(sent) = self.notifications.get(*id).map(|it| it.sent) else { continue };
-            self.notifications.arm(*id, now.uptime + self.config.notification.wait(sent));
-        }
-    }
-
-    /// The store did not take what goes with the messages: they were not sent.
-    pub(super) fn unsend_notified(&mut self, notified: &[NotificationId], now: Now) {
-        for id in notified {
-            if let Some(sending) = self.notifications.get_mut(*id) {
-                sending.sent = sending.sent.saturating_sub(1);
-            }
-            self.notifications.arm(*id, now.uptime + SPACING);
-        }
-    }
-
     /// A mobile node or foreign agent answers a notification of ours (§4.7.2).
     pub(super) fn on_notification_acknowledgement(
         &mut self,
@@ -228,77 +175,11 @@ impl HomeAgent {
             Ok(parsed) => parsed,
             Err(error) => return self.malformed(&error),
         };
-        let source = *received.source.ip();
-        let found = self.notifications.answered_by(source, fixed.identification);
-        let found = found.and_then(|id| Some((id, self.notifications.get(id)?.clone())));
-        let fitting = found.filter(|(_, sending)| {
-            sending.key.home_address == fixed.home_address
-                && back(sending.direction) == fixed.direction
-        });
-        let Some((id, sending)) = fitting else {
-            self.tally.count(Counter::NotificationAcknowledgementsUnexpected);
-            return Output::default();
-        };
-        if let Err((reason, spi)) = self.check_answer(&sending, &extensions) {
-            return self.refuse_notification(source, spi, fixed.identification, reason, now);
-        }
-        if extensions.not_for_notifications {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
-        }
-        self.take_answer(id, &sending, &fixed, now);
-        Output::default()
-    }
-
-    /// §4.7.2: who has to have authenticated the answer.
-    fn check_answer(
-        &self,
-        sending: &Sending<BindingKey>,
-        extensions: &Extensions<'_>,
-    ) -> Result<(), (store::ViolationReason, wire::Spi)> {
-        if sending.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT {
-            return self.authenticate_agent(&extensions.foreign_home, sending.peer).map(drop);
-        }
-        if !extensions.foreign_home.is_empty() {
-            self.authenticate_agent(&extensions.foreign_home, sending.peer)?;
-        }
-        let identity = super::identity(&sending.key);
-        let own = |spi| self.associations.get(&identity, spi).cloned();
-        authentic(&extensions.mobile_home, own).map(drop)
-    }
-
-    fn take_answer(
-        &mut self,
-        id: NotificationId,
-        sending: &Sending<BindingKey>,
-        fixed: &GenericNotificationAcknowledgement,
-        now: Now,
-    ) {
-        let is_mismatch = matches!(fixed.code, Code(69 | 197));
-        if is_mismatch && sending.sent < self.config.notification.attempts_max {
-            // §7.1.1: the upper half is the peer's clock.
-            let ours = clock::ntp(now.utc).high();
-            let ahead = fixed.identification.high().wrapping_sub(ours).cast_signed();
-            self.notifications.close(id);
-            if let Some(sending) = self.notifications.get_mut(id) {
-                sending.ahead = ahead.into();
-            }
-            let at = self.notifications.earliest(&sending.key, now.uptime);
-            return self.notifications.arm(id, at);
-        }
-        let result = if fixed.code == Code(0) {
-            self.tally.count(Counter::NotificationsAcknowledged);
-            TargetResult::Acknowledged
-        } else {
-            self.tally.count(Counter::NotificationsDenied);
-            TargetResult::Denied(fixed.code)
-        };
-        self.notifications.close(id);
-        self.answered.push((id, result));
+        self.on_answer(*received.source.ip(), &fixed, &extensions, now)
     }
 
     /// Whether another node with the same home address is behind the same foreign agent.
-    fn shares_home_address(&self, binding: &Binding) -> bool {
+    pub(super) fn shares_home_address(&self, binding: &Binding) -> bool {
         let own = binding.identity();
         let others = self.state.bound_to(binding.home_address).filter(|other| *other != own);
         let mut bindings = others.flat_map(|other| self.state.bindings(&other).to_vec());
@@ -306,6 +187,59 @@ impl HomeAgent {
             other.home_address == binding.home_address
                 && other.care_of_address == binding.care_of_address
         })
+    }
+}
+
+impl Notifier for HomeAgent {
+    type Key = BindingKey;
+
+    fn notifying(&mut self) -> Notifying<'_, BindingKey> {
+        Notifying {
+            outstanding: &mut self.notifications,
+            config: &self.config.notification,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn is_about(&self, key: &BindingKey, fixed: &GenericNotificationAcknowledgement) -> bool {
+        key.home_address == fixed.home_address
+    }
+
+    fn check_answer(
+        &self,
+        sending: &Sending<BindingKey>,
+        _: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        let agent = Identity::Address(sending.peer);
+        let between_agents = &extensions.foreign_home;
+        if sending.direction == MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT {
+            return self.associations.authenticate(between_agents, &agent).map(drop);
+        }
+        if !between_agents.is_empty() {
+            self.associations.authenticate(between_agents, &agent)?;
+        }
+        let node = super::identity(&sending.key);
+        self.associations.authenticate(&extensions.mobile_home, &node).map(drop)
+    }
+
+    fn check_stray_answer(
+        &self,
+        source: Ipv4Addr,
+        fixed: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        match fixed.direction {
+            MessageDirection::FOREIGN_AGENT_TO_HOME_AGENT => {
+                let agent = Identity::Address(source);
+                self.associations.authenticate(&extensions.foreign_home, &agent).map(drop)
+            }
+            MessageDirection::MOBILE_NODE_TO_HOME_AGENT => {
+                self.check_stray(fixed.home_address, None, &extensions.mobile_home)
+            }
+            // Ours, which came back to us, or nobody's.
+            _ => Err((ViolationReason::BadIdentifier, Spi(0))),
+        }
     }
 }
 

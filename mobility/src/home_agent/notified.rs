@@ -4,20 +4,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use store::{Binding, Counter, Identity, Now, TrailEvent, ViolationReason};
-use wire::{
-    Authentication, Code, GenericNotification, Identification, MessageDirection, Spi,
-    extension_type,
-};
+use wire::{Code, GenericNotification, Identification, MessageDirection, Spi, extension_type};
 
 use super::HomeAgent;
 use crate::action::{Action, Output, Received};
-use crate::association::{SecurityAssociation, authentic};
+use crate::association::{SecurityAssociation, Signers};
 use crate::notification::message::acknowledgement;
 use crate::notification::{Heard, Opened, open};
-use crate::violations::Offence;
-
-/// Who signs an answer: first what the receiver checks, then what the foreign agent on the way does.
-type Signers = Vec<(u8, Arc<SecurityAssociation>)>;
+use crate::refusal::Refuse as _;
 
 impl HomeAgent {
     pub(super) fn on_notification(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -33,8 +27,7 @@ impl HomeAgent {
         self.tally.count(Counter::NotificationsReceived);
         if opened.extensions.not_for_notifications {
             // §4.7.3: what is not permitted in it makes it silently discarded.
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+            return self.discard(Counter::NotificationsDiscarded);
         }
         let bindings = self.notified_bindings(&opened.fixed, source);
         match opened.fixed.direction {
@@ -52,7 +45,7 @@ impl HomeAgent {
                     ViolationReason::Other
                 };
                 let identification = opened.fixed.identification;
-                self.refuse_notification(source, Spi(0), identification, reason, now)
+                self.refuse_notification(source, identification, (reason, Spi(0)), now)
             }
         }
     }
@@ -89,23 +82,24 @@ impl HomeAgent {
         let list = &opened.extensions.mobile_home;
         // Nodes may share a home address: the key says which of them it is.
         let signed = bindings.iter().find_map(|binding| {
-            Some((binding, self.authenticate_node(list, &binding.identity()).ok()?))
+            Some((binding, self.associations.authenticate(list, &binding.identity()).ok()?))
         });
         let Some((binding, key)) = signed else {
             return self.reject_stranger(opened, bindings, received, now);
         };
         let (binding, identity) = (Arc::clone(binding), binding.identity());
         let signers = self.answer_signers(&binding, &key);
-        let refuse = |home_agent: &mut Self, code, (reason, spi)| {
+        let refuse = |home_agent: &mut Self, code, failure| {
             let identification = Heard::mismatch(fixed.identification, now);
             let answer = home_agent.denial(fixed, code, identification, &signers, received, now);
-            home_agent.refuse_notification(source, spi, fixed.identification, reason, now);
+            home_agent.refuse_notification(source, fixed.identification, failure, now);
             Output::at_once(answer.into_iter().collect())
         };
         let between_agents = &opened.extensions.foreign_home;
         if let Some(agent) = binding.foreign_agent
             && !between_agents.is_empty()
-            && let Err(failure) = self.authenticate_agent(between_agents, agent)
+            && let Err(failure) =
+                self.associations.authenticate(between_agents, &Identity::Address(agent))
         {
             return refuse(self, Code(132), failure);
         }
@@ -125,25 +119,26 @@ impl HomeAgent {
         let fixed = &opened.fixed;
         let source = *received.source.ip();
         let kind = extension_type::FOREIGN_HOME_AUTHENTICATION;
-        let signer = match self.authenticate_agent(&opened.extensions.foreign_home, source) {
+        let sender = Identity::Address(source);
+        let list = &opened.extensions.foreign_home;
+        let signer = match self.associations.authenticate(list, &sender) {
             Ok(signer) => signer,
-            Err((reason, spi)) => {
-                let likely = self.associations.with(&Identity::Address(source)).next();
+            Err(failure) => {
+                let likely = self.associations.with(&sender).next();
                 let signers: Signers =
                     likely.map(|it| (kind, Arc::clone(it))).into_iter().collect();
                 let stamp = Heard::mismatch(fixed.identification, now);
                 let answer = self.denial(fixed, Code(132), stamp, &signers, received, now);
-                self.refuse_notification(source, spi, fixed.identification, reason, now);
+                self.refuse_notification(source, fixed.identification, failure, now);
                 return Output::at_once(answer.into_iter().collect());
             }
         };
-        let sender = Identity::Address(source);
         let signers = vec![(kind, Arc::clone(&signer))];
         if !self.heard.is_fresh(&sender, fixed.identification, &signer, now) {
             let stamp = Heard::mismatch(fixed.identification, now);
             let answer = self.denial(fixed, Code(133), stamp, &signers, received, now);
-            let reason = ViolationReason::BadIdentifier;
-            self.refuse_notification(source, signer.spi, fixed.identification, reason, now);
+            let failure = (ViolationReason::BadIdentifier, signer.spi);
+            self.refuse_notification(source, fixed.identification, failure, now);
             return Output::at_once(answer.into_iter().collect());
         }
         let binding = bindings.iter().find(|binding| binding.foreign_agent == Some(source));
@@ -166,9 +161,9 @@ impl HomeAgent {
         let fixed = &opened.fixed;
         let source = *received.source.ip();
         let list = &opened.extensions.mobile_home;
-        let (answer, (reason, spi)) = match bindings.first() {
+        let (answer, failure) = match bindings.first() {
             Some(binding) => {
-                let failure = self.authenticate_node(list, &binding.identity()).err();
+                let failure = self.associations.authenticate(list, &binding.identity()).err();
                 let likely = self.associations.get(&binding.identity(), binding.spi).cloned();
                 let signers = likely.map(|it| self.answer_signers(binding, &it));
                 let stamp = Heard::mismatch(fixed.identification, now);
@@ -178,16 +173,8 @@ impl HomeAgent {
             }
             None => (None, (ViolationReason::NoMobilitySecurityAssociation, Spi(0))),
         };
-        self.refuse_notification(source, spi, fixed.identification, reason, now);
+        self.refuse_notification(source, fixed.identification, failure, now);
         Output::at_once(answer.into_iter().collect())
-    }
-
-    fn authenticate_node(
-        &self,
-        mobile_home: &[Authentication<'_>],
-        identity: &Identity,
-    ) -> Result<Arc<SecurityAssociation>, (ViolationReason, Spi)> {
-        authentic(mobile_home, |spi| self.associations.get(identity, spi).cloned())
     }
 
     /// §4.7.4: the Mobile-Home authentication, and that for the foreign agent on the way.
@@ -268,23 +255,5 @@ impl HomeAgent {
         }
         self.tally.count(Counter::NotificationAcknowledgementsSent);
         Action::Send { from: self.answer_source(received.local), to: received.source, octets }
-    }
-
-    /// Does nothing of what a message says, and says so to the operator.
-    pub(super) fn refuse_notification(
-        &mut self,
-        source: Ipv4Addr,
-        spi: Spi,
-        identification: Identification,
-        reason: ViolationReason,
-        now: Now,
-    ) -> Output {
-        self.tally.count(Counter::NotificationsDiscarded);
-        self.tally.count(Counter::MipSecTotalViolations);
-        let violator = Identity::Address(source);
-        let offence =
-            Offence { violator, address: source, spi, identification, reason, code: None };
-        self.violations.record(offence, now);
-        Output::default()
     }
 }

@@ -7,50 +7,32 @@
 //!       last registration message                       the binding and its targets' results: one batch
 //! ```
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use store::{
-    Batch, Binding, BindingKey, Counter, Identity, Now, OperationAction, Revoking, Row as _,
-    Snapshot, TargetKey, TargetResult, Time,
+    Batch, Binding, BindingKey, Identity, Now, OperationAction, Row as _, Snapshot, TargetKey,
+    TargetResult, Time,
 };
-use wire::extension_type;
+use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment, extension_type};
 
 use super::{HomeAgent, Purpose};
 use crate::action::{Action, Output};
-use crate::association::SecurityAssociation;
+use crate::association::{Associations, Failure, SecurityAssociation};
 use crate::clock;
+use crate::extensions::Extensions;
 use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
-use crate::revocation::{AT_ONCE, Revocation, SPACING, message, uses_inform};
+use crate::revocation::{self, Draft, Revocation, Revoker, Revoking, SPACING, Sender, uses_inform};
 
-/// What one turn has done.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    pub(super) batch: Batch,
-    pub(super) actions: Vec<Action>,
-    /// Revocations that are sent once the batch is durable.
-    pub(super) sent: Vec<BindingKey>,
-    /// Notifications that are sent then.
-    pub(super) notified: Vec<NotificationId>,
-    /// Nodes that have lost a binding, and the word for it in their trails.
-    pub(super) ended: Vec<(Identity, &'static str)>,
-}
+pub(super) type Work = revocation::Work<BindingKey>;
 
 impl HomeAgent {
     /// Looks at what operators want; called whenever the store's operations have changed, and
     /// again until nothing comes of it.
     pub fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
         self.look_for_drain(snapshot);
-        let (revocations, notifications) = (&self.revocations, &self.notifications);
-        let step = self.operations.observe(snapshot, now, |id, target| match target {
-            TargetKey::Binding(key) => {
-                revocations.get(key).is_some_and(|it| it.operations.contains(&id))
-                    || notifications.is_of(id, key)
-            }
-            TargetKey::Visitor(_) => false,
-        });
-        let Some(Step { id, batch, is_ours }) = step else { return Output::default() };
-        self.send_off(batch, Vec::new(), Purpose::Step { id, is_ours })
+        self.observe_operations(snapshot, now)
     }
 
     /// Takes over the revocations that the last home agent had on their way.
@@ -58,81 +40,18 @@ impl HomeAgent {
         let begun = self.state.all_bindings().filter(|binding| binding.revoking.is_some());
         let begun: Vec<Arc<Binding>> = begun.cloned().collect();
         for binding in begun {
-            let Some(revoking) = binding.revoking.as_deref() else { continue };
-            let wait = self.config.revocation.wait(revoking.identifiers.len());
-            let at = self.state.uptime(revoking.sent_at + wait).max(now.uptime);
-            let (key, revocation) = (binding.key(), resumed(&binding, revoking));
-            self.revocations.insert(key.clone(), revocation);
-            self.revocations.arm(&key, at);
+            let (config, peer) = (&self.config.revocation, peer(&binding));
+            let uptime = |at| self.state.uptime(at);
+            self.revocations.resume(&binding, peer, config, uptime, now.uptime);
         }
     }
 
     /// When there is something to do about revocations and operations.
     pub(super) fn revocation_deadline(&self) -> Option<Time> {
-        let acknowledged = (!self.acknowledged.is_empty()).then(Time::default);
-        let first = self.revocations.first_deadline();
-        let notification = self.notification_deadline();
+        let revocation = self.revocations.next_deadline();
+        let notification = self.notifications.next_deadline();
         let operation = self.operations.next_deadline();
-        acknowledged.into_iter().chain(first).chain(notification).chain(operation).min()
-    }
-
-    /// Ends, repeats and begins what is due.
-    pub(super) fn revocation_work(&mut self, now: Now) -> Output {
-        let mut work = Work::default();
-        for _ in 0..AT_ONCE {
-            let Some(key) = self.acknowledged.pop() else { break };
-            self.end_revocation(&key, TargetResult::Acknowledged, &mut work, now);
-        }
-        self.repeat_revocations(&mut work, now);
-        self.notification_work(&mut work, now);
-        for _ in 0..AT_ONCE {
-            let Some(task) = self.operations.next(now) else { break };
-            self.begin_target(task, &mut work, now);
-        }
-        self.operations.put(&mut work.batch, now);
-        let Work { batch, actions, sent, notified, ended } = work;
-        if batch.is_empty() {
-            self.arm_sent(&sent, now);
-            self.arm_notified(&notified, now);
-            return Output::at_once(actions);
-        }
-        let purpose = Purpose::Revocation { sent, notified, ended, at: now.stamp() };
-        self.send_off(batch, actions, purpose)
-    }
-
-    fn repeat_revocations(&mut self, work: &mut Work, now: Now) {
-        let attempts_max = usize::try_from(self.config.revocation.attempts_max).unwrap_or(1);
-        for _ in 0..AT_ONCE {
-            let Some(key) = self.revocations.due(now.uptime) else { return };
-            let Some(revocation) = self.revocations.get(&key) else { continue };
-            let sent = revocation.identifiers.len();
-            // §3.3: never for a registration whose lifetime is over.
-            let is_over = revocation.row.expires_at.is_some_and(|at| at <= now.stamp());
-            if sent >= attempts_max || is_over {
-                let sent = u32::try_from(sent).unwrap_or(u32::MAX);
-                self.tally.count(Counter::RevocationsTimedOut);
-                self.end_revocation(&key, TargetResult::TimedOut(sent), work, now);
-            } else {
-                self.send_revocation(&key, work, now);
-            }
-        }
-    }
-
-    /// Begins with a target of an operation.
-    fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
-        let TargetKey::Binding(key) = task.row.target.clone() else { return };
-        match task.operation.action {
-            OperationAction::RevokeBindings { inform } => {
-                self.revoke_target(task, &key, inform, work, now);
-            }
-            OperationAction::NotifyShutdown { .. } | OperationAction::NotifyMessage { .. } => {
-                self.notify_target(task, &key, work, now);
-            }
-            OperationAction::Drain { .. } => self.drain_target(task, &key, work, now),
-            OperationAction::RevokeVisitors { .. } => {
-                self.finish_target(&task, TargetResult::NotTried, work, now);
-            }
-        }
+        revocation.into_iter().chain(notification).chain(operation).min()
     }
 
     pub(super) fn revoke_target(
@@ -170,7 +89,7 @@ impl HomeAgent {
             return self.operations.postpone(task, at);
         }
         let inform = inform.unwrap_or(self.config.revocation.informs);
-        let revocation = begun(&binding, inform, vec![id]);
+        let revocation = Revocation::new(&binding, peer(&binding), inform, vec![id]);
         self.revocations.insert(key.clone(), revocation);
         self.send_revocation(key, work, now);
     }
@@ -206,7 +125,8 @@ impl HomeAgent {
             if is_negotiated && self.revocations.get(&key).is_none() && !self.is_ambiguous(binding)
             {
                 // §4.2.2.1: the node is with another foreign agent and need not be told.
-                self.revocations.insert(key.clone(), begun(binding, false, Vec::new()));
+                let revocation = Revocation::new(binding, peer(binding), false, Vec::new());
+                self.revocations.insert(key.clone(), revocation);
                 keys.push(key);
             }
         }
@@ -219,125 +139,6 @@ impl HomeAgent {
             let earliest = self.state.uptime(revocation.row.registered_at) + SPACING;
             self.revocations.arm(key, earliest.max(now.uptime));
         }
-    }
-
-    /// Sends a revocation, or sends it again with another identifier.
-    fn send_revocation(&mut self, key: &BindingKey, work: &mut Work, now: Now) {
-        let Some(revocation) = self.revocations.get(key) else { return };
-        let (binding, peer) = (Arc::clone(&revocation.row), revocation.peer);
-        let signer = self.revocation_signer(&binding).cloned();
-        let (Some(signer), Some(negotiated)) = (signer, binding.revocation) else {
-            return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
-        };
-        let last = revocation.identifiers.last().copied();
-        let last = last.or(self.last_revocation(&binding.identity()));
-        let clock = clock::seconds(now.stamp());
-        let mut identifier = message::identifier(clock, last, negotiated.own_timestamp);
-        while self.revocations.is_taken(binding.home_address, identifier, peer) {
-            identifier = identifier.wrapping_add(1);
-        }
-        let inform = revocation.inform && uses_inform(&negotiated);
-        let domains = (self.config.address, binding.care_of_address);
-        let fixed = message::fixed(true, inform, binding.home_address, domains, identifier);
-        let nai = self.config.revocation.nai_peers.contains(&peer).then_some(binding.nai.as_ref());
-        let mut octets = message::revocation(fixed, nai.flatten());
-        signer.sign(&mut octets, authentication_of(&binding));
-        let is_first = revocation.identifiers.is_empty();
-        self.tally.count(if is_first {
-            Counter::RevocationsSent
-        } else {
-            Counter::RevocationsRetried
-        });
-        // What was left behind has no service any more.
-        if is_first && self.state.binding(key).is_some() {
-            work.actions.push(Action::StopService(self.config.service(&binding)));
-        }
-        let from = std::net::SocketAddrV4::new(self.config.address, binding.local.port());
-        let port = self.config.revocation.port.or(binding.source.port());
-        let to = std::net::SocketAddrV4::new(peer, port);
-        work.actions.push(Action::Send { from, to, octets });
-        work.sent.push(key.clone());
-        self.revocations.add_identifier(key, identifier);
-        self.write_intent(key, work, now);
-    }
-
-    /// The identifiers are durable before they are on the wire.
-    fn write_intent(&mut self, key: &BindingKey, work: &mut Work, now: Now) {
-        let Some(revocation) = self.revocations.get_mut(key) else { return };
-        if self.state.binding(key).is_none() {
-            return; // A binding that was left behind has no row any more.
-        }
-        let mut row = Binding::clone(&revocation.row);
-        row.revoking = Some(Box::new(Revoking {
-            identifiers: revocation.identifiers.clone(),
-            sent_at: now.stamp(),
-            inform: revocation.inform,
-            operations: revocation.operations.clone(),
-        }));
-        let row = Arc::new(row);
-        revocation.row = Arc::clone(&row);
-        self.state.insert(Arc::clone(&row));
-        work.batch.put::<Binding>(row);
-    }
-
-    /// The revocation is over: the binding goes, and what became of it is written down with that.
-    fn end_revocation(
-        &mut self,
-        key: &BindingKey,
-        result: TargetResult,
-        work: &mut Work,
-        now: Now,
-    ) {
-        let Some(revocation) = self.revocations.remove(key) else { return };
-        let binding = Arc::clone(&revocation.row);
-        let is_there = self.state.binding(key).is_some_and(|it| it.revoking.is_some());
-        if is_there {
-            self.drop_binding(&binding, work);
-        }
-        self.keep_identifier(&binding.identity(), revocation.identifiers.last(), &mut work.batch);
-        self.finish_revocation(key, &revocation, result, &mut work.batch, now);
-    }
-
-    /// Writes the result of a revocation that was removed from the list.
-    pub(super) fn finish_revocation(
-        &mut self,
-        key: &BindingKey,
-        revocation: &Revocation<Binding>,
-        result: TargetResult,
-        batch: &mut Batch,
-        now: Now,
-    ) {
-        let result = if revocation.is_acknowledged { TargetResult::Acknowledged } else { result };
-        let sent = revocation.identifiers.len();
-        for id in &revocation.operations {
-            let target = TargetKey::Binding(key.clone());
-            self.operations.finish(*id, &target, (result, sent), batch, now);
-        }
-    }
-
-    /// The binding that was being revoked is gone or registered anew.
-    pub(super) fn give_up_revocation(
-        &mut self,
-        key: &BindingKey,
-        result: TargetResult,
-        batch: &mut Batch,
-        now: Now,
-    ) {
-        if let Some(revocation) = self.revocations.remove(key) {
-            self.finish_revocation(key, &revocation, result, batch, now);
-            self.operations.put(batch, now);
-        }
-    }
-
-    pub(super) fn finish_target(
-        &mut self,
-        task: &Task,
-        result: TargetResult,
-        work: &mut Work,
-        now: Now,
-    ) {
-        let (id, target) = (task.row.id, &task.row.target);
-        self.operations.finish(id, target, (result, 0), &mut work.batch, now);
     }
 
     /// Removes a binding here; nobody is told.
@@ -383,74 +184,192 @@ impl HomeAgent {
     /// names the home address alone.
     fn is_ambiguous(&self, binding: &Binding) -> bool {
         let peer = binding.foreign_agent.unwrap_or(binding.care_of_address);
-        if self.config.revocation.nai_peers.contains(&peer) {
-            return false;
-        }
-        let own = binding.identity();
-        let others = self.state.bound_to(binding.home_address).filter(|other| *other != own);
-        let mut bindings = others.flat_map(|other| self.state.bindings(&other).to_vec());
-        bindings.any(|other| {
-            other.home_address == binding.home_address
-                && other.care_of_address == binding.care_of_address
-        })
-    }
-
-    /// Begins to wait for acknowledgments: the messages have left.
-    pub(super) fn arm_sent(&mut self, sent: &[BindingKey], now: Now) {
-        for key in sent {
-            let Some(revocation) = self.revocations.get_mut(key) else { continue };
-            revocation.sent_at = Some(now.uptime);
-            let wait = self.config.revocation.wait(revocation.identifiers.len());
-            self.revocations.arm(key, now.uptime + wait);
-        }
-    }
-
-    /// The store did not take the intents: nothing was sent, and it is tried again later.
-    pub(super) fn unsend(&mut self, sent: &[BindingKey], snapshot: &Snapshot, now: Now) {
-        for key in sent {
-            self.revocations.take_back_identifier(key);
-            self.revocations.arm(key, now.uptime + SPACING);
-            let identity = super::identity(key);
-            self.reload(&identity, &[], snapshot);
-        }
-    }
-
-    /// Whether a revocation of the binding that a request is about was sent less than a second ago,
-    /// or is about to be: then the request is not answered (§3.3), and comes again.
-    pub(super) fn is_too_soon(&self, key: &BindingKey, now: Now) -> bool {
-        self.revocations.get(key).is_some_and(|revocation| {
-            let is_sent = !revocation.identifiers.is_empty();
-            let lately = revocation.sent_at.is_none_or(|at| now.uptime.since(at) < SPACING);
-            is_sent && lately && !revocation.is_acknowledged
-        })
+        !self.config.revocation.nai_peers.contains(&peer) && self.shares_home_address(binding)
     }
 }
 
-/// A revocation that nothing was sent for.
-fn begun(
-    binding: &Arc<Binding>,
-    inform: bool,
-    operations: Vec<store::OperationId>,
-) -> Revocation<Binding> {
-    Revocation {
-        row: Arc::clone(binding),
-        home_address: binding.home_address,
-        // §3.3: the source address of the last approved registration request.
-        peer: *binding.source.ip(),
-        identifiers: Vec::new(),
-        inform,
-        is_acknowledged: false,
-        acknowledged_inform: false,
-        sent_at: None,
-        operations,
+impl Revoker for HomeAgent {
+    type Row = Binding;
+
+    const IS_REVOKED_BY_HOME_AGENTS: bool = false;
+
+    fn revoking(&mut self) -> Revoking<'_, Binding> {
+        Revoking {
+            outstanding: &mut self.revocations,
+            notifications: &self.notifications,
+            operations: &mut self.operations,
+            recent: &mut self.recent,
+            config: &self.config.revocation,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn associations(&self) -> &Associations {
+        &self.associations
+    }
+
+    fn names_us(&self, fixed: &RegistrationRevocation, _: Ipv4Addr) -> bool {
+        fixed.home_domain_address == self.config.address
+    }
+
+    fn meant(
+        &self,
+        fixed: &RegistrationRevocation,
+        nai: Option<&Nai>,
+        source: Ipv4Addr,
+    ) -> Vec<Arc<Binding>> {
+        self.revoked_bindings(fixed, nai, source)
+    }
+
+    fn is_being_removed(&self, fixed: &RegistrationRevocation) -> bool {
+        let is_meant = |key: &BindingKey| {
+            key.home_address == fixed.home_address
+                && key.care_of_address == fixed.foreign_domain_address
+        };
+        let changes = self.in_flight.values().flat_map(|in_flight| &in_flight.changes);
+        changes.filter_map(super::binding_key).any(|key| is_meant(&key))
+    }
+
+    fn take_revocation(
+        &mut self,
+        fixed: &RegistrationRevocation,
+        row: Option<Arc<Binding>>,
+        sender: Sender<'_>,
+        now: Now,
+    ) -> Output {
+        self.end_revoked(fixed, row, sender, now)
+    }
+
+    fn check_acknowledgment(
+        &self,
+        row: &Binding,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        let known = if row.foreign_agent.is_some() {
+            let agent = Identity::Address(source);
+            self.associations.authenticate(&extensions.foreign_home, &agent)
+        } else {
+            self.associations.authenticate(&extensions.mobile_home, &row.identity())
+        };
+        known.map(drop)
+    }
+
+    fn check_stray_acknowledgment(
+        &self,
+        fixed: &RegistrationRevocationAcknowledgment,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        if extensions.mobile_home.is_empty() {
+            let agent = Identity::Address(source);
+            return self.associations.authenticate(&extensions.foreign_home, &agent).map(drop);
+        }
+        self.check_stray(fixed.home_address, extensions.nai.as_ref(), &extensions.mobile_home)
+    }
+
+    fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
+        let TargetKey::Binding(key) = task.row.target.clone() else { return };
+        match task.operation.action {
+            OperationAction::RevokeBindings { inform } => {
+                self.revoke_target(task, &key, inform, work, now);
+            }
+            OperationAction::NotifyShutdown { .. } | OperationAction::NotifyMessage { .. } => {
+                self.notify_target(task, &key, work, now);
+            }
+            OperationAction::Drain { .. } => self.drain_target(task, &key, work, now),
+            OperationAction::RevokeVisitors { .. } => {
+                self.finish_target(&task, TargetResult::NotTried, work, now);
+            }
+        }
+    }
+
+    fn send_revocation(&mut self, key: &BindingKey, work: &mut Work, now: Now) {
+        let Some(revocation) = self.revocations.get(key) else { return };
+        let (binding, peer) = (Arc::clone(&revocation.row), revocation.peer);
+        let signer = self.revocation_signer(&binding).cloned();
+        let (Some(signer), Some(negotiated)) = (signer, binding.revocation) else {
+            return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
+        };
+        let nai = binding.nai.as_ref();
+        let draft = Draft {
+            from_home_agent: true,
+            inform: revocation.inform && uses_inform(&negotiated),
+            domains: (self.config.address, binding.care_of_address),
+            negotiated,
+            last: self.last_revocation(&binding.identity()),
+            nai: nai.filter(|_| self.config.revocation.nai_peers.contains(&peer)),
+            signer: (authentication_of(&binding), &signer),
+        };
+        let message = self.revocations.message(key, &draft, &mut self.tally, now);
+        let Some(message) = message else { return };
+        let is_there = self.state.binding(key).is_some();
+        // What was left behind has no service any more.
+        if message.is_first && is_there {
+            work.actions.push(Action::StopService(self.config.service(&binding)));
+        }
+        let from = SocketAddrV4::new(self.config.address, binding.local.port());
+        let port = self.config.revocation.port.or(binding.source.port());
+        let to = SocketAddrV4::new(peer, port);
+        work.actions.push(Action::Send { from, to, octets: message.octets });
+        work.sent.push(key.clone());
+        // A binding that was left behind has no row any more.
+        if is_there && let Some(row) = self.revocations.intent(key, now) {
+            self.state.insert(Arc::clone(&row));
+            work.batch.put::<Binding>(row);
+        }
+    }
+
+    /// The revocation is over: the binding goes, and what became of it is written down with that.
+    fn end_revocation(
+        &mut self,
+        key: &BindingKey,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
+        let Some(revocation) = self.revocations.remove(key) else { return };
+        let binding = Arc::clone(&revocation.row);
+        let is_there = self.state.binding(key).is_some_and(|it| it.revoking.is_some());
+        if is_there {
+            self.drop_binding(&binding, work);
+        }
+        self.keep_identifier(&binding.identity(), revocation.identifiers.last(), &mut work.batch);
+        revocation.finish(result, &mut self.operations, &mut work.batch, now);
+    }
+
+    fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
+        self.notify_again(id, work, now);
+    }
+
+    fn end_notification(
+        &mut self,
+        id: NotificationId,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
+        self.end_notified(id, result, work, now);
+    }
+
+    fn commit(&mut self, work: Work, now: Now) -> Output {
+        let revocation::Work { batch, actions, sent, notified, ended } = work;
+        let purpose = Purpose::Revocation { sent, notified, ended, at: now.stamp() };
+        self.send_off(batch, actions, purpose)
+    }
+
+    fn commit_step(&mut self, Step { id, batch, is_ours }: Step) -> Output {
+        self.send_off(batch, Vec::new(), Purpose::Step { id, is_ours })
+    }
+
+    fn reload_row(&mut self, key: &BindingKey, snapshot: &Snapshot) {
+        self.reload(&super::identity(key), &[], snapshot);
     }
 }
 
-fn resumed(binding: &Arc<Binding>, revoking: &Revoking) -> Revocation<Binding> {
-    Revocation {
-        identifiers: revoking.identifiers.clone(),
-        ..begun(binding, revoking.inform, revoking.operations.clone())
-    }
+/// Who has to acknowledge a revocation (§3.3): where the last approved request came from.
+const fn peer(binding: &Binding) -> Ipv4Addr {
+    *binding.source.ip()
 }
 
 /// Which extension authenticates a revocation of `binding` (§3.3).

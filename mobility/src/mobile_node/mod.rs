@@ -19,27 +19,29 @@ mod discovery;
 mod home_agents;
 mod identification;
 mod notification;
+mod operations;
 mod reply;
 mod revocation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use store::{
-    Awaited, Batch, Counter, CountersKey, Identity, Now, RegistrationKey, ReplayProtection, Role,
-    Row, Snapshot, Time, UserMessage,
+    Awaited, Batch, Change, Counter, CountersKey, Identity, Now, OperationId, RegistrationKey,
+    ReplayProtection, Role, Row, Snapshot, TargetKey, Time, UserMessage,
 };
 use wire::{
     AdvertisementFlags, Code, Flags, Identification, Lifetime, RegistrationRequest, extension_type,
 };
 
-use crate::action::{Action, Output};
+use crate::action::{Action, CommitId, Output};
 use crate::association::SecurityAssociation;
 use crate::limits::{Limiter, RateLimits};
-use crate::notification::{self as notifications, Heard, Stamps};
+use crate::notification::{self as notifications, Heard, NotificationId};
+use crate::operations::Operations;
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::violations::Violations;
@@ -106,7 +108,11 @@ pub struct MobileNode {
     shown: Option<RegistrationKey>,
     is_row_stale: bool,
     notifications: notifications::Outstanding<()>,
-    stamps: Stamps,
+    operations: Operations,
+    /// The targets that notifications on their way are of.
+    told: BTreeMap<NotificationId, TargetKey>,
+    last_commit: CommitId,
+    in_flight: BTreeMap<CommitId, InFlight>,
     heard: Heard,
     /// Refusals of notifications: no more than one a second to the same address.
     refusals: Limiter,
@@ -116,6 +122,16 @@ pub struct MobileNode {
     former: Option<Former>,
     /// An alternate home agent that did not take the node, and until when it is not asked again.
     distrusted: Option<(Ipv4Addr, Time)>,
+}
+
+/// A batch on its way to the store: what an operation has to write.
+#[derive(Debug)]
+struct InFlight {
+    /// An operation that is taken on.
+    step: Option<OperationId>,
+    /// Notifications that leave once it is durable.
+    notified: Vec<NotificationId>,
+    changes: Vec<Change>,
 }
 
 /// What the node was told to bring about.
@@ -194,7 +210,10 @@ impl MobileNode {
             shown: None,
             is_row_stale: false,
             notifications: notifications::Outstanding::default(),
-            stamps: Stamps::default(),
+            operations: Operations::new(Role::MobileNode, address, &config.instance),
+            told: BTreeMap::new(),
+            last_commit: CommitId::default(),
+            in_flight: BTreeMap::new(),
             heard: Heard::new(now),
             refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
             message: None,
@@ -269,8 +288,17 @@ impl MobileNode {
 
     /// What is due at `now`: a retransmission, a renewal, the end of a lifetime.
     pub fn on_deadline(&mut self, now: Now) -> Output {
+        let mut output = self.notification_work(now);
+        // What else is due waits for no batch.
+        if output.batch.is_empty() {
+            output.actions.extend(self.due(now).actions);
+        }
+        output
+    }
+
+    /// What is due of registering.
+    fn due(&mut self, now: Now) -> Output {
         let mut actions = self.discovery_deadline(now);
-        actions.extend(self.notification_work(now));
         actions.extend(self.depart(now));
         // Without an agent there is no care-of address to register.
         let is_attached = self.attachment != Attachment::Searching;
@@ -343,7 +371,7 @@ impl MobileNode {
         self.hold_off = self.config.hold_off;
         self.resynchronisations = 0;
         self.send_at = Some(self.earliest(now));
-        self.on_deadline(now)
+        self.due(now)
     }
 
     /// The first moment at which a request may be sent (§3.6).

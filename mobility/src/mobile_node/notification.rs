@@ -1,25 +1,25 @@
 //! Notifications that a mobile node gets and sends (RFC 6098 §4.5).
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
-use store::{Counter, Identity, Now, Time, UserMessage, ViolationReason};
+use store::{Counter, Identity, Now, UserMessage, ViolationReason};
 use wire::{
     Code, GenericNotification, GenericNotificationAcknowledgement, Identification,
     MessageDirection, Spi, extension_type,
 };
 
 use super::discovery::Attachment;
+use super::operations::OUTSTANDING_MAX;
 use super::{MobileNode, Wish};
 use crate::action::{Action, Output, Received};
-use crate::association::SecurityAssociation;
-use crate::clock;
-use crate::extensions::read;
-use crate::notification::message::{About, acknowledgement, back, notification};
-use crate::notification::{Heard, NotificationId, Opened, SPACING, Sending, open};
-use crate::violations::Offence;
-
-/// How many notifications of its own may wait for their answers.
-const OUTSTANDING_MAX: usize = 8;
+use crate::association::{Failure, SecurityAssociation, Signers};
+use crate::extensions::{Extensions, read};
+use crate::notification::message::{About, acknowledgement, back};
+use crate::notification::{Heard, NotificationId, Notifier, Notifying, Opened, Sending, open};
+use crate::refusal::Refuse;
+use crate::tally::Tally;
+use crate::violations::Violations;
 
 /// Who a mobile node notifies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,14 +37,7 @@ impl MobileNode {
     /// Nothing is sent by a node that is not registered, has no association with the receiver, or
     /// has too many notifications on their way.
     pub fn notify(&mut self, receiver: NotificationReceiver, text: &str, now: Now) -> Output {
-        let is_attached = self.agent_identity().is_some();
-        let direction = match receiver {
-            NotificationReceiver::HomeAgent => MessageDirection::MOBILE_NODE_TO_HOME_AGENT,
-            NotificationReceiver::ForeignAgent if is_attached => {
-                MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT
-            }
-            NotificationReceiver::ForeignAgent => return Output::default(),
-        };
+        let Some(direction) = self.direction(receiver) else { return Output::default() };
         let is_possible = self.config.notification.enabled
             && self.registration.is_some()
             && self.notifications.len() < OUTSTANDING_MAX;
@@ -53,38 +46,33 @@ impl MobileNode {
         }
         let peer = *self.destination().ip();
         let id = self.notifications.insert(Sending::new((), direction, text.to_owned(), peer));
-        let at = self.notifications.earliest(&(), now.uptime);
-        self.notifications.arm(id, at);
-        Output::at_once(self.notification_work(now))
+        let earliest = self.earliest_notification(now);
+        if earliest > now.uptime {
+            self.notifications.arm(id, earliest);
+            return Output::default();
+        }
+        let Some(action) = self.send_notification(id, now) else {
+            self.notifications.remove(id);
+            return Output::at_once(vec![Action::NotificationEnded { code: None }]);
+        };
+        self.arm_notified(&[id], now);
+        Output::at_once(vec![action])
     }
 
-    /// Repeats what is due, or gives up.
-    pub(super) fn notification_work(&mut self, now: Now) -> Vec<Action> {
-        let mut actions = Vec::new();
-        while let Some(id) = self.notifications.due(now.uptime) {
-            let Some(sent) = self.notifications.get(id).map(|it| it.sent) else { continue };
-            let earliest = self.notifications.earliest(&(), now.uptime);
-            if sending_is_over(sent, self.config.notification.attempts_max) {
-                self.tally.count(Counter::NotificationsTimedOut);
-                self.notifications.remove(id);
-                actions.push(Action::NotificationEnded { code: None });
-            } else if earliest > now.uptime {
-                self.notifications.arm(id, earliest);
-            } else {
-                actions.extend(self.send_notification(id, now));
+    /// The direction of what goes to `receiver`, if there is one.
+    pub(super) fn direction(&self, receiver: NotificationReceiver) -> Option<MessageDirection> {
+        match receiver {
+            NotificationReceiver::HomeAgent => Some(MessageDirection::MOBILE_NODE_TO_HOME_AGENT),
+            NotificationReceiver::ForeignAgent => {
+                self.agent_identity().map(|_| MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT)
             }
         }
-        actions
     }
 
-    pub(super) fn notification_deadline(&self) -> Option<Time> {
-        self.notifications.first_deadline()
-    }
-
-    fn send_notification(&mut self, id: NotificationId, now: Now) -> Option<Action> {
+    /// Sends a notification, or sends it again; [`Notifier::arm_notified`] follows.
+    pub(super) fn send_notification(&mut self, id: NotificationId, now: Now) -> Option<Action> {
         let sending = self.notifications.get(id)?;
-        let (direction, text, is_first) =
-            (sending.direction, sending.text.clone(), sending.sent == 0);
+        let (direction, text) = (sending.direction, sending.text.clone());
         let registration = self.registration?;
         let about = About {
             home_address: self.home_address?,
@@ -94,36 +82,21 @@ impl MobileNode {
         let signers = self.notification_signers(direction)?;
         // The clock of the home agent is what its association goes by (§4.5.3).
         let corrected = self.corrected(now);
-        let (stamps, random) = (&mut self.stamps, &mut self.random);
-        let identification =
-            self.notifications.next_identification(id, stamps, random, corrected)?;
-        let mut octets = notification(direction, about, identification, &text);
-        for (kind, signer) in signers {
-            signer.sign(&mut octets, kind);
-        }
-        self.tally.count(if is_first {
-            Counter::NotificationsSent
-        } else {
-            Counter::NotificationsRetried
-        });
-        let sent = self.notifications.get(id)?.sent;
-        self.notifications.arm(id, now.uptime + self.config.notification.wait(sent));
+        let parts = (&mut self.tally, &mut self.random);
+        let octets = self.notifications.message(id, (about, &text), &signers, parts, corrected)?;
         Some(self.send_off(self.source(), self.destination(), octets))
     }
 
     /// What a message with that direction is authenticated with, in the order of §4.5.3.
-    fn notification_signers(
-        &self,
-        direction: MessageDirection,
-    ) -> Option<Vec<(u8, SecurityAssociation)>> {
+    pub(super) fn notification_signers(&self, direction: MessageDirection) -> Option<Signers> {
         let agent = self.agent_identity();
         let of_agent = self.associations.iter().find(|it| Some(&it.peer) == agent.as_ref());
-        let of_agent =
-            of_agent.map(|it| (extension_type::MOBILE_FOREIGN_AUTHENTICATION, it.clone()));
+        let of_agent = of_agent
+            .map(|it| (extension_type::MOBILE_FOREIGN_AUTHENTICATION, Arc::new(it.clone())));
         if direction == MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT {
             return of_agent.map(|it| vec![it]);
         }
-        let of_home = self.home_association()?.clone();
+        let of_home = Arc::new(self.home_association()?.clone());
         let of_home = (extension_type::MOBILE_HOME_AUTHENTICATION, of_home);
         Some(std::iter::once(of_home).chain(of_agent).collect())
     }
@@ -148,16 +121,12 @@ impl MobileNode {
         let source = *received.source.ip();
         let opened = match open(received.octets) {
             Ok(opened) => opened,
-            Err(error) => {
-                self.tally.count_malformed(&error);
-                return Output::default();
-            }
+            Err(error) => return self.malformed(&error),
         };
         self.tally.count(Counter::NotificationsReceived);
         let fixed = &opened.fixed;
         if opened.extensions.not_for_notifications {
-            self.tally.count(Counter::NotificationsDiscarded);
-            return Output::default();
+            return self.discard(Counter::NotificationsDiscarded);
         }
         let (sender, list, failed) = match fixed.direction {
             MessageDirection::HOME_AGENT_TO_MOBILE_NODE if self.knows_home_agent(fixed) => {
@@ -175,7 +144,8 @@ impl MobileNode {
                 } else {
                     ViolationReason::Other
                 };
-                return self.refuse_notification(source, Spi(0), fixed, reason, now);
+                let failure = (reason, Spi(0));
+                return self.refuse_notification(source, fixed.identification, failure, now);
             }
         };
         let signer = match list.as_slice() {
@@ -188,11 +158,11 @@ impl MobileNode {
                 _ => ViolationReason::MissingSecurityExtension,
             };
             let spi = list.first().map_or(Spi(0), |it| it.spi);
-            return self.deny_notification(&opened, (failed, reason, spi), received, now);
+            return self.deny_notification(&opened, (failed, (reason, spi)), received, now);
         };
         let peer = Identity::Address(sender);
         if !self.heard.is_fresh(&peer, fixed.identification, &signer, self.corrected(now)) {
-            let failure = (Code(197), ViolationReason::BadIdentifier, signer.spi);
+            let failure = (Code(197), (ViolationReason::BadIdentifier, signer.spi));
             return self.deny_notification(&opened, failure, received, now);
         }
         self.heard.accept(&peer, fixed.identification, self.corrected(now));
@@ -276,7 +246,7 @@ impl MobileNode {
     fn deny_notification(
         &mut self,
         opened: &Opened<'_>,
-        (code, reason, spi): (Code, ViolationReason, Spi),
+        (code, failure): (Code, Failure),
         received: &Received<'_>,
         now: Now,
     ) -> Output {
@@ -287,26 +257,8 @@ impl MobileNode {
         let answer = (is_wanted && self.refusals.allows(source, now.uptime))
             .then(|| self.answer(fixed, code, stamp, received))
             .flatten();
-        self.refuse_notification(source, spi, fixed, reason, now);
+        self.refuse_notification(source, fixed.identification, failure, now);
         Output::at_once(answer.into_iter().collect())
-    }
-
-    fn refuse_notification(
-        &mut self,
-        source: Ipv4Addr,
-        spi: Spi,
-        fixed: &GenericNotification,
-        reason: ViolationReason,
-        now: Now,
-    ) -> Output {
-        self.tally.count(Counter::NotificationsDiscarded);
-        self.tally.count(Counter::MipSecTotalViolations);
-        let violator = Identity::Address(source);
-        let identification = fixed.identification;
-        let offence =
-            Offence { violator, address: source, spi, identification, reason, code: None };
-        self.violations.record(offence, now);
-        Output::default()
     }
 
     /// An agent answers a notification of ours (§4.5.4).
@@ -318,54 +270,29 @@ impl MobileNode {
         type Fixed = GenericNotificationAcknowledgement;
         let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
-            Err(error) => {
-                self.tally.count_malformed(&error);
-                return Output::default();
-            }
+            Err(error) => return self.malformed(&error),
         };
-        let source = *received.source.ip();
-        let found = self.notifications.answered_by(source, fixed.identification);
-        let found = found.and_then(|id| Some((id, self.notifications.get(id)?)));
-        let fitting = found.filter(|(_, sending)| {
-            back(sending.direction) == fixed.direction
-                && Some(fixed.home_address) == self.home_address
-        });
-        let Some((id, sent)) = fitting.map(|(id, sending)| (id, sending.sent)) else {
-            self.tally.count(Counter::NotificationAcknowledgementsUnexpected);
-            return Output::default();
-        };
+        let output = self.on_answer(*received.source.ip(), &fixed, &extensions, now);
+        debug_assert!(output.actions.is_empty(), "an answer is answered by nothing");
+        self.notification_work(now)
+    }
+
+    /// Sees that an answer is signed by the agent that its direction names.
+    fn check_signature(
+        &self,
+        fixed: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
         let list = if fixed.direction == MessageDirection::FOREIGN_AGENT_TO_MOBILE_NODE {
             &extensions.mobile_foreign
         } else {
             &extensions.mobile_home
         };
-        let is_authentic = match list.as_slice() {
-            [only] => self.verifying(only, fixed.direction).is_some(),
-            _ => false,
+        let [only] = list.as_slice() else {
+            return Err((ViolationReason::MissingSecurityExtension, Spi(0)));
         };
-        if !is_authentic || extensions.not_for_notifications {
-            self.tally.count(Counter::NotificationsDiscarded);
-            self.tally.count(Counter::MipSecTotalViolations);
-            return Output::default();
-        }
-        let is_mismatch = matches!(fixed.code, Code(69 | 133));
-        self.notifications.close(id);
-        if is_mismatch && !sending_is_over(sent, self.config.notification.attempts_max) {
-            let ours = clock::ntp(self.corrected(now).utc).high();
-            let ahead = fixed.identification.high().wrapping_sub(ours).cast_signed();
-            if let Some(sending) = self.notifications.get_mut(id) {
-                sending.ahead = ahead.into();
-            }
-            self.notifications.arm(id, now.uptime + SPACING);
-            return Output::default();
-        }
-        self.notifications.remove(id);
-        self.tally.count(if fixed.code == Code(0) {
-            Counter::NotificationsAcknowledged
-        } else {
-            Counter::NotificationsDenied
-        });
-        Output::at_once(vec![Action::NotificationEnded { code: Some(fixed.code) }])
+        let known = self.verifying(only, fixed.direction).map(drop);
+        known.ok_or((ViolationReason::BadAuthenticator, only.spi))
     }
 
     /// Whether the node wants to be registered somewhere.
@@ -374,6 +301,54 @@ impl MobileNode {
     }
 }
 
-const fn sending_is_over(sent: u32, attempts_max: u32) -> bool {
-    sent >= attempts_max
+impl Notifier for MobileNode {
+    /// It has one registration.
+    type Key = ();
+
+    fn notifying(&mut self) -> Notifying<'_, ()> {
+        Notifying {
+            outstanding: &mut self.notifications,
+            config: &self.config.notification,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn is_about(&self, (): &(), fixed: &GenericNotificationAcknowledgement) -> bool {
+        Some(fixed.home_address) == self.home_address
+    }
+
+    fn check_answer(
+        &self,
+        _: &Sending<()>,
+        fixed: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        self.check_signature(fixed, extensions)
+    }
+
+    fn check_stray_answer(
+        &self,
+        _: Ipv4Addr,
+        fixed: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        match fixed.direction {
+            MessageDirection::HOME_AGENT_TO_MOBILE_NODE => self.check_signature(fixed, extensions),
+            // The node may have left the foreign agent that answers.
+            MessageDirection::FOREIGN_AGENT_TO_MOBILE_NODE => Ok(()),
+            // Ours, which came back to us, or nobody's.
+            _ => Err((ViolationReason::BadIdentifier, Spi(0))),
+        }
+    }
+
+    /// The clock of the home agent is what the association goes by (§4.5.3).
+    fn clock(&self, now: Now) -> Now {
+        self.corrected(now)
+    }
+}
+
+impl Refuse for MobileNode {
+    fn watch(&mut self) -> (&mut Tally, &mut Violations) {
+        (&mut self.tally, &mut self.violations)
+    }
 }

@@ -275,6 +275,7 @@ impl MobileNode {
         if self.home_address != Some(reply.home_address) {
             self.home_address = Some(reply.home_address);
             self.tally.set_address(reply.home_address);
+            self.operations.set_address(reply.home_address);
         }
         // §3.4: the smaller of what was asked for and what was granted.
         let lifetime = reply.lifetime.min(pending.request.lifetime);

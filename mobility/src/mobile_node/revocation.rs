@@ -1,18 +1,17 @@
 //! Revocations that a mobile node without a foreign agent is told of (RFC 3543 §4.2.2.3).
 
-use store::{Counter, Now};
+use store::{Counter, Now, ViolationReason};
 use wire::{
-    Lifetime, ParseError, RegistrationRequest, RegistrationRevocation, RevocationSupport,
-    extension_type,
+    Lifetime, RegistrationRequest, RegistrationRevocation, RevocationSupport, Spi, extension_type,
 };
 
-use super::departure::Former;
 use super::discovery::Attachment;
 use super::{MobileNode, Wish};
 use crate::action::{Action, Output, Received};
 use crate::association::SecurityAssociation;
 use crate::clock;
 use crate::extensions::{Extensions, read};
+use crate::refusal::Refuse as _;
 use crate::revocation::message;
 
 impl MobileNode {
@@ -34,36 +33,56 @@ impl MobileNode {
         type Fixed = RegistrationRevocation;
         let (fixed, extensions) = match read(received.octets, Fixed::LEN, Fixed::parse) {
             Ok(parsed) => parsed,
-            Err(error) => return self.count_malformed(&error),
+            Err(error) => return self.malformed(&error),
         };
         self.tally.count(Counter::RevocationsReceived);
+        let source = *received.source.ip();
         let signer = match extensions.mobile_home.as_slice() {
-            [only] => self.associations.iter().find(|it| it.verifies(only)).cloned(),
-            _ => None,
+            [only] => {
+                let known = self.associations.iter().find(|it| it.verifies(only)).cloned();
+                known.ok_or((ViolationReason::BadAuthenticator, only.spi))
+            }
+            _ => Err((ViolationReason::MissingSecurityExtension, Spi(0))),
         };
-        let Some(signer) = signer else {
-            self.tally.count(Counter::MipSecTotalViolations);
-            return self.discard_revocation();
+        let signer = match signer {
+            Ok(signer) => signer,
+            Err(failure) => {
+                return self.refuse_revocation(source, fixed.identifier, failure, now);
+            }
+        };
+        let refuse = |node: &mut Self, reason| {
+            node.refuse_revocation(source, fixed.identifier, (reason, signer.spi), now)
         };
         if let Some(former) = self.former
             && former.home_agent == fixed.home_domain_address
             && !self.is_meant(&fixed)
         {
-            return self.on_word_of_former(&fixed, former, &extensions, &signer, received);
+            let is_fresh =
+                former.revocable_since.is_some_and(|at| clock::is_later(fixed.identifier, at));
+            if !fixed.is_from_home_agent() || !is_fresh {
+                return refuse(self, ViolationReason::BadIdentifier);
+            }
+            if Some(fixed.home_address) != self.home_address {
+                return refuse(self, ViolationReason::Other);
+            }
+            return self.on_word_of_former(&fixed, &extensions, &signer, received);
         }
         let is_repeated = self.last_revocation == Some(fixed.identifier);
         let is_old = self
             .last_revocation
             .is_some_and(|last| !clock::is_later(fixed.identifier, last) && !is_repeated);
-        if !fixed.is_from_home_agent() || is_old || !self.is_meant(&fixed) {
-            return self.discard_revocation();
+        if !fixed.is_from_home_agent() || is_old {
+            return refuse(self, ViolationReason::BadIdentifier);
+        }
+        if !self.is_meant(&fixed) {
+            return refuse(self, ViolationReason::Other);
         }
         let since = self.registration.as_ref().and_then(|it| it.revocable_since);
         match since {
             Some(since) if clock::is_later(fixed.identifier, since) => {}
             // It is over already, and the acknowledgment was lost; or we never asked to be told.
             None if self.registration.is_none() && self.last_revocation.is_some() => {}
-            Some(_) | None => return self.discard_revocation(),
+            Some(_) | None => return refuse(self, ViolationReason::BadIdentifier),
         }
         self.last_revocation = Some(fixed.identifier);
         let nai = extensions.nai.as_ref();
@@ -88,17 +107,10 @@ impl MobileNode {
     fn on_word_of_former(
         &mut self,
         fixed: &RegistrationRevocation,
-        former: Former,
         extensions: &Extensions<'_>,
         signer: &SecurityAssociation,
         received: &Received<'_>,
     ) -> Output {
-        let is_fresh =
-            former.revocable_since.is_some_and(|since| clock::is_later(fixed.identifier, since));
-        if !fixed.is_from_home_agent() || !is_fresh || Some(fixed.home_address) != self.home_address
-        {
-            return self.discard_revocation();
-        }
         let mut octets = message::acknowledgment(fixed, true, extensions.nai.as_ref());
         signer.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
         self.tally.count(Counter::RevocationAcknowledgmentsSent);
@@ -111,15 +123,5 @@ impl MobileNode {
         Some(fixed.home_address) == self.home_address
             && fixed.home_domain_address == *self.home_agent.ip()
             && fixed.foreign_domain_address == *self.config.local.ip()
-    }
-
-    fn discard_revocation(&mut self) -> Output {
-        self.tally.count(Counter::RevocationsDiscarded);
-        Output::default()
-    }
-
-    fn count_malformed(&mut self, error: &ParseError) -> Output {
-        self.tally.count_malformed(error);
-        Output::default()
     }
 }

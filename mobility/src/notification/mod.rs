@@ -9,6 +9,7 @@
 //! ```
 
 pub(crate) mod message;
+mod notifier;
 mod outstanding;
 mod policy;
 mod received;
@@ -16,7 +17,8 @@ mod shutdown;
 
 use std::time::Duration;
 
-pub(crate) use outstanding::{NotificationId, Outstanding, Sending, Stamps};
+pub(crate) use notifier::{Notifier, Notifying};
+pub(crate) use outstanding::{NotificationId, Outstanding, Sending, Turn};
 pub use policy::ReplyMessage;
 pub(crate) use policy::text_for;
 pub(crate) use received::{Heard, Opened, open};

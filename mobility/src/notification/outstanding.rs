@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use store::{Now, OperationId, Time, UtcTime};
-use wire::{Identification, MessageDirection};
+use store::{Counter, Now, OperationId, TargetResult, Time, UtcTime};
+use wire::{Code, GenericNotificationAcknowledgement, Identification, MessageDirection};
 
+use super::NotificationConfig;
+use super::message::{About, back, notification};
+use crate::association::Signers;
 use crate::clock;
 use crate::random::Random;
+use crate::tally::Tally;
 
 /// What a millisecond is in the lower half of a timestamp.
 const MILLISECOND: u32 = 4_294_967;
@@ -52,6 +56,15 @@ impl<K> Sending<K> {
     }
 }
 
+/// What is to be done next about a notification.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {
+    /// To send it, or to send it again.
+    Send(NotificationId),
+    /// To write down how it has ended.
+    End(NotificationId, TargetResult),
+}
+
 /// All notifications of one machine.
 #[derive(Debug)]
 pub(crate) struct Outstanding<K> {
@@ -65,6 +78,9 @@ pub(crate) struct Outstanding<K> {
     by_low: BTreeMap<(Ipv4Addr, u32), NotificationId>,
     /// When something was sent about a key last.
     spacing: BTreeMap<K, Time>,
+    /// Those that were answered, and with which result.
+    answered: Vec<(NotificationId, TargetResult)>,
+    stamps: Stamps,
 }
 
 impl<K> Default for Outstanding<K> {
@@ -76,6 +92,8 @@ impl<K> Default for Outstanding<K> {
             due_at: BTreeMap::new(),
             by_low: BTreeMap::new(),
             spacing: BTreeMap::new(),
+            answered: Vec::new(),
+            stamps: Stamps::default(),
         }
     }
 }
@@ -87,10 +105,6 @@ impl<K: Clone + Ord> Outstanding<K> {
 
     pub(crate) fn get(&self, id: NotificationId) -> Option<&Sending<K>> {
         self.list.get(&id)
-    }
-
-    pub(crate) fn get_mut(&mut self, id: NotificationId) -> Option<&mut Sending<K>> {
-        self.list.get_mut(&id)
     }
 
     /// Whether one is on its way that an operation asked for about `key`.
@@ -113,19 +127,42 @@ impl<K: Clone + Ord> Outstanding<K> {
         Some(sending)
     }
 
-    /// Notes that the next message is about to be sent; returns its Identification.
-    pub(crate) fn next_identification(
+    /// The octets of the next message of one, signed by `signers`: its Identification is later than
+    /// that of the one before it (§4.3), on the clock of who gets it.
+    pub(crate) fn message(
         &mut self,
         id: NotificationId,
-        stamps: &mut Stamps,
+        (about, text): (About, &str),
+        signers: &Signers,
+        (tally, random): (&mut Tally, &mut Random),
+        now: Now,
+    ) -> Option<Vec<u8>> {
+        let identification = self.next_identification(id, random, now)?;
+        let sending = self.list.get(&id)?;
+        let mut octets = notification(sending.direction, about, identification, text);
+        for (kind, signer) in signers {
+            signer.sign(&mut octets, *kind);
+        }
+        tally.count(if sending.sent == 1 {
+            Counter::NotificationsSent
+        } else {
+            Counter::NotificationsRetried
+        });
+        Some(octets)
+    }
+
+    /// Notes that the next message is about to be sent.
+    fn next_identification(
+        &mut self,
+        id: NotificationId,
         random: &mut Random,
         now: Now,
     ) -> Option<Identification> {
         let sending = self.list.get(&id)?;
         let (peer, before) = (sending.peer, sending.identification);
-        let mut next = stamps.next(sending.ahead, random, now);
+        let mut next = self.stamps.next(sending.ahead, random, now);
         while self.by_low.contains_key(&(peer, next.low())) {
-            next = stamps.after(next);
+            next = self.stamps.after(next);
         }
         self.by_low.remove(&(peer, before.low()));
         self.by_low.insert((peer, next.low()), id);
@@ -135,6 +172,56 @@ impl<K: Clone + Ord> Outstanding<K> {
         sending.sent = sending.sent.saturating_add(1);
         self.spacing.insert(sending.key.clone(), now.uptime);
         Some(next)
+    }
+
+    /// Begins to wait for the acknowledgements of messages that have left.
+    pub(crate) fn arm_sent(
+        &mut self,
+        ids: &[NotificationId],
+        config: &NotificationConfig,
+        now: Time,
+    ) {
+        for id in ids {
+            let Some(sent) = self.get(*id).map(|it| it.sent) else { continue };
+            self.arm(*id, now + config.wait(sent));
+        }
+    }
+
+    /// The store did not take what goes with the messages: they were not sent.
+    pub(crate) fn unsend(&mut self, ids: &[NotificationId], now: Time) {
+        for id in ids {
+            if let Some(sending) = self.list.get_mut(id) {
+                sending.sent = sending.sent.saturating_sub(1);
+            }
+            self.arm(*id, now + super::SPACING);
+        }
+    }
+
+    /// The next thing to do, if something is due.
+    pub(crate) fn turn(
+        &mut self,
+        config: &NotificationConfig,
+        tally: &mut Tally,
+        now: Time,
+    ) -> Option<Turn> {
+        if let Some((id, result)) = self.answered.pop() {
+            return Some(Turn::End(id, result));
+        }
+        loop {
+            let id = self.due(now)?;
+            let Some(sent) = self.get(id).map(|it| it.sent) else { continue };
+            if sent < config.attempts_max {
+                return Some(Turn::Send(id));
+            }
+            tally.count(Counter::NotificationsTimedOut);
+            return Some(Turn::End(id, TargetResult::TimedOut(sent)));
+        }
+    }
+
+    /// When there is something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let answered = (!self.answered.is_empty()).then(Time::default);
+        answered.or_else(|| self.deadlines.first().map(|(at, _)| *at))
     }
 
     /// When the next message about `key` may be sent (§4.3: a second after the last).
@@ -161,7 +248,7 @@ impl<K: Clone + Ord> Outstanding<K> {
     }
 
     /// Takes the deadline of one that is due.
-    pub(crate) fn due(&mut self, now: Time) -> Option<NotificationId> {
+    fn due(&mut self, now: Time) -> Option<NotificationId> {
         let (at, id) = *self.deadlines.first()?;
         (at <= now).then(|| {
             self.disarm(id);
@@ -169,25 +256,65 @@ impl<K: Clone + Ord> Outstanding<K> {
         })
     }
 
-    pub(crate) fn first_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
-    /// The one that `peer` answers, by the lower half of its Identification.
+    /// The one that an acknowledgement of `peer` answers: the lower half of its Identification says
+    /// which, and it goes the other way.
     pub(crate) fn answered_by(
         &self,
         peer: Ipv4Addr,
-        identification: Identification,
-    ) -> Option<NotificationId> {
-        self.by_low.get(&(peer, identification.low())).copied()
+        fixed: &GenericNotificationAcknowledgement,
+    ) -> Option<(NotificationId, &Sending<K>)> {
+        let id = *self.by_low.get(&(peer, fixed.identification.low()))?;
+        let sending = self.list.get(&id)?;
+        (back(sending.direction) == fixed.direction).then_some((id, sending))
+    }
+
+    /// Takes an authentic answer: it ends the notification, unless it says that the peer's clock is
+    /// another than ours. Then the next message goes by that clock.
+    pub(crate) fn take_answer(
+        &mut self,
+        id: NotificationId,
+        fixed: &GenericNotificationAcknowledgement,
+        config: &NotificationConfig,
+        tally: &mut Tally,
+        now: Now,
+    ) {
+        self.close(id);
+        let Some(sending) = self.list.get_mut(&id) else { return };
+        if is_mismatch(fixed) && sending.sent < config.attempts_max {
+            // §7.1.1: the upper half is the peer's clock.
+            let ours = clock::ntp(now.utc).high();
+            sending.ahead = fixed.identification.high().wrapping_sub(ours).cast_signed().into();
+            let key = sending.key.clone();
+            let at = self.earliest(&key, now.uptime);
+            return self.arm(id, at);
+        }
+        let (counter, result) = if fixed.code == Code(0) {
+            (Counter::NotificationsAcknowledged, TargetResult::Acknowledged)
+        } else {
+            (Counter::NotificationsDenied, TargetResult::Denied(fixed.code))
+        };
+        tally.count(counter);
+        self.answered.push((id, result));
     }
 
     /// It was answered: no other answer counts, and nothing is due.
-    pub(crate) fn close(&mut self, id: NotificationId) {
+    fn close(&mut self, id: NotificationId) {
         self.disarm(id);
         if let Some(sending) = self.list.get(&id) {
             self.by_low.remove(&(sending.peer, sending.identification.low()));
         }
+    }
+}
+
+/// Whether an answer says that the Identification was not close to its sender's clock (§4.2: each
+/// kind of sender has a Code of its own for that).
+const fn is_mismatch(fixed: &GenericNotificationAcknowledgement) -> bool {
+    match fixed.direction {
+        MessageDirection::MOBILE_NODE_TO_HOME_AGENT
+        | MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT => fixed.code.0 == 197,
+        MessageDirection::HOME_AGENT_TO_MOBILE_NODE
+        | MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT => fixed.code.0 == 133,
+        _ => fixed.code.0 == 69,
     }
 }
 
@@ -252,23 +379,62 @@ mod tests {
 
     #[test]
     fn only_the_last_message_can_be_answered() {
-        let (mut stamps, mut random) = (Stamps::default(), Random::new([7; 32]));
+        let mut random = Random::new([7; 32]);
         let mut outstanding = Outstanding::<u8>::default();
         let peer = Ipv4Addr::new(192, 0, 2, 1);
         let direction = MessageDirection::HOME_AGENT_TO_MOBILE_NODE;
         let id = outstanding.insert(Sending::new(7, direction, "x".to_owned(), peer));
         let mut next = |outstanding: &mut Outstanding<u8>, now| {
-            outstanding.next_identification(id, &mut stamps, &mut random, now).unwrap()
+            outstanding.next_identification(id, &mut random, now).unwrap()
+        };
+        let answered = |outstanding: &Outstanding<u8>, peer, identification| {
+            let fixed = answer(MessageDirection::MOBILE_NODE_TO_HOME_AGENT, 0, identification);
+            outstanding.answered_by(peer, &fixed).map(|(id, _)| id)
         };
         let first = next(&mut outstanding, at(0));
-        assert_eq!(outstanding.answered_by(peer, first), Some(id));
+        assert_eq!(answered(&outstanding, peer, first), Some(id));
         let second = next(&mut outstanding, at(1000));
-        assert_eq!(outstanding.answered_by(peer, first), None, "RFC 6098 §4.5.4");
-        assert_eq!(outstanding.answered_by(peer, second), Some(id));
-        assert_eq!(outstanding.answered_by(Ipv4Addr::LOCALHOST, second), None);
+        assert_eq!(answered(&outstanding, peer, first), None, "RFC 6098 §4.5.4");
+        assert_eq!(answered(&outstanding, peer, second), Some(id));
+        assert_eq!(answered(&outstanding, Ipv4Addr::LOCALHOST, second), None);
+        let other = answer(MessageDirection::FOREIGN_AGENT_TO_HOME_AGENT, 0, second);
+        assert!(outstanding.answered_by(peer, &other).is_none(), "another direction");
         assert_eq!(outstanding.earliest(&7, at(1500).uptime), at(2000).uptime);
         assert_eq!(outstanding.earliest(&8, at(1500).uptime), at(1500).uptime);
         outstanding.remove(id);
-        assert_eq!((outstanding.len(), outstanding.answered_by(peer, second)), (0, None));
+        assert_eq!((outstanding.len(), answered(&outstanding, peer, second)), (0, None));
+    }
+
+    fn answer(
+        direction: MessageDirection,
+        code: u8,
+        identification: Identification,
+    ) -> GenericNotificationAcknowledgement {
+        GenericNotificationAcknowledgement {
+            direction,
+            code: Code(code),
+            reserved: 0,
+            home_address: Ipv4Addr::LOCALHOST,
+            home_agent: Ipv4Addr::LOCALHOST,
+            care_of_address: Ipv4Addr::LOCALHOST,
+            identification,
+        }
+    }
+
+    #[test]
+    fn a_mismatch_is_what_its_sender_calls_so() {
+        let is_one = |direction, code| is_mismatch(&answer(direction, code, Identification(0)));
+        for (direction, own) in [
+            (MessageDirection::MOBILE_NODE_TO_HOME_AGENT, 197),
+            (MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT, 197),
+            (MessageDirection::HOME_AGENT_TO_MOBILE_NODE, 133),
+            (MessageDirection::HOME_AGENT_TO_FOREIGN_AGENT, 133),
+            (MessageDirection::FOREIGN_AGENT_TO_MOBILE_NODE, 69),
+            (MessageDirection::FOREIGN_AGENT_TO_HOME_AGENT, 69),
+        ] {
+            for code in [0, 69, 133, 197] {
+                assert_eq!(is_one(direction, code), code == own, "{direction:?} {code}");
+            }
+        }
     }
 }

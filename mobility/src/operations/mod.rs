@@ -73,6 +73,11 @@ impl Operations {
         }
     }
 
+    /// Names the owner by another address, as a mobile node is once it has one.
+    pub(crate) fn set_address(&mut self, address: Ipv4Addr) {
+        self.owner.address = address;
+    }
+
     /// Looks at what operators want; returns the next thing to write about it, if there is one.
     ///
     /// `is_begun` knows of targets that are on their way from before a restart.

@@ -3,13 +3,16 @@
 pub(crate) mod message;
 mod outstanding;
 mod recent;
+mod revocable;
+mod revoker;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub(crate) use outstanding::{Outstanding, Revocation};
+pub(crate) use outstanding::{Draft, Outstanding, Revocation, Turn};
 pub(crate) use recent::{Recent, Verdict};
+pub(crate) use revoker::{Revoker, Revoking, Sender, Work};
 
 /// How long two messages about one binding are apart at least (§3.3).
 pub(crate) const SPACING: Duration = Duration::from_secs(1);

@@ -57,6 +57,8 @@ fn action(words: &Words<'_>, now: UtcTime) -> OperationAction {
                 Some("to-foreign-agent") => NotificationPath::HomeAgentToForeignAgent,
                 Some("from-foreign-agent") => NotificationPath::ForeignAgentToMobileNode,
                 Some("between-agents") => NotificationPath::ForeignAgentToHomeAgent,
+                Some("node-to-home-agent") => NotificationPath::MobileNodeToHomeAgent,
+                Some("node-to-foreign-agent") => NotificationPath::MobileNodeToForeignAgent,
                 Some(other) => panic!("path={other}"),
             },
         },
@@ -127,8 +129,14 @@ impl World {
                 continue;
             }
             let own = self.foreign_agent.as_mut().map(|(_, it)| it.on_operations(&snapshot, now));
+            if let Some(output) = own.filter(|output| !output.is_empty()) {
+                self.take(output, "fa", None, lines);
+                continue;
+            }
+            let node_now = self.node_now();
+            let own = self.node.as_mut().map(|(_, it)| it.on_operations(&snapshot, node_now));
             match own.filter(|output| !output.is_empty()) {
-                Some(output) => self.take(output, "fa", None, lines),
+                Some(output) => self.take(output, "mn", None, lines),
                 None => return,
             }
         }
@@ -230,5 +238,8 @@ pub(super) fn name(target: &TargetKey) -> String {
             format!("binding {} at {}{nai}", key.home_address, key.care_of_address)
         }
         TargetKey::Visitor(key) => format!("visitor {} at {}", key.identity, key.home_address),
+        TargetKey::Registration(key) => {
+            format!("registration {} at {}", key.identity, key.care_of_address)
+        }
     }
 }

@@ -146,7 +146,7 @@ impl World {
         Now { uptime: Time::from_uptime(uptime), utc, clock_step: self.step - self.step_at_start }
     }
 
-    fn node_now(&self) -> Now {
+    pub(super) fn node_now(&self) -> Now {
         let now = self.now();
         Now { utc: now.utc.shifted(self.skew), ..now }
     }
@@ -227,7 +227,7 @@ impl World {
         let to_home_agent = self.home_agent_address() == Some(*datagram.to.ip());
         let (output, prefix) = if to_node {
             let now = self.node_now();
-            (self.node.as_mut().unwrap().1.on_datagram(&received, now), "")
+            (self.node.as_mut().unwrap().1.on_datagram(&received, now), "mn")
         } else if let Some((config, gateway)) = &mut self.gateway
             && config.address == *datagram.to.ip()
         {
@@ -274,7 +274,10 @@ impl World {
         let (output, asked) = self.in_flight.remove(id).unwrap();
         let now = self.now();
         self.apply(&output.batch);
-        if id.starts_with("gw") {
+        if id.starts_with("mn") {
+            let now = self.node_now();
+            self.node.as_mut().unwrap().1.on_committed(output.id, now);
+        } else if id.starts_with("gw") {
             self.gateway.as_mut().unwrap().1.on_committed(output.id, now);
         } else if id.starts_with("fa") {
             self.foreign_agent.as_mut().unwrap().1.on_committed(output.id, now);
@@ -287,7 +290,11 @@ impl World {
     fn fail(&mut self, id: &str, lines: &mut Vec<String>) {
         let (output, asked) = self.in_flight.remove(id).unwrap();
         let now = self.now();
-        let actions = if id.starts_with("gw") {
+        let actions = if id.starts_with("mn") {
+            let now = self.node_now();
+            self.node.as_mut().unwrap().1.on_commit_failed(output.id, now);
+            Vec::new()
+        } else if id.starts_with("gw") {
             let (_, gateway) = self.gateway.as_mut().unwrap();
             gateway.on_commit_failed(output.id, &self.snapshot, now)
         } else if id.starts_with("fa") {
@@ -464,7 +471,7 @@ impl World {
         if let (Some((config, _)), Some(from)) = (self.node.as_mut(), sent) {
             config.local = from;
         }
-        self.act(output, None, lines);
+        self.take(output, "mn", None, lines);
     }
 
     /// Lets everything that is due happen.

@@ -178,6 +178,7 @@ fn of_operation(
     let verb = match new.wish {
         OperationWish::Run => "resume",
         OperationWish::Pause => "pause",
+        OperationWish::Cancel if old.is_in_force() => "undrain",
         OperationWish::Cancel => "cancel",
     };
     Some(author.entry(verb, what_of(new.id), "", at))

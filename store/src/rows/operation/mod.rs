@@ -118,6 +118,8 @@ impl Operation {
     pub const KEPT_MAX: usize = 64;
     /// How many rows of targets are kept of all operations that have ended.
     pub const TARGETS_KEPT_MAX: usize = 200_000;
+    /// How many agents or mobile nodes may have targets of one operation.
+    pub const OWNERS_MAX: usize = 1000;
     /// The longest reason, in octets.
     pub const REASON_MAX: usize = 200;
 
@@ -133,6 +135,9 @@ impl Operation {
         }
         if self.selector.nais.iter().any(|glob| glob.parse::<crate::Glob>().is_err()) {
             return Err("a pattern for NAIs is empty");
+        }
+        if self.owners.len() > Self::OWNERS_MAX {
+            return Err("more than 1000 agents or mobile nodes would have a part in it");
         }
         if self.rate == Some(0) {
             return Err("a rate of zero never ends");
@@ -167,9 +172,29 @@ impl Operation {
             Some(old) if Self { wish: old.wish, ..new.clone() } != *old => {
                 Err("of an operation only the wish can be changed")
             }
+            Some(old) if old.is_in_force() && new.wish == OperationWish::Cancel => Ok(()),
             Some(old) if old.state.is_final() => Err("the operation has ended"),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Whether its home agent stays out of service for it although it has ended: a drain that is
+    /// done, until it is cancelled, or until the home agent is started anew.
+    pub fn is_in_force(&self) -> bool {
+        matches!(self.action, OperationAction::Drain { .. })
+            && self.state == OperationState::Done
+            && self.wish != OperationWish::Cancel
+    }
+
+    /// The drain that keeps a home agent out of service, or is about to: the newest that was not
+    /// cancelled.
+    pub fn drain_of(home_agent: Ipv4Addr, snapshot: &Snapshot) -> Option<&std::sync::Arc<Self>> {
+        snapshot.rows::<Self>().iter().rfind(|operation| {
+            let is_open = !operation.state.is_final() && operation.wish != OperationWish::Cancel;
+            matches!(operation.action, OperationAction::Drain { .. })
+                && operation.selector.home_agents == [home_agent]
+                && (is_open || operation.is_in_force())
+        })
     }
 }
 
@@ -223,7 +248,7 @@ impl OperationAction {
         }
     }
 
-    /// The agents that do it.
+    /// The agents, or mobile nodes, that do it.
     pub const fn role(&self) -> Role {
         match self {
             Self::RevokeVisitors { .. } => Role::ForeignAgent,
@@ -244,19 +269,22 @@ pub enum NotificationPath {
     HomeAgentToForeignAgent,
     ForeignAgentToMobileNode,
     ForeignAgentToHomeAgent,
+    MobileNodeToHomeAgent,
+    MobileNodeToForeignAgent,
 }
 
 impl NotificationPath {
-    /// The agents that send; theirs are the targets.
+    /// Those that send; theirs are the targets.
     pub const fn sender(self) -> Role {
         match self {
             Self::HomeAgentToMobileNode | Self::HomeAgentToForeignAgent => Role::HomeAgent,
             Self::ForeignAgentToMobileNode | Self::ForeignAgentToHomeAgent => Role::ForeignAgent,
+            Self::MobileNodeToHomeAgent | Self::MobileNodeToForeignAgent => Role::MobileNode,
         }
     }
 }
 
-/// An agent that has targets.
+/// An agent that has targets; a mobile node has one, its registration, under its home address.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct OperationOwner {
     pub role: Role,

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Operation, OperationAction, OperationOwner, TargetKey};
 use crate::{
-    Binding, Glob, Identity, Instance, Revision, Role, Row as _, Snapshot, UtcTime, Visitor,
+    Binding, Glob, Identity, Instance, Registration, Revision, Role, Row as _, Snapshot, UtcTime,
+    Visitor,
 };
 
-/// Selects bindings or visitors: values of one field are alternatives, fields together must all match.
+/// Selects bindings, visitors or registrations: values of one field are alternatives, fields together must all match.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OperationSelector {
@@ -65,6 +66,21 @@ impl<'a> Subject<'a> {
             care_of_addresses: vec![visitor.care_of_address],
             home_agents: vec![visitor.home_agent],
             foreign_agents: vec![visitor.foreign_agent],
+        }
+    }
+
+    pub fn of_registration(registration: &'a Registration) -> Self {
+        let foreign_agent = Some(registration.agent_address);
+        let foreign_agent = foreign_agent.filter(|agent| *agent != registration.home_agent);
+        Self {
+            home_address: Some(registration.home_address),
+            nai: match &registration.identity {
+                Identity::Nai(nai) => Some(nai.as_str()),
+                Identity::Address(_) => None,
+            },
+            care_of_addresses: vec![registration.care_of_address],
+            home_agents: vec![registration.home_agent],
+            foreign_agents: foreign_agent.into_iter().collect(),
         }
     }
 }
@@ -187,6 +203,21 @@ impl Operation {
                     let (role, address) = (Role::ForeignAgent, row.foreign_agent);
                     let owner = OperationOwner { role, address, instance: row.instance.clone() };
                     Found { owner, target: TargetKey::Visitor(row.key()), since: row.created_at }
+                })
+                .collect()
+            }
+            Role::MobileNode => {
+                let rows = snapshot.rows::<Registration>().map().values();
+                let rows = rows.filter(|entry| entry.created <= revision && entry.row.accepted);
+                let rows =
+                    rows.filter(|entry| matcher.matches(&Subject::of_registration(&entry.row)));
+                rows.map(|entry| {
+                    let row = &entry.row;
+                    let (role, address) = (Role::MobileNode, row.home_address);
+                    let owner = OperationOwner { role, address, instance: row.instance.clone() };
+                    // A row that is another registration has another name.
+                    let (target, since) = (TargetKey::Registration(row.key()), UtcTime::default());
+                    Found { owner, target, since }
                 })
                 .collect()
             }

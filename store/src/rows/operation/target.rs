@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::Code;
 
 use super::{OperationId, OperationOwner};
-use crate::rows::{BindingKey, Unknown, VisitorKey};
+use crate::rows::{BindingKey, RegistrationKey, Unknown, VisitorKey};
 use crate::{Key, Row, Snapshot, Table, UtcTime};
 
 /// A row that an operation is about.
@@ -14,14 +14,16 @@ use crate::{Key, Row, Snapshot, Table, UtcTime};
 pub enum TargetKey {
     Binding(BindingKey),
     Visitor(VisitorKey),
+    Registration(RegistrationKey),
 }
 
 impl TargetKey {
-    /// `binding/…` or `visitor/…`.
+    /// `binding/…`, `visitor/…` or `registration/…`.
     pub fn path(&self) -> String {
         match self {
             Self::Binding(key) => format!("binding/{}", key.path()),
             Self::Visitor(key) => format!("visitor/{}", key.path()),
+            Self::Registration(key) => format!("registration/{}", key.path()),
         }
     }
 
@@ -29,6 +31,7 @@ impl TargetKey {
         match path.split_once('/')? {
             ("binding", path) => BindingKey::from_path(path).map(Self::Binding),
             ("visitor", path) => VisitorKey::from_path(path).map(Self::Visitor),
+            ("registration", path) => RegistrationKey::from_path(path).map(Self::Registration),
             _ => None,
         }
     }
@@ -43,7 +46,8 @@ impl Serialize for TargetKey {
 impl<'de> Deserialize<'de> for TargetKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let path = String::deserialize(deserializer)?;
-        Self::from_path(&path).ok_or_else(|| serde::de::Error::custom("not a binding or visitor"))
+        Self::from_path(&path)
+            .ok_or_else(|| serde::de::Error::custom("not a binding, visitor or registration"))
     }
 }
 

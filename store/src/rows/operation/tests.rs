@@ -101,6 +101,32 @@ fn operators_change_the_wish_and_nothing_else() {
 }
 
 #[test]
+fn a_drain_that_is_done_can_be_cancelled_once() {
+    let selector = OperationSelector { home_agents: vec![HOME_AGENT], ..Default::default() };
+    let action = OperationAction::Drain { alternate: None, redirect: false };
+    let done = Operation { action, state: OperationState::Done, ..operation(selector) };
+    let cancelled = Operation { wish: OperationWish::Cancel, ..done.clone() };
+    assert!(Operation::admits(Some(&done), &cancelled).is_ok());
+    assert!(Operation::admits(Some(&cancelled), &done).is_err(), "it does not come back");
+    let paused = Operation { wish: OperationWish::Pause, ..done.clone() };
+    assert!(Operation::admits(Some(&done), &paused).is_err());
+    let failed = Operation { state: OperationState::Failed, ..done.clone() };
+    let wish = OperationWish::Cancel;
+    assert!(Operation::admits(Some(&failed), &Operation { wish, ..failed.clone() }).is_err());
+    let holding = |row: &Operation| {
+        let mut batch = Batch::default();
+        batch.put(row.clone());
+        let mut tables = Tables::default();
+        tables.apply(&batch, Revision(1));
+        Snapshot { revision: Revision(1), tables }
+    };
+    assert!(Operation::drain_of(HOME_AGENT, &holding(&done)).is_some());
+    assert!(Operation::drain_of(Ipv4Addr::LOCALHOST, &holding(&done)).is_none());
+    assert!(Operation::drain_of(HOME_AGENT, &holding(&cancelled)).is_none());
+    assert!(Operation::drain_of(HOME_AGENT, &holding(&failed)).is_none());
+}
+
+#[test]
 fn keys_of_targets_are_paths_and_back() {
     for row in [binding(7, HOME_AGENT, Some("a/b@x.example")), binding(8, HOME_AGENT, None)] {
         let key = OperationTargetKey { id: OperationId(12), target: TargetKey::Binding(row.key()) };

@@ -61,7 +61,7 @@ impl Kind for Bindings {
     fn index(target: &TargetKey) -> Option<Oid> {
         match target {
             TargetKey::Binding(key) => Some(bindings::index_of(key)),
-            TargetKey::Visitor(_) => None,
+            TargetKey::Visitor(_) | TargetKey::Registration(_) => None,
         }
     }
 
@@ -86,7 +86,7 @@ impl Kind for Visitors {
     fn index(target: &TargetKey) -> Option<Oid> {
         match target {
             TargetKey::Visitor(key) => Some(visitors::index_of_key(key)),
-            TargetKey::Binding(_) => None,
+            TargetKey::Binding(_) | TargetKey::Registration(_) => None,
         }
     }
 
