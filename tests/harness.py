@@ -18,7 +18,8 @@ MIP4CTL = str(BIN_DIR / "mip4ctl")
 MODULES = ROOT / "mibs" / "modules"
 MIP = "1.3.6.1.2.1.44"
 
-CONFIG = """
+#: A store, and an SNMP engine that answers the community `public`.
+MANAGED = """
 [store]
 path = "{directory}/store"
 socket = "{directory}/store.sock"
@@ -26,22 +27,40 @@ socket = "{directory}/store.sock"
 listen = ["udp:127.0.0.1:{snmp_port}"]
 [[snmp.community]]
 name = "public"
+"""
+
+CONFIG = MANAGED + """
 [home-agent]
 address = "127.0.0.1"
 port = {mip_port}
 max-lifetime = 1800
 """
 
-#: A user of SNMPv3 who may write all but who may do what; [`WRITER`] has the words for the tools.
-WRITING_USER = """
+#: A foreign agent beside home agents that are not at port 434.
+FOREIGN_AGENT = """
+[foreign-agent]
+address = "{address}"
+port = {port}
+home-agent-port = {home_agent_port}
+"""
+
+
+def snmp_user(name, write=False, view=None):
+    """A user of SNMPv3 whose passwords are those of [`v3`]; without a view it sees and writes what anybody may."""
+    access = 'access = "write"\n' if write else ""
+    views = f"view = {json.dumps(view)}\n" if view else ""
+    return f"""
 [[snmp.user]]
-name = "writer"
+name = "{name}"
 auth = "SHA-256"
 auth-password = "authentication"
 priv = "AES"
 priv-password = "privacy-privacy"
-access = "write"
-"""
+{access}{views}"""
+
+
+#: A user of SNMPv3 who may write all but who may do what; [`WRITER`] has the words for the tools.
+WRITING_USER = snmp_user("writer", write=True)
 
 ASSOCIATION = """
 [[association]]

@@ -2,15 +2,9 @@
 
 import socket
 
-from harness import free_port, wait_until
+from harness import FOREIGN_AGENT, free_port, wait_until
 from node import Node
 
-FOREIGN_AGENT = """
-[foreign-agent]
-address = "127.0.0.2"
-port = {port}
-home-agent-port = {home_agent_port}
-"""
 REVERSE_TUNNEL = 0x02
 
 
@@ -22,7 +16,7 @@ def counter(served, name):
 
 def test_unreachable_home_agents_and_distant_nodes_are_told(daemon):
     port = free_port()
-    served = daemon(associations=[], port=port, extra=FOREIGN_AGENT.format(port=port, home_agent_port=free_port())).start()
+    served = daemon(associations=[], port=port, extra=FOREIGN_AGENT.format(address="127.0.0.2", port=port, home_agent_port=free_port())).start()
     node = Node(("127.0.0.2", port), "10.99.8.1", source="127.0.0.8")
     at_agent = {"care_of_address": "127.0.0.2", "home_agent": "127.0.0.77"}
     # Nobody listens there: ICMP says so long before the 7 seconds of a timeout.

@@ -5,32 +5,12 @@ import subprocess
 
 import pytest
 
-from harness import MODULES, wait_until
+from harness import MODULES, WRITING_USER, snmp_user, wait_until
 from test_revocation_peers import HOME, AtHomeAgent, counted
 from test_snmp_set import TrapReceiver
 
-USERS = """
-[[snmp.user]]
-name = "operator"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
-view = ["1.3.6.1", "1.3.6.1.4.1.8072.9999.9999.434.1.9"]
-[[snmp.user]]
-name = "writer"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
-[[snmp.user]]
-name = "reader"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
+USERS = snmp_user("operator", write=True, view=["1.3.6.1", "1.3.6.1.4.1.8072.9999.9999.434.1.9"]) + WRITING_USER + snmp_user(
+    "reader") + """
 [[snmp.target]]
 name = "noc"
 address = "udp:127.0.0.1:{trap_port}"

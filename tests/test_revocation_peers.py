@@ -12,7 +12,7 @@ import time
 import pytest
 from scapy.layers.mobileip import MobileIP
 
-from harness import ASSOCIATION, MIP4CTL, Daemon, free_port, wait_until
+from harness import ASSOCIATION, FOREIGN_AGENT, MANAGED, MIP4CTL, Daemon, free_port, wait_until
 from node import KEY, Node
 from revoking import (
     SPI, SUPPORT, Acknowledgment, ForeignAgent, HomeAgent, Revocation, is_authentic, seconds,
@@ -24,21 +24,6 @@ OUR_FOREIGN_AGENT, THEIR_HOME_AGENT = "127.0.0.3", "127.0.0.4"
 OTHER_KEY = bytes(range(16))
 # The longest time that is waited for an answer which must not come.
 SILENCE = 0.5
-
-FOREIGN = """
-[store]
-path = "{directory}/store"
-socket = "{directory}/store.sock"
-[snmp]
-listen = ["udp:127.0.0.1:{snmp_port}"]
-[[snmp.community]]
-name = "public"
-[foreign-agent]
-address = "{address}"
-port = {mip_port}
-home-agent-port = {home_agent_port}
-"""
-
 
 def association(peer, spi):
     return {"peer": peer, "spi": spi, "algorithm": "hmac-md5", "key": KEY.hex()}
@@ -86,8 +71,8 @@ class AtForeignAgent:
     def __init__(self, daemon):
         home_agent_port = free_port()
         self.ours = daemon(config=None)
-        text = FOREIGN.format(
-            directory=self.ours.directory, snmp_port=self.ours.snmp_port, mip_port=self.ours.mip_port,
+        text = (MANAGED + FOREIGN_AGENT).format(
+            directory=self.ours.directory, snmp_port=self.ours.snmp_port, port=self.ours.mip_port,
             address=OUR_FOREIGN_AGENT, home_agent_port=home_agent_port)
         self.ours.config.write_text(text + ASSOCIATION.format(**association(THEIR_HOME_AGENT, SPI)))
         self.ours.start()

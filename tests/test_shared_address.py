@@ -4,24 +4,14 @@ import socket
 
 import pytest
 
-from harness import free_port, wait_until
+from harness import FOREIGN_AGENT, MANAGED, free_port, wait_until
 from node import KEY, Node
 
-BOTH = """
-[store]
-path = "{directory}/store"
-socket = "{directory}/store.sock"
-[snmp]
-listen = ["udp:127.0.0.1:{snmp_port}"]
-[[snmp.community]]
-name = "public"
+BOTH = MANAGED + """
 [home-agent]
 address = "{address}"
 port = {port}
-[foreign-agent]
-address = "{address}"
-port = {port}
-home-agent-port = {port}
+""" + FOREIGN_AGENT + """
 [home-agent.revocation]
 enabled = true
 port = "of-registration"
@@ -53,7 +43,8 @@ def two(daemon):
     ):
         one = daemon(associations=[{"peer": home, **HOME}], config="unset", port=port)
         one.config.write_text(
-            BOTH.format(directory=one.directory, snmp_port=one.snmp_port, address=address, port=port)
+            BOTH.format(
+                directory=one.directory, snmp_port=one.snmp_port, address=address, port=port, home_agent_port=port)
             + one.config.read_text().removeprefix("unset")
             + "".join(
                 OF_AGENT.format(agent=agent, peer=other, spi=spi, key=KEY.hex())

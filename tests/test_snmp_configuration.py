@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import MODULES, wait_until
+from harness import MODULES, WRITING_USER, wait_until
 from netns import Site, ip
 
 NMS, HOME_AGENT, OTHER_HOME_AGENT, FIRST, NODE = "10.0.0.9", "10.0.0.1", "10.0.0.2", "10.1.0.1", "10.0.0.7"
@@ -24,14 +24,7 @@ socket = "{{directory}}/store.sock"
 listen = ["udp:{NMS}:1161"]
 [[snmp.community]]
 name = "public"
-[[snmp.user]]
-name = "writer"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
-"""
+""" + WRITING_USER
 
 HOME = f"""
 [store]
