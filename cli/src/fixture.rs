@@ -323,9 +323,10 @@ impl Fake {
 }
 
 impl Source for Fake {
-    fn read(&mut self, _tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
+    fn read(&mut self, tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
         self.fail()?;
-        Ok(Arc::new(self.snapshot.clone()))
+        let Snapshot { revision, tables: all } = &self.snapshot;
+        Ok(Arc::new(Snapshot { revision: *revision, tables: all.only(tables) }))
     }
 
     fn wait(

@@ -107,7 +107,7 @@ impl Certificates {
             certificate: self.store_certificate.clone(),
             key: self.store_certificate_key.clone(),
         };
-        OpenOptions { key_file: self.store_key_file.clone(), etcd }
+        OpenOptions { key_file: self.store_key_file.clone(), etcd, ..OpenOptions::default() }
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) trait Source {
     /// A line begins: what was pressed before is forgotten.
     fn begin(&mut self) {}
 
-    /// All rows of `tables`, at one revision; the other tables are empty.
+    /// All rows of `tables`, at one revision; the other tables may be empty. What was followed of
+    /// fewer tables is forgotten.
     fn read(&mut self, tables: &[Table]) -> Result<Arc<Snapshot>, SourceError>;
 
     /// Waits until something is newer than `after`; `None` after `timeout`.

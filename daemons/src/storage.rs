@@ -26,7 +26,8 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<Store, Failure> {
         }
         StoreConfig::Connected(connected) => {
             let (etcd, key_file) = (connected.etcd.clone(), connected.key_file.clone());
-            (connected.url.clone(), OpenOptions { key_file, etcd })
+            let options = OpenOptions { key_file, etcd, ..OpenOptions::default() };
+            (connected.url.clone(), options)
         }
     };
     Ok(Store::open(&url, options).await?)

@@ -1,5 +1,6 @@
 //! The handle that everything else holds, and the words for what can go wrong.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use crate::engine::Engine;
 use crate::local::Local;
 use crate::memory::Memory;
 use crate::remote::Remote;
-use crate::{Batch, Class, Compare, Revision, Snapshot, WatchStream};
+use crate::{Batch, Class, Compare, Revision, Snapshot, Table, WatchStream};
 
 /// A store that is open. Clones share it.
 #[derive(Clone)]
@@ -33,7 +34,9 @@ impl Store {
                     Err(OpenError::Unreachable(format!("loading it stopped: {error}")))
                 })?))
             }
-            StoreUrl::Unix(path) => Ok(Self::from_engine(Remote::unix(path).await?)),
+            StoreUrl::Unix(path) => {
+                Ok(Self::from_engine(Remote::unix(path, options.tables).await?))
+            }
             StoreUrl::Etcd(endpoints) => {
                 Ok(Self::from_engine(Remote::etcd(endpoints, &options).await?))
             }
@@ -218,6 +221,10 @@ pub struct OpenOptions {
     pub key_file: Option<PathBuf>,
     /// How an etcd cluster is spoken to.
     pub etcd: EtcdOptions,
+    /// The tables that are copied from another process's store (`unix:`), all of them if `None`.
+    /// The others stay empty here, and their changes are left out of watches; revisions count
+    /// on. A copy of one small table of a store with millions of rows is there at once.
+    pub tables: Option<BTreeSet<Table>>,
 }
 
 /// Certificates for an etcd cluster, as files in PEM.

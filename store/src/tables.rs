@@ -339,6 +339,16 @@ macro_rules! tables {
                 }
             }
 
+            /// These tables alone; the others are empty.
+            #[must_use]
+            pub fn only(&self, tables: &[Table]) -> Self {
+                let mut only = Self::default();
+                $(if tables.contains(&Table::$table) {
+                    only.$field = self.$field.clone();
+                })*
+                only
+            }
+
             /// How many rows `table` has.
             pub fn count(&self, table: Table) -> usize {
                 match table { $(Table::$table => self.$field.len(),)* }

@@ -1,13 +1,14 @@
 //! The real thing: a store that this process opens.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use store::{
-    Author, Batch, CommitError, Event, OpenError, Origin, Revision, Snapshot, Store, StoreUrl,
-    Table, WatchEvent, WatchStream,
+    Author, Batch, CommitError, Event, OpenError, OpenOptions, Origin, Revision, Snapshot, Store,
+    StoreUrl, Table, WatchEvent, WatchStream,
 };
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,20 +20,33 @@ use crate::source::{Health, Source, SourceError};
 
 /// How long a store may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long the copy of the tables that a command needs may take: millions of rows take their time.
+const COPY_WITHIN: Duration = Duration::from_secs(600);
 
 /// Opens the store at `place`.
 pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
     let url: StoreUrl = place.url.parse().map_err(|err| Failure::usage(chain(&err)))?;
-    let audits = !matches!(url, StoreUrl::Unix(_));
+    let is_served = matches!(url, StoreUrl::Unix(_));
+    // Which tables are needed is known when they are read.
+    let copied = is_served.then(BTreeSet::new);
     let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
     let mut interrupts = listen(&runtime)?;
-    let opening = async {
-        tokio::time::timeout(ANSWER_WITHIN, Store::open(&url, place.options.clone())).await
-    };
-    match interruptible(&runtime, &mut interrupts, opening)? {
-        Ok(Ok(store)) => Ok(Box::new(Served { runtime, interrupts, store, audits, changes: None })),
-        Ok(Err(err)) => Err(SourceError::from(err).into()),
-        Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer")).into()),
+    let options = OpenOptions { tables: copied.clone(), ..place.options.clone() };
+    let opening = open(&url, options, if is_served { ANSWER_WITHIN } else { COPY_WITHIN });
+    let store = interruptible(&runtime, &mut interrupts, opening)??;
+    let place = (url, place.options.clone());
+    let audits = !is_served;
+    Ok(Box::new(Served { runtime, interrupts, place, store, copied, audits, changes: None }))
+}
+
+async fn open(
+    url: &StoreUrl,
+    options: OpenOptions,
+    patience: Duration,
+) -> Result<Store, SourceError> {
+    match tokio::time::timeout(patience, Store::open(url, options)).await {
+        Ok(opened) => Ok(opened?),
+        Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer"))),
     }
 }
 
@@ -40,7 +54,10 @@ struct Served {
     runtime: Handle,
     /// Ctrl-C, also between two waits: one that is pressed while a bar is drawn counts.
     interrupts: Signal,
+    place: (StoreUrl, OpenOptions),
     store: Store,
+    /// Which tables are copied; everything if `None`.
+    copied: Option<BTreeSet<Table>>,
     /// Whether nobody else writes the audit trail.
     audits: bool,
     changes: Option<WatchStream>,
@@ -53,7 +70,8 @@ impl Source for Served {
         let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::ZERO, heard).await });
     }
 
-    fn read(&mut self, _tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
+    fn read(&mut self, tables: &[Table]) -> Result<Arc<Snapshot>, SourceError> {
+        self.copy(tables)?;
         Ok(self.store.snapshot())
     }
 
@@ -121,6 +139,25 @@ impl Source for Served {
             age: health.age,
             degraded: health.degraded,
         })
+    }
+}
+
+impl Served {
+    /// Copies `tables` too, if they are not copied yet.
+    fn copy(&mut self, tables: &[Table]) -> Result<(), SourceError> {
+        let Some(copied) = &self.copied else { return Ok(()) };
+        let wanted: BTreeSet<_> = tables.iter().chain(copied).copied().collect();
+        if wanted.len() == copied.len() {
+            return Ok(());
+        }
+        let (url, options) = &self.place;
+        let options = OpenOptions { tables: Some(wanted.clone()), ..options.clone() };
+        let opening = open(url, options, COPY_WITHIN);
+        self.store = interruptible(&self.runtime, &mut self.interrupts, opening)??;
+        self.copied = Some(wanted);
+        // It came from the copy before.
+        self.changes = None;
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The copy of the tables that follows a server.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,13 +19,15 @@ use crate::served::generated::mvccpb;
 use crate::served::generated::mvccpb::event::EventType;
 use crate::served::span::after_prefix;
 use crate::served::status::{describe, signed, unsigned};
-use crate::{AnyKey, Change, CommitError, Event, Revision, Snapshot, Stamp, Tables};
+use crate::{AnyKey, Change, CommitError, Event, Revision, Snapshot, Stamp, Table};
 
 /// How long a server may be silent; it is asked more often than that.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_secs(3);
 const BACK_OFF_MIN: Duration = Duration::from_millis(20);
 const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+/// A table that is always small: a page of it costs nothing.
+const FEW: &str = "/mip4/instances/";
 /// How often loading starts over because the server forgot the revision meanwhile.
 const LOADS_MAX: u32 = 5;
 
@@ -32,6 +35,8 @@ const LOADS_MAX: u32 = 5;
 pub(crate) struct Mirror {
     pub(crate) calls: Calls,
     pub(crate) published: Arc<Published>,
+    /// What is copied; everything if `None`.
+    selected: Option<BTreeSet<Table>>,
     contact: Mutex<Contact>,
 }
 
@@ -56,9 +61,12 @@ enum Lost {
 }
 
 impl Mirror {
-    /// Loads everything.
-    pub(crate) async fn load(calls: Calls) -> Result<Self, Status> {
-        let (snapshot, lineage) = load(&calls).await?;
+    /// Loads the tables that are `selected`, or everything.
+    pub(crate) async fn load(
+        calls: Calls,
+        selected: Option<BTreeSet<Table>>,
+    ) -> Result<Self, Status> {
+        let (snapshot, lineage) = load(&calls, selected.as_ref()).await?;
         let server = match calls.peer {
             Peer::Served => calls.server_degraded().await?,
             Peer::Etcd => None,
@@ -66,7 +74,7 @@ impl Mirror {
         let contact =
             Contact { last: Instant::now(), lost: None, last_error: None, refusing: None, server };
         let published = Published::new(snapshot, lineage);
-        Ok(Self { calls, published, contact: Mutex::new(contact) })
+        Ok(Self { calls, published, selected, contact: Mutex::new(contact) })
     }
 
     pub(crate) fn contact(&self) -> Contact {
@@ -206,7 +214,7 @@ impl Mirror {
         if !fragments.is_empty() {
             self.server_says(None);
         }
-        let events = apply(snapshot, std::mem::take(fragments));
+        let events = apply(snapshot, std::mem::take(fragments), self.selected.as_ref());
         // Our server says how far the watch is; etcd how far the cluster is, which may be more.
         let is_progress = self.calls.peer == Peer::Served && !message.created;
         if is_progress && message.watch_id >= 0 && now > snapshot.revision {
@@ -220,7 +228,7 @@ impl Mirror {
 
     async fn reload(&self) -> Result<(), Status> {
         tracing::info!("the history since the last revision is gone: loading everything");
-        let (snapshot, lineage) = load(&self.calls).await?;
+        let (snapshot, lineage) = load(&self.calls, self.selected.as_ref()).await?;
         self.in_contact();
         self.published.reset(snapshot, lineage);
         Ok(())
@@ -258,37 +266,64 @@ impl Mirror {
     }
 }
 
-/// Reads all rows at one revision; and which past that belongs to.
-async fn load(calls: &Calls) -> Result<(Snapshot, u64), Status> {
+/// Reads all rows that are `selected` at one revision; and which past that belongs to.
+async fn load(
+    calls: &Calls,
+    selected: Option<&BTreeSet<Table>>,
+) -> Result<(Snapshot, u64), Status> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match load_once(calls).await {
+        match load_once(calls, selected).await {
             Err(status) if status.code() == Code::OutOfRange && attempts < LOADS_MAX => {}
             done => return done,
         }
     }
 }
 
-async fn load_once(calls: &Calls) -> Result<(Snapshot, u64), Status> {
-    let mut tables = Tables::default();
-    let mut revision = Revision::default();
+async fn load_once(
+    calls: &Calls,
+    selected: Option<&BTreeSet<Table>>,
+) -> Result<(Snapshot, u64), Status> {
+    let mut snapshot = Snapshot::default();
+    let Some(selected) = selected else {
+        let lineage = load_span(calls, ROWS, &mut snapshot).await?;
+        return Ok((snapshot, lineage));
+    };
+    // The first page says at which revision to read all of them, also if none is wanted.
+    let lineage = calls.raw_page(FEW, None, Revision::default()).await.map(|page| {
+        snapshot.revision = page.revision;
+        page.lineage
+    })?;
+    for table in selected {
+        load_span(calls, &format!("{ROWS}{}/", table.name()), &mut snapshot).await?;
+    }
+    Ok((snapshot, lineage))
+}
+
+/// Reads what starts with `prefix` at the revision of `snapshot`, or at the newest if it has none.
+async fn load_span(calls: &Calls, prefix: &str, snapshot: &mut Snapshot) -> Result<u64, Status> {
     let mut start = None;
     loop {
-        let page = calls.raw_page(ROWS, start, revision).await?;
-        revision = page.revision;
+        let page = calls.raw_page(prefix, start, snapshot.revision).await?;
+        snapshot.revision = page.revision;
         for (row, stamp) in page.rows.iter().filter_map(calls::row) {
-            tables.restore(row, stamp);
+            snapshot.tables.restore(row, stamp);
         }
         start = page.next;
         if start.is_none() {
-            return Ok((Snapshot { revision, tables }, page.lineage));
+            return Ok(page.lineage);
         }
     }
 }
 
-/// Makes the changes that `events` report; one event for each revision comes out.
-fn apply(snapshot: &mut Snapshot, events: Vec<mvccpb::Event>) -> Vec<Event> {
+/// Makes the changes that `events` report in the tables that are `selected`; one event for each
+/// revision comes out.
+fn apply(
+    snapshot: &mut Snapshot,
+    events: Vec<mvccpb::Event>,
+    selected: Option<&BTreeSet<Table>>,
+) -> Vec<Event> {
     let mut applied: Vec<(Revision, Vec<Change>, Vec<Stamp>)> = Vec::new();
     let known = snapshot.revision;
     for event in events {
@@ -301,6 +336,10 @@ fn apply(snapshot: &mut Snapshot, events: Vec<mvccpb::Event>) -> Vec<Event> {
         if applied.last().is_none_or(|(last, ..)| *last != at) {
             applied.push((at, Vec::new(), Vec::new()));
             snapshot.revision = at;
+        }
+        if selected.is_some_and(|tables| !table_of(&kv.key).is_some_and(|it| tables.contains(&it)))
+        {
+            continue;
         }
         let change = match kind {
             EventType::Put => calls::row(&kv).map(|(row, stamp)| {
@@ -324,4 +363,10 @@ fn apply(snapshot: &mut Snapshot, events: Vec<mvccpb::Event>) -> Vec<Event> {
         stamps: stamps.into(),
     });
     events.collect()
+}
+
+/// The table that a key is of.
+fn table_of(key: &[u8]) -> Option<Table> {
+    let (table, _) = std::str::from_utf8(key).ok()?.strip_prefix(ROWS)?.split_once('/')?;
+    Table::from_name(table)
 }

@@ -9,6 +9,7 @@ mod large;
 mod mirror;
 mod ways;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use crate::engine::{Boxed, Engine};
 use crate::published::Published;
 use crate::secrets::{PREFIX, Sealer};
 use crate::served::status::{describe, to_commit};
-use crate::{Batch, CommitError, Health, OpenError, OpenOptions, Revision};
+use crate::{Batch, CommitError, Health, OpenError, OpenOptions, Revision, Table};
 
 /// How long a commit that is made waits until the mirror shows it.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(10);
@@ -49,9 +50,12 @@ impl Drop for Remote {
 }
 
 impl Remote {
-    /// Opens the store that is served on the socket at `path`.
-    pub(crate) async fn unix(path: &Path) -> Result<Self, OpenError> {
-        Self::open(Calls::new(Peer::Served, vec![connect::unix(path).await?]), None).await
+    /// Opens the store that is served on the socket at `path`, or some `tables` of it.
+    pub(crate) async fn unix(
+        path: &Path,
+        tables: Option<BTreeSet<Table>>,
+    ) -> Result<Self, OpenError> {
+        Self::open(Calls::new(Peer::Served, vec![connect::unix(path).await?]), None, tables).await
     }
 
     /// Opens the store that a cluster keeps.
@@ -64,7 +68,7 @@ impl Remote {
         // What is made has to be there before anybody reads.
         let recovered = large::recover(&calls).await.map_err(|status| refusal(&status));
         let opened = match recovered {
-            Ok(()) => Self::open(calls.clone(), sealer).await,
+            Ok(()) => Self::open(calls.clone(), sealer, None).await,
             Err(error) => Err(error),
         };
         let mut remote = opened.map_err(|error| doubt_certificates(error, endpoints))?;
@@ -72,9 +76,13 @@ impl Remote {
         Ok(remote)
     }
 
-    async fn open(calls: Calls, sealer: Option<Sealer>) -> Result<Self, OpenError> {
-        let mirror =
-            Arc::new(Mirror::load(calls.clone()).await.map_err(|status| refusal(&status))?);
+    async fn open(
+        calls: Calls,
+        sealer: Option<Sealer>,
+        tables: Option<BTreeSet<Table>>,
+    ) -> Result<Self, OpenError> {
+        let loaded = Mirror::load(calls.clone(), tables).await;
+        let mirror = Arc::new(loaded.map_err(|status| refusal(&status))?);
         let following = tokio::spawn({
             let mirror = Arc::clone(&mirror);
             async move { mirror.follow().await }

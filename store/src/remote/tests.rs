@@ -1,13 +1,14 @@
 //! The engine `unix:` when its server goes, forgets, or was never there.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::conformance::Server;
 use crate::testing::{binding, home_address, node_key, put, value};
 use crate::{
-    Batch, Binding, Class, Client, ClientError, CommitError, NodeCounters, OpenError, OpenOptions,
-    Policy, Store, StoreUrl, WatchEvent,
+    AnyRow, Batch, Binding, Change, Class, Client, ClientError, CommitError, NodeCounters,
+    OpenError, OpenOptions, Policy, Store, StoreUrl, Table, WatchEvent,
 };
 
 async fn open(path: &Path) -> Store {
@@ -173,4 +174,39 @@ async fn a_client_reads_a_table_page_by_page_at_one_revision() {
     let key = crate::Row::key(&binding(7, home_address(1), None));
     let entry = client.get::<Binding>(&key).await.unwrap().unwrap();
     assert_eq!((entry.row.home_address, entry.modified), (home_address(7), loaded));
+}
+
+#[tokio::test]
+async fn a_copy_of_some_tables_leaves_the_others_out_and_counts_revisions_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sock");
+    let origin = Store::in_memory();
+    let _server = Server::start(origin.clone(), &path, Policy::operators());
+    let bound = |number| binding(number, Ipv4Addr::new(192, 168, 0, 1), None);
+    let mut both = put(Class::Durable, 1, 1);
+    both.put(bound(1));
+    origin.commit(both).await.unwrap();
+
+    let tables = Some([Table::Bindings].into());
+    let options = OpenOptions { tables, ..OpenOptions::default() };
+    let store = Store::open(&StoreUrl::Unix(path.clone()), options).await.unwrap();
+    let copied = store.snapshot();
+    assert_eq!(copied.revision, origin.snapshot().revision);
+    assert_eq!((copied.rows::<Binding>().len(), value(&copied, 1)), (1, None));
+
+    let mut watch = store.watch(None);
+    let mut both = put(Class::Durable, 2, 2);
+    both.put(bound(2));
+    origin.commit(both).await.unwrap();
+    let last = origin.commit(put(Class::Durable, 3, 3)).await.unwrap();
+    until(&store, |store| store.snapshot().revision == last).await;
+    let copied = store.snapshot();
+    assert_eq!((copied.rows::<Binding>().len(), value(&copied, 2)), (2, None));
+    let Some(WatchEvent::Changed(event)) = watch.next().await else { panic!("no event") };
+    assert!(matches!(&event.changes[..], [Change::Put(AnyRow::Binding(_))]), "{event:?}");
+
+    let none = OpenOptions { tables: Some([].into()), ..OpenOptions::default() };
+    let store = Store::open(&StoreUrl::Unix(path), none).await.unwrap();
+    assert_eq!(store.snapshot().revision, last);
+    assert!(store.snapshot().rows::<Binding>().is_empty());
 }

@@ -7,7 +7,15 @@ use crate::fixture;
 fn served() -> Served {
     let runtime = start_runtime().unwrap();
     let interrupts = listen(&runtime).unwrap();
-    Served { runtime, interrupts, store: Store::in_memory(), audits: false, changes: None }
+    Served {
+        runtime,
+        interrupts,
+        place: ("unix:none.sock".parse().unwrap(), OpenOptions::default()),
+        store: Store::in_memory(),
+        copied: None,
+        audits: false,
+        changes: None,
+    }
 }
 
 fn put() -> Batch {
