@@ -3,7 +3,9 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -515,3 +517,32 @@ def test_rows_stay_while_the_store_is_out_of_touch(made):
 def run_quietly(daemon, options, oid):
     command = ["snmpget", "-On", "-m", "", "-r0", "-t1", *options, f"udp:127.0.0.1:{daemon.snmp_port}", oid]
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def nice_values(pid):
+    """Those of all threads of a process, by the name of the thread."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+    stats = [task.read_text().rpartition(")") for task in tasks]
+    return {before.partition("(")[2]: int(after.split()[16]) for before, _, after in stats}
+
+
+def may_be_nice():
+    """Whether this machine lets us raise what a thread may have: root in a container may lack it."""
+    return subprocess.run(["nice", "-n", "-10", "true"], capture_output=True, text=True).stderr == ""
+
+
+@pytest.mark.parametrize("user", [None, "nobody"])
+def test_threads_that_answer_go_before_those_that_compute(daemon, user):
+    made = daemon(extra=f'[daemon]\nuser = "{user}"\n' if user else "")
+    if user:
+        # What its folder holds is made before it is another user's.
+        shutil.chown(made.directory, user, "nogroup")
+        for parent in made.directory.parents:
+            if parent.stat().st_uid == os.geteuid() and parent != pathlib.Path("/tmp"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    made.start()
+    nice = nice_values(made.served_pid())
+    assert {name: value for name, value in nice.items() if value < 0} == ({"snmp-1": -10} if may_be_nice() else {})
+    # Whatever was kept for that is not in effect any more (CAP_SYS_NICE).
+    status = pathlib.Path(f"/proc/{made.served_pid()}/status").read_text()
+    assert int(re.search(r"CapEff:\t(.*)", status)[1], 16) & 1 << 23 == 0

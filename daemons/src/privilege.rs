@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, anyhow, bail};
-use rustix::process::{Gid, Uid};
+use rustix::process::{self, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 /// Whom to become.
@@ -77,11 +77,17 @@ fn group_id(groups: &str, group: &str) -> anyhow::Result<u32> {
 pub(crate) struct Later {
     /// To bind ports below 1024: a foreign agent may be given more care-of addresses while it runs.
     pub(crate) binds_low_ports: bool,
+    /// To give threads precedence, where [`allow_prompt_threads`] cannot see to that.
+    pub(crate) raises_priorities: bool,
 }
 
 impl Later {
     fn capabilities(self) -> CapabilitySet {
-        if self.binds_low_ports { CapabilitySet::NET_BIND_SERVICE } else { CapabilitySet::empty() }
+        let kept = [
+            (self.binds_low_ports, CapabilitySet::NET_BIND_SERVICE),
+            (self.raises_priorities, CapabilitySet::SYS_NICE),
+        ];
+        kept.iter().filter(|(is_kept, _)| *is_kept).map(|(_, capability)| *capability).collect()
     }
 }
 
@@ -110,12 +116,16 @@ pub(crate) fn become_account(account: &Account, later: Later) -> anyhow::Result<
 
 /// Does something that may need a port below 1024, with what was kept for it in effect meanwhile.
 pub(crate) fn with_low_ports<T>(bind: impl FnOnce() -> T) -> T {
-    let low = CapabilitySet::NET_BIND_SERVICE;
+    with(CapabilitySet::NET_BIND_SERVICE, bind)
+}
+
+/// Does something with a capability that was kept for it, if it was, in effect meanwhile.
+fn with<T>(capability: CapabilitySet, work: impl FnOnce() -> T) -> T {
     let raised = thread::capabilities(None).ok().filter(|held| {
-        let more = CapabilitySets { effective: held.effective | low, ..*held };
-        held.permitted.contains(low) && thread::set_capabilities(None, more).is_ok()
+        let more = CapabilitySets { effective: held.effective | capability, ..*held };
+        held.permitted.contains(capability) && thread::set_capabilities(None, more).is_ok()
     });
-    let done = bind();
+    let done = work();
     if let Some(held) = raised
         && let Err(error) = thread::set_capabilities(None, held)
     {
@@ -144,6 +154,31 @@ pub(crate) fn drop_capabilities(later: Later) -> anyhow::Result<()> {
     )?;
     thread::clear_ambient_capability_set()?;
     Ok(())
+}
+
+/// The nice value of threads that answer at once what takes some microseconds: so a question does
+/// not wait for a turn of whoever computes.
+const PROMPT: i32 = -10;
+
+/// Lets threads call [`be_prompt`] also when privileges are given up; whether they can. A service
+/// manager may allow it, too (`LimitNICE=`).
+pub(crate) fn allow_prompt_threads() -> bool {
+    // The kernel counts from 20 down (getrlimit(2)).
+    let limit = u64::from((20 - PROMPT).unsigned_abs());
+    let held = process::getrlimit(Resource::Nice);
+    if held.current.is_none_or(|current| current >= limit) {
+        return true;
+    }
+    let maximum = held.maximum.map(|it| it.max(limit));
+    process::setrlimit(Resource::Nice, Rlimit { current: Some(limit), maximum }).is_ok()
+}
+
+/// Gives the calling thread precedence over those that compute, if it may have that.
+pub(crate) fn be_prompt() {
+    let raised = with(CapabilitySet::SYS_NICE, || process::setpriority_process(None, PROMPT));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the thread has no precedence");
+    }
 }
 
 #[cfg(test)]

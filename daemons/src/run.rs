@@ -25,7 +25,10 @@ pub(crate) fn run(args: &ConfigArgs, log: &LogArgs) -> Result<(), Failure> {
     }
     let bound = Bound::bind(&config)?;
     let port = config.foreign_agent.as_ref().map(|section| section.address.port());
-    let later = Later { binds_low_ports: port.is_some_and(|port| port < 1024) };
+    let later = Later {
+        binds_low_ports: port.is_some_and(|port| port < 1024),
+        raises_priorities: config.snmp.is_some() && !privilege::allow_prompt_threads(),
+    };
     if let Some(user) = &config.daemon.user {
         let account = Account::find(user, config.daemon.group.as_deref())?;
         privilege::become_account(&account, later)

@@ -34,6 +34,7 @@ use super::Shutdown;
 use super::agentx::SubagentDriver;
 use super::configuration::change;
 use crate::clock::Clock;
+use crate::privilege;
 use crate::run::reactor;
 use crate::snmp::Keeper;
 use crate::socket::SnmpSocket;
@@ -144,7 +145,8 @@ async fn serve(
     }
 }
 
-/// Starts the thread of one socket.
+/// Starts the thread of one socket, which has precedence: managers that walk large tables and nodes
+/// that register do not keep the next question waiting.
 fn spawn_socket(
     number: usize,
     service: &Service,
@@ -154,12 +156,14 @@ fn spawn_socket(
     let (service, shutdown) = (service.clone(), shutdown.clone());
     let name = format!("snmp-{number}");
     match socket {
-        SnmpSocket::Udp(socket) => {
-            spawn_thread(&name, move || udp::serve(service, socket, &shutdown))
-        }
-        SnmpSocket::Tcp(listener) => {
-            spawn_reactor(&name, move || tcp::serve(service, listener, shutdown))
-        }
+        SnmpSocket::Udp(socket) => spawn_thread(&name, move || {
+            privilege::be_prompt();
+            udp::serve(service, socket, &shutdown)
+        }),
+        SnmpSocket::Tcp(listener) => spawn_reactor(&name, move || {
+            privilege::be_prompt();
+            tcp::serve(service, listener, shutdown)
+        }),
     }
 }
 
