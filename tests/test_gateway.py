@@ -4,84 +4,28 @@ import socket
 
 import pytest
 
-from harness import free_port, wait_until
+from harness import wait_until
 from node import authenticated
+from region import HOME_AGENT, configure, key_of, settled, start_region
 from regional_node import (
     FOREIGN_FOREIGN, GFA_IP_ADDRESS, MOBILE_GATEWAY, REGIONAL_REGISTRATION_LIFETIME, REPLAY_PROTECTION_STYLE,
     RegionalNode, RegionalReply, generalized, hierarchical,
 )
 
-HOME_AGENT, GATEWAY, FIRST, SECOND, BY_HAND = "127.0.0.1", "127.0.0.9", "127.0.0.11", "127.0.0.12", "127.0.0.13"
+GATEWAY, FIRST, SECOND, BY_HAND = "127.0.0.9", "127.0.0.11", "127.0.0.12", "127.0.0.13"
 HOME = "10.99.4.7"
-KEYS = {name: bytes([number]) * 16 for number, name in enumerate(["node", "first", "second", "hand", "home"], 1)}
-GATEWAY_SECTION = """
-[gateway]
-address = "{gateway}"
-port = {port}
-home-agent-port = {port}
-[foreign-agent]
-address = "{first}"
-port = {port}
-home-agent-port = {port}
-"""
-ASSOCIATION = """
-[[association]]
-peer = "{peer}"
-spi = {spi}
-key = "hex:{key}"
-agent = "{agent}"
-replay = "{replay}"
-"""
-SECOND_CONFIG = """
-[daemon]
-name = "second"
-[store]
-connect = "unix:{socket}"
-[foreign-agent]
-address = "{second}"
-port = {port}
-home-agent-port = {port}
-"""
-
-
-def association(peer, spi, key, agent, replay="none"):
-    return ASSOCIATION.format(peer=peer, spi=spi, key=KEYS[key].hex(), agent=agent, replay=replay)
 
 
 @pytest.fixture
 def region(daemon):
     """The daemon with home agent, gateway and first foreign agent; a second one beside it."""
-    port = free_port()
-    extra = GATEWAY_SECTION.format(gateway=GATEWAY, first=FIRST, port=port)
-    extra += association(HOME, 3000, "node", "gateway", "timestamps")
-    extra += association(FIRST, 5001, "first", "gateway") + association(GATEWAY, 5001, "first", "foreign-agent")
-    extra += association(SECOND, 5002, "second", "gateway") + association(GATEWAY, 5002, "second", "foreign-agent")
-    extra += association(BY_HAND, 5003, "hand", "gateway") + association(GATEWAY, 5003, "hand", "foreign-agent")
-    extra += association(GATEWAY, 2000, "home", "home-agent") + association(HOME_AGENT, 2000, "home", "gateway")
-    served = daemon(associations=[one_of_home()], port=port, extra=extra).start()
-    config = SECOND_CONFIG.format(socket=served.directory / "store.sock", second=SECOND, port=port)
-    other = daemon(config=config, port=port)
-    other.serving = lambda: any("second" in (row.get("name"), row.get("instance")) and row.get("state") == "serving" for row in served.rows("show", "status"))
-    other.start()
-    served.ctl("regional", "set", "gateway", GATEWAY, "--regional-lifetime", "300", "--replay", "any")
-    for agent, spi in ((FIRST, 5001), (SECOND, 5002)):
-        served.ctl("regional", "set", "foreign-agent", agent, "--gateway", GATEWAY, "--spi", str(spi), "--nai", f"fa{spi}@region.example")
-    served.ctl("regional", "commit", "--reason", "a region")
-    served.port = port
+    served = start_region(daemon, [(GATEWAY, FIRST), (None, SECOND)], [HOME], by_hand=[BY_HAND])
+    configure(served, {FIRST: GATEWAY, SECOND: GATEWAY}, regional_lifetime=300, replay="any")
     return served
 
 
-def one_of_home():
-    return {"peer": HOME, "spi": 1000, "algorithm": "hmac-md5", "key": "00112233445566778899aabbccddeeff"}
-
-
 def node(region, agent=FIRST):
-    return RegionalNode((agent, region.port), HOME, GATEWAY, KEYS["node"], source="127.0.0.50")
-
-
-def home_registrations(region):
-    (row,) = [row for row in region.rows("show", "statistics") if row["role"] == "home-agent"]
-    return row["values"].get("haRegRequestsReceived", 0)
+    return RegionalNode((agent, region.port), HOME, GATEWAY, key_of("node"), source="127.0.0.50")
 
 
 def test_moves_within_the_region_are_not_seen_at_home(region):
@@ -95,9 +39,9 @@ def test_moves_within_the_region_are_not_seen_at_home(region):
 
     for agent in (SECOND, FIRST, SECOND):
         answer = mine.register_regionally((agent, region.port), care_of=agent)
-        assert answer.code == 0 and answer.is_authentic(KEYS["node"]), agent
+        assert answer.code == 0 and answer.is_authentic(key_of("node")), agent
         assert 0 < answer.lifetime <= 300 and answer.gateway == GATEWAY
-    wait_until(lambda: home_registrations(region) == 1, what="one registration at home to be counted")
+    settled(region, "home-agent", "haRegRequestsReceived", 1)
     assert len(region.rows("show", "bindings")) == 1
 
 
@@ -112,7 +56,7 @@ def test_nonces_and_replays(region):
     answer = mine.ask(first)
     assert answer.code == 0
     replayed = mine.ask(first)
-    assert replayed.code == 133 and replayed.is_authentic(KEYS["node"])
+    assert replayed.code == 133 and replayed.is_authentic(key_of("node"))
     assert replayed.identification >> 32 == answer.identification >> 32, "the refusal repeats the next nonce"
     assert mine.register_regionally(nonce=answer.identification >> 32).code == 0
 
@@ -121,7 +65,7 @@ def test_forged_requests_and_strangers_change_nothing(region):
     mine = node(region)
     assert mine.register_regionally().code == 193, "there is no home registration yet"
     assert mine.register_at_home(HOME_AGENT).code == 0
-    assert mine.ask(mine.regional(key=KEYS["home"])).code == 67
+    assert mine.ask(mine.regional(key=key_of("home"))).code == 67
     assert mine.ask(mine.regional(gateway="127.0.0.99")).code == 112
     before = region.rows("show", "visitors", "--foreign-agent", GATEWAY)
 
@@ -130,7 +74,7 @@ def test_forged_requests_and_strangers_change_nothing(region):
     stranger.bind((BY_HAND, region.port))
     stranger.settimeout(5)
     message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
-    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, key_of(BY_HAND)), (GATEWAY, region.port))
     answer = RegionalReply(stranger.recvfrom(4096)[0])
     assert answer.code == 65
     assert region.rows("show", "visitors", "--foreign-agent", GATEWAY) == before
@@ -141,9 +85,9 @@ def test_forged_requests_and_strangers_change_nothing(region):
     region.ctl("regional", "set", "foreign-agent", BY_HAND, "--gateway", GATEWAY, "--spi", "5003")
     region.ctl("regional", "commit", "--force")
     message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
-    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, key_of(BY_HAND)), (GATEWAY, region.port))
     answer = RegionalReply(stranger.recvfrom(4096)[0])
-    assert answer.code == 0 and answer.is_authentic(KEYS["node"])
+    assert answer.code == 0 and answer.is_authentic(key_of("node"))
 
 
 def test_dynamic_assignment_is_switched_on_and_off(region):
@@ -173,13 +117,13 @@ def test_a_foreign_agent_by_hand_gets_what_it_needs(region):
     agent.bind((BY_HAND, region.port))
     agent.settimeout(5)
     request = mine.request(flags=0, care_of_address=GATEWAY, home_agent=HOME_AGENT)
-    request = hierarchical(authenticated(request, 33, 3000, KEYS["node"]), BY_HAND)
-    agent.sendto(generalized(request, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    request = hierarchical(authenticated(request, 33, 3000, key_of("node")), BY_HAND)
+    agent.sendto(generalized(request, FOREIGN_FOREIGN, 5003, key_of(BY_HAND)), (GATEWAY, region.port))
     octets, source = agent.recvfrom(4096)
     assert octets[0] == 3 and octets[1] == 0 and source == (GATEWAY, region.port)
     (visitor,) = region.rows("show", "visitors", "--foreign-agent", GATEWAY)
     assert visitor["home_address"] == HOME
     message = hierarchical(mine.regional(care_of=BY_HAND), BY_HAND)
-    agent.sendto(generalized(message, FOREIGN_FOREIGN, 5003, KEYS["hand"]), (GATEWAY, region.port))
+    agent.sendto(generalized(message, FOREIGN_FOREIGN, 5003, key_of(BY_HAND)), (GATEWAY, region.port))
     answer = RegionalReply(agent.recvfrom(4096)[0])
     assert answer.code == 0 and [(kind, subtype) for kind, subtype, _ in answer.extensions] == [(36, MOBILE_GATEWAY)]

@@ -82,7 +82,7 @@ impl Bound {
                 .context("the foreign agent cannot be served")?;
         }
         if let Some(section) = &config.gateway {
-            let socket = bind_udp(SocketAddr::V4(section.address))
+            let socket = bind_udp(SocketAddr::V4(section.address()))
                 .context("the gateway cannot be served")?;
             bound.gateway.push(BoundSocket { socket, interface: None });
         }

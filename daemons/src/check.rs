@@ -31,7 +31,7 @@ fn summary(config: &Config) -> String {
         parts.push(format!("foreign agent {}", foreign_agent.address));
     }
     if let Some(gateway) = &config.gateway {
-        parts.push(format!("gateway {}", gateway.address));
+        parts.push(format!("gateway {}", gateway.address()));
     }
     if let Some(mobile_node) = &config.mobile_node {
         let identity = match (&mobile_node.home_address, &mobile_node.nai) {

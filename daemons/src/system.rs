@@ -504,7 +504,7 @@ fn roles(config: &Config) -> Vec<Role> {
 fn addresses(config: &Config) -> Vec<Ipv4Addr> {
     let home_agent = config.home_agent.iter().map(|section| *section.address.ip());
     let foreign_agent = config.foreign_agent.iter().map(|section| *section.address.ip());
-    let gateway = config.gateway.iter().map(|section| *section.address.ip());
+    let gateway = config.gateway.iter().map(|section| *section.address().ip());
     home_agent.chain(foreign_agent).chain(gateway).collect()
 }
 

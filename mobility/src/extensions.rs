@@ -32,8 +32,11 @@ pub(crate) struct Extensions<'a> {
     /// The Revocation Support Extension that the Mobile-Home authentication covers (RFC 3543
     /// §3.2): that of a mobile node, or of a home agent for a mobile node.
     pub(crate) revocation_covered: Option<RevocationSupport>,
-    /// The one between it and the Foreign-Home authentication: what agents say to each other.
+    /// The one between it and the Foreign-Home authentication, or between it and a Foreign-Foreign
+    /// one (RFC 4857 §11): what agents say to each other.
     pub(crate) revocation_appended: Option<RevocationSupport>,
+    /// Where that begins.
+    pub(crate) revocation_appended_at: Option<usize>,
     /// Texts for people, with the Sub-Type that says whose they are (RFC 4917 §3), and whether the
     /// Mobile-Home authentication covers them.
     pub(crate) messages: Vec<(u8, String, bool)>,
@@ -110,7 +113,7 @@ impl<'a> Extensions<'a> {
             extension_type::NORMAL_VENDOR_SPECIFIC => self.vendor().normal = true,
             extension_type::ENCAPSULATING_DELIVERY_STYLE => self.delivery = true,
             extension_type::REVOCATION_SUPPORT => {
-                self.take_revocation_support(RevocationSupport::parse(extension)?);
+                self.take_revocation_support(RevocationSupport::parse(extension)?, extension.start);
             }
             extension_type::MESSAGE_STRING => {
                 let message = MessageString::parse(extension)?;
@@ -180,12 +183,14 @@ impl<'a> Extensions<'a> {
         Ok(())
     }
 
-    /// Behind the Foreign-Home authentication nothing protects it, so it says nothing there.
-    fn take_revocation_support(&mut self, support: RevocationSupport) {
-        if self.mobile_home.is_empty() {
+    /// Behind the authentication of agents nothing protects it, so it says nothing there. Regional
+    /// messages have the Mobile-Gateway authentication in the place of the Mobile-Home one.
+    fn take_revocation_support(&mut self, support: RevocationSupport, start: usize) {
+        if self.mobile_home.is_empty() && self.mobile_gateway.is_empty() {
             self.revocation_covered = Some(support);
-        } else if self.foreign_home.is_empty() {
+        } else if self.foreign_home.is_empty() && self.foreign_foreign.is_empty() {
             self.revocation_appended = Some(support);
+            self.revocation_appended_at = Some(start);
         }
     }
 

@@ -7,6 +7,7 @@
 mod action;
 mod advertiser;
 mod association;
+mod between;
 mod clock;
 mod clock_health;
 mod dispatch;

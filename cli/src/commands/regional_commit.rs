@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use store::regional::{self, Commit, Refusal, Wish};
-use store::{CommitCause, RegionalCommit as CommitRow, RegionalCommitId};
+use store::{Application, CommitCause, RegionalCommit as CommitRow, RegionalCommitId};
 
 use super::regional::{
     CHECKED_TABLES, CandidateName, TABLES, TRIES, agents, by, commit_of, invalid, is_grave, refuse,
@@ -185,12 +185,17 @@ fn make(
             Ok(revision) => {
                 let rows = FieldRow::of(&differences, None);
                 let settled = session.settle(&prepared.concerns, revision);
-                let view = session.read(TABLES)?;
+                let view = session.read(CHECKED_TABLES)?;
+                let now = Application::of(&prepared.concerns, revision, &view.snapshot, view.now);
                 let row = commit_of(&view, id).cloned();
                 let about = row.as_ref().and_then(|row| serde_json::to_value(&**row).ok());
+                let about = about.map(|mut commit| {
+                    commit["applied"] = now.applied.clone().into();
+                    ("commit", commit)
+                });
                 let listing = Listing::new(revision, COLUMNS, &rows);
-                session.print(&Listing { about: about.map(|it| ("commit", it)), ..listing })?;
-                session.note(&done(id, differences.len(), row.as_deref()))?;
+                session.print(&Listing { about, ..listing })?;
+                session.note(&done(id, differences.len(), row.as_deref(), &now.applied))?;
                 return settled.map(drop);
             }
             // Somebody was faster: the next plan says who.
@@ -201,10 +206,20 @@ fn make(
     Err(Failure::refused("others commit all the time").hint("repeat the command").into())
 }
 
-fn done(id: RegionalCommitId, changes: usize, row: Option<&CommitRow>) -> String {
+/// `commit 7: 2 agents changed; in force at `fa1`, `gw``
+fn done(
+    id: RegionalCommitId,
+    changes: usize,
+    row: Option<&CommitRow>,
+    applied: &[String],
+) -> String {
     let deadline = row.and_then(CommitRow::deadline).map(|at| {
         let at = at.rfc3339();
         format!("; it is rolled back at {at} unless `regional confirm` keeps it")
     });
-    format!("commit {id}: {} changed{}", agents(changes), deadline.unwrap_or_default())
+    let applied = match applied {
+        [] => "no daemon that runs acts on it yet".to_owned(),
+        list => format!("in force at `{}`", list.join("`, `")),
+    };
+    format!("commit {id}: {} changed; {applied}{}", agents(changes), deadline.unwrap_or_default())
 }

@@ -120,10 +120,24 @@ impl ForeignAgentSection {
 
 pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
     const ADDRESS: &str = "the IPv4 unicast address that mobile nodes know the agent by";
+    let common = read_common(&mut section, ADDRESS);
+    let care_of = section.texts("care-of-addresses", "an IPv4 address of this host");
+    let config = ForeignAgentSection {
+        care_of_addresses: care_of.unwrap_or_else(|| vec![*common.address.ip()]),
+        encapsulating_delivery: section.boolean("encapsulating-delivery"),
+        messages: notification::read_messages(&mut section),
+        ..common
+    };
+    section.finish();
+    config
+}
+
+/// What a foreign agent and a gateway have in common; `what` is the address of the one that it is.
+pub(super) fn read_common(section: &mut Section<'_, '_>, what: &str) -> ForeignAgentSection {
     if section.key_span("address").is_none() {
-        section.missing("address", ADDRESS);
+        section.missing("address", what);
     }
-    let address = section.parsed("address", ADDRESS, |value| {
+    let address = section.parsed("address", what, |value| {
         value.as_str()?.parse().ok().filter(|address| is_unicast(*address))
     });
     let mut port = |key| {
@@ -140,10 +154,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
     let pending = section.integer("max-pending", 1..=1_000_000, "");
     // RFC 5944 §3.7.1: a request may not be given up before 7 seconds have gone.
     let timeout = section.integer("pending-timeout", 8..=3600, " seconds");
-    let care_of = section.texts("care-of-addresses", "an IPv4 address of this host");
-    let rate_limits = rate_limits(&mut section);
-    let config = ForeignAgentSection {
-        care_of_addresses: care_of.unwrap_or_else(|| vec![*address.ip()]),
+    let rate_limits = rate_limits(section);
+    ForeignAgentSection {
         home_agent_port,
         lifetime_max: lifetime.and_then(|seconds| u16::try_from(seconds).ok()).map(Lifetime),
         visitors_max: visitors.and_then(|count| count.try_into().ok()),
@@ -151,16 +163,12 @@ pub(super) fn read(mut section: Section<'_, '_>) -> ForeignAgentSection {
         pending_timeout: timeout.map(|seconds| Duration::from_secs(seconds.into())),
         reserved_bits: section.word("reserved-bits", RESERVED_BITS),
         reverse_tunnel: section.word("reverse-tunnel", REVERSE_TUNNEL),
-        encapsulating_delivery: section.boolean("encapsulating-delivery"),
         minimal_encapsulation: section.boolean("minimal-encapsulation"),
         gre: section.boolean("gre"),
         admission: section.word("admission", ADMISSION),
         rate_limits,
-        revocation: revocation::read(&mut section),
-        notification: notification::read(&mut section),
-        messages: notification::read_messages(&mut section),
+        revocation: revocation::read(section),
+        notification: notification::read(section),
         ..ForeignAgentSection::at(address)
-    };
-    section.finish();
-    config
+    }
 }

@@ -31,6 +31,8 @@ pub(crate) struct HomeAgentSection {
     pub(crate) home_networks: Vec<Ipv4Net>,
     pub(crate) pools: Vec<Ipv4Net>,
     pub(crate) shared_home_addresses: Vec<Ipv4Net>,
+    /// Whether gateways may assign themselves to nodes without a care-of address (RFC 4857 §7.4).
+    pub(crate) dynamic_gateways: Option<bool>,
     /// The home link, if it is one that the home agent is on.
     pub(crate) home_interface: Option<String>,
 }
@@ -55,6 +57,7 @@ impl HomeAgentSection {
             home_networks: Vec::new(),
             pools: Vec::new(),
             shared_home_addresses: Vec::new(),
+            dynamic_gateways: None,
             home_interface: None,
         }
     }
@@ -87,6 +90,7 @@ impl HomeAgentSection {
             home_networks: self.home_networks.clone(),
             pools: self.pools.clone(),
             shared_home_addresses: self.shared_home_addresses.clone(),
+            dynamic_gateways: self.dynamic_gateways.unwrap_or(default.dynamic_gateways),
             home_link: self.home_interface.is_some(),
             counters_lost,
             ..default
@@ -143,6 +147,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> HomeAgentSection {
         messages: notification::read_messages(&mut section),
         home_networks: section.texts("home-networks", NETWORK).unwrap_or_default(),
         pools: section.texts("pools", NETWORK).unwrap_or_default(),
+        dynamic_gateways: section.boolean("dynamic-gateways"),
         shared_home_addresses: section.texts("shared-home-addresses", NETWORK).unwrap_or_default(),
         home_interface: section.string("home-interface", "the name of an interface"),
     };

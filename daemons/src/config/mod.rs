@@ -135,7 +135,7 @@ impl Config {
         if let Some(gateway) = &gateway {
             let of_home_agent = home_agent.iter().map(|home| home.address);
             let of_foreign_agent = foreign_agent.iter().flat_map(ForeignAgentSection::addresses);
-            if of_home_agent.chain(of_foreign_agent).any(|address| address == gateway.address) {
+            if of_home_agent.chain(of_foreign_agent).any(|address| address == gateway.address()) {
                 let message = "`gateway` and another agent are at one address: expected one each";
                 problems.add(&gateway_at, message);
             }

@@ -82,7 +82,7 @@ fn paths_start_at_the_folder_of_the_file() {
 const WRONG: &[(&str, &str)] = &[
     (
         "[home-agent]\nmaximum-lifetime = 5\naddress = \"127.0.0.1\"",
-        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, gre, home-interface, home-networks, max-bindings, max-lifetime, max-requests-per-second, max-requests-per-second-of-peer, max-simultaneous-bindings, message, minimal-encapsulation, notification, pools, port, reserved-bits, reverse-tunnel, revocation, shared-home-addresses",
+        "mip4d.toml:4:1: `home-agent.maximum-lifetime`: unknown key, `[home-agent]` knows: address, admission, dynamic-gateways, gre, home-interface, home-networks, max-bindings, max-lifetime, max-requests-per-second, max-requests-per-second-of-peer, max-simultaneous-bindings, message, minimal-encapsulation, notification, pools, port, reserved-bits, reverse-tunnel, revocation, shared-home-addresses",
     ),
     (
         "[home-agent]\naddress = \"127.0.0.1\"\nmax-lifetime = \"long\"",

@@ -22,6 +22,7 @@ mod revocation;
 mod revoked;
 #[cfg(test)]
 mod tests;
+mod upstream;
 pub(crate) mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -111,22 +111,24 @@ impl ForeignAgent {
     /// §5.2: where the node is goes behind everything else, protected by the association with the gateway.
     pub(super) fn relay_to_gateway(
         &mut self,
-        pending: Pending,
+        mut pending: Pending,
         received: &Received<'_>,
         now: Now,
     ) -> Output {
         let gateway = pending.peer();
-        let peer = Identity::Address(gateway);
-        let spi = self.config.regional.as_ref().and_then(|region| region.spi);
-        let association = match spi {
-            Some(spi) => self.associations.get(&peer, spi),
-            None => self.associations.with(&peer).next(),
-        };
-        let Some(association) = association else {
+        let Some(association) = self.gateway_association(gateway).cloned() else {
+            let spi = self.config.regional.as_ref().and_then(|region| region.spi);
             let reply = self.deny(&pending, Denial::GatewayAssociationMissing, spi, now);
             return Output::at_once(reply.into_iter().collect());
         };
         let mut octets = received.octets.to_vec();
+        if !is_deregistration(&pending.request) {
+            pending.offer = self.offer(&pending);
+        }
+        if let Some(offer) = pending.offer {
+            // RFC 3543 §4.2.1, with the gateway in the home agent's place.
+            offer.emit(&mut octets);
+        }
         HierarchicalForeignAgent(self.config.address).emit(&mut octets);
         association.sign_generalized(&mut octets, GeneralizedAuthentication::FOREIGN_FOREIGN);
         let from = SocketAddrV4::new(self.config.address, self.config.port);
@@ -174,6 +176,15 @@ impl ForeignAgent {
         self.take_reply(&fixed, &extensions, &pending, received, now)
     }
 
+    /// Whether a gateway vouches for what it says to us, behind what it says to the node.
+    pub(super) fn is_of_gateway(&self, extensions: &Extensions<'_>, pending: &Pending) -> bool {
+        let association = pending.gateway.and_then(|gateway| self.gateway_association(gateway));
+        match extensions.foreign_foreign.as_slice() {
+            [only] => association.is_some_and(|association| association.verifies(only)),
+            _ => false,
+        }
+    }
+
     /// What the visitor list says of the gateway that a visitor came through.
     pub(super) fn regional_visit(
         &self,
@@ -193,6 +204,8 @@ impl ForeignAgent {
             identification: Identification::default(),
             nonce: None,
             accepted: 0,
+            revocation: None,
+            revoking: None,
         })
     }
 }

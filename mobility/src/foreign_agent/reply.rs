@@ -136,8 +136,11 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let end = match extensions.mobile_home_end() {
-            // What a gateway says to the node comes behind that (RFC 4857 §5.3).
-            _ if pending.gateway.is_some() => received.octets.len(),
+            // What a gateway says to the node comes behind that (RFC 4857 §5.3), and behind all of
+            // it what it says to us.
+            _ if pending.gateway.is_some() => {
+                extensions.revocation_appended_at.unwrap_or(received.octets.len())
+            }
             0 => received.octets.len(),
             end => end,
         };
@@ -162,7 +165,9 @@ impl ForeignAgent {
             self.count_relayed(pending, reply.code);
             return Output::at_once(vec![relayed]);
         }
-        let support = extensions.revocation_appended.filter(|_| pending.signed_for_home_agent);
+        let is_protected =
+            pending.signed_for_home_agent || self.is_of_gateway(extensions, pending);
+        let support = extensions.revocation_appended.filter(|_| is_protected);
         let lifetime = least(reply.lifetime, pending.request.lifetime, self.config.lifetime_max);
         let regional = extensions.regional_lifetime.filter(|_| pending.gateway.is_some());
         let lifetime = lifetime.min(regional.unwrap_or(lifetime));

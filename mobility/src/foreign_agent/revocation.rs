@@ -9,12 +9,13 @@ use store::{
     Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time, Visitor,
     VisitorKey,
 };
-use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment, extension_type};
+use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::pending::Pending;
 use super::{ForeignAgent, Purpose};
 use crate::action::{Action, Output};
 use crate::association::{Associations, Failure};
+use crate::between::Between;
 use crate::clock;
 use crate::extensions::Extensions;
 use crate::notification::NotificationId;
@@ -40,7 +41,8 @@ impl ForeignAgent {
             return Output::default();
         }
         let inform = self.config.revocation.informs;
-        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, Vec::new());
+        let peer = self.upstream(&visitor).peer;
+        let revocation = Revocation::new(&visitor, peer, inform, Vec::new());
         self.revocations.insert(key.clone(), revocation);
         let earliest = self.visitors.uptime(visitor.registered_at) + SPACING;
         self.revocations.arm(key, earliest.max(now.uptime));
@@ -52,7 +54,7 @@ impl ForeignAgent {
         let begun = self.visitors.iter().filter(|visitor| visitor.revoking.is_some());
         let begun: Vec<Arc<Visitor>> = begun.cloned().collect();
         for visitor in begun {
-            let (config, peer) = (&self.config.revocation, visitor.home_agent);
+            let (config, peer) = (&self.config.revocation, self.upstream(&visitor).peer);
             let uptime = |at| self.visitors.uptime(at);
             self.revocations.resume(&visitor, peer, config, uptime, now.uptime);
         }
@@ -64,10 +66,11 @@ impl ForeignAgent {
         if !config.enabled {
             return None;
         }
-        let request = &pending.request;
-        let visitor = self.visitors.get(&pending.identity, request.home_address);
+        let home_address = pending.request.home_address;
+        let visitor = self.visitors.get(&pending.identity, home_address);
         let before = visitor.and_then(|visitor| visitor.revocation).map(|it| it.own_timestamp);
-        let name = (request.home_agent, request.home_address, request.care_of_address);
+        let upstream = self.upstream_of(pending);
+        let name = (upstream.peer, home_address, upstream.domain);
         let used = self.used.last(name);
         let clock = clock::seconds(pending.sent_at.stamp());
         let timestamp = before.into_iter().chain(used).fold(clock, clock::later);
@@ -119,14 +122,19 @@ impl ForeignAgent {
 
     /// Whether the home agent tells visitors with one home address apart by NAI.
     fn tells_apart(&self, visitor: &Visitor) -> bool {
-        self.config.revocation.nai_peers.contains(&visitor.home_agent)
+        self.config.revocation.nai_peers.contains(&self.upstream(visitor).peer)
+    }
+
+    /// Whether a message is authenticated by a home agent, or by a gateway.
+    fn check_agent(&self, extensions: &Extensions<'_>, source: Ipv4Addr) -> Result<(), Failure> {
+        let list = Between::of(extensions).list(extensions);
+        self.associations.authenticate(list, &Identity::Address(source)).map(drop)
     }
 
     fn is_ambiguous(&self, visitor: &Visitor) -> bool {
+        let upstream = self.upstream(visitor);
         let is_other = |other: &&Arc<Visitor>| {
-            other.identity != visitor.identity
-                && other.home_agent == visitor.home_agent
-                && other.care_of_address == visitor.care_of_address
+            other.identity != visitor.identity && self.upstream(other) == upstream
         };
         !self.tells_apart(visitor)
             && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
@@ -137,6 +145,10 @@ impl Revoker for ForeignAgent {
     type Row = Visitor;
 
     const IS_REVOKED_BY_HOME_AGENTS: bool = true;
+
+    fn between(extensions: &Extensions<'_>) -> Between {
+        Between::of(extensions)
+    }
 
     fn revoking(&mut self) -> Revoking<'_, Visitor> {
         Revoking {
@@ -187,8 +199,7 @@ impl Revoker for ForeignAgent {
         extensions: &Extensions<'_>,
         source: Ipv4Addr,
     ) -> Result<(), Failure> {
-        let home_agent = Identity::Address(source);
-        self.associations.authenticate(&extensions.foreign_home, &home_agent).map(drop)
+        self.check_agent(extensions, source)
     }
 
     fn check_stray_acknowledgment(
@@ -197,8 +208,7 @@ impl Revoker for ForeignAgent {
         extensions: &Extensions<'_>,
         source: Ipv4Addr,
     ) -> Result<(), Failure> {
-        let home_agent = Identity::Address(source);
-        self.associations.authenticate(&extensions.foreign_home, &home_agent).map(drop)
+        self.check_agent(extensions, source)
     }
 
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
@@ -218,8 +228,7 @@ impl Revoker for ForeignAgent {
             }
             return self.write_intent(&key, work, now);
         }
-        let home_agent = Identity::Address(visitor.home_agent);
-        let has_association = self.associations.with(&home_agent).next().is_some();
+        let has_association = self.upstream_signer(&self.upstream(&visitor)).is_some();
         if visitor.revocation.is_none() || !has_association {
             self.drop_visitor(&visitor, work);
             let inform = inform.unwrap_or(self.config.revocation.informs);
@@ -236,7 +245,8 @@ impl Revoker for ForeignAgent {
             return self.operations.postpone(task, at);
         }
         let inform = inform.unwrap_or(self.config.revocation.informs);
-        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, vec![id]);
+        let peer = self.upstream(&visitor).peer;
+        let revocation = Revocation::new(&visitor, peer, inform, vec![id]);
         self.revocations.insert(key.clone(), revocation);
         self.send_revocation(&key, work, now);
     }
@@ -244,31 +254,31 @@ impl Revoker for ForeignAgent {
     fn send_revocation(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
         let Some(revocation) = self.revocations.get(key) else { return };
         let visitor = Arc::clone(&revocation.row);
-        let home_agent = Identity::Address(visitor.home_agent);
-        let signer = self.associations.with(&home_agent).next().cloned();
+        let upstream = self.upstream(&visitor);
+        let signer = self.upstream_signer(&upstream).cloned();
         let (Some(signer), Some(negotiated)) = (signer, visitor.revocation) else {
             return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
         };
-        let name = (visitor.home_agent, visitor.home_address, visitor.care_of_address);
+        let name = (upstream.peer, visitor.home_address, upstream.domain);
         let draft = Draft {
             from_home_agent: false,
             inform: self.asks(revocation),
-            domains: (visitor.home_agent, visitor.care_of_address),
+            domains: (upstream.peer, upstream.domain),
             negotiated,
             last: self.used.last(name),
             nai: match &visitor.identity {
                 Identity::Nai(nai) if self.tells_apart(&visitor) => Some(nai),
                 _ => None,
             },
-            signer: (extension_type::FOREIGN_HOME_AUTHENTICATION, &signer),
+            signer: (upstream.between, &signer),
         };
         let message = self.revocations.message(key, &draft, &mut self.tally, now);
         let Some(message) = message else { return };
         if message.is_first {
             work.actions.push(Action::StopService(self.config.service(&visitor)));
         }
-        let from = self.config.relay_source(visitor.care_of_address);
-        let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
+        let from = self.config.relay_source(upstream.domain);
+        let to = SocketAddrV4::new(upstream.peer, self.config.home_agent_port);
         work.actions.push(Action::Send { from, to, octets: message.octets });
         work.sent.push(key.clone());
         self.used.remember(name, message.identifier, now.uptime);

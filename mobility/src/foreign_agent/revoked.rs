@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use store::{Counter, Identity, Now, Row as _, TargetResult, Visitor};
-use wire::{Nai, RegistrationRevocation, extension_type};
+use wire::{Nai, RegistrationRevocation};
 
 use super::ForeignAgent;
 use super::revocation::{Work, informing};
@@ -20,7 +20,7 @@ impl ForeignAgent {
         &mut self,
         fixed: &RegistrationRevocation,
         visitor: Option<Arc<Visitor>>,
-        Sender { received, nai, signer }: Sender<'_>,
+        Sender { received, nai, signer, between }: Sender<'_>,
         now: Now,
     ) -> Output {
         let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation);
@@ -31,7 +31,7 @@ impl ForeignAgent {
             None => false,
         };
         let mut octets = message::acknowledgment(fixed, inform, nai);
-        signer.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+        between.sign(signer, &mut octets);
         let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
         self.tally.count(Counter::RevocationAcknowledgmentsSent);
         let Some(visitor) = visitor else { return Output::at_once(vec![acknowledgment]) };
@@ -45,12 +45,13 @@ impl ForeignAgent {
         self.commit(work, now)
     }
 
-    /// The visitors that a revocation of `home_agent` may mean.
+    /// The visitors that a revocation of `peer` may mean: those of a home agent at the care-of address,
+    /// or those of a gateway that are with us.
     pub(super) fn revoked_visitors(
         &self,
         fixed: &RegistrationRevocation,
         nai: Option<&Nai>,
-        home_agent: Ipv4Addr,
+        peer: Ipv4Addr,
     ) -> Vec<Arc<Visitor>> {
         let named = |visitor: &Visitor| match nai {
             Some(nai) => visitor.identity == Identity::Nai(nai.clone()),
@@ -58,8 +59,9 @@ impl ForeignAgent {
         };
         let visitors = self.visitors.with_home(fixed.home_address);
         let fitting = visitors.filter(|visitor| {
-            visitor.care_of_address == fixed.foreign_domain_address
-                && visitor.home_agent == home_agent
+            let upstream = self.upstream(visitor);
+            upstream.peer == peer
+                && upstream.domain == fixed.foreign_domain_address
                 && named(visitor)
         });
         fitting.cloned().collect()

@@ -10,6 +10,8 @@ use wire::{Flags, Lifetime, ReplayProtectionStyle};
 use crate::action::{Encapsulation, Service};
 use crate::home_agent::{Admission, ReservedBits, ReverseTunnel};
 use crate::limits::RateLimits;
+use crate::notification::NotificationConfig;
+use crate::revocation::RevocationConfig;
 
 /// The configuration of a gateway; [`GatewayConfig::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -44,6 +46,9 @@ pub struct GatewayConfig {
     pub gre: bool,
     pub admission: Admission,
     pub rate_limits: RateLimits,
+    /// With home agents and with the foreign agents beneath it.
+    pub revocation: RevocationConfig,
+    pub notification: NotificationConfig,
     /// Whether counts made before this start may have been lost.
     pub counters_lost: bool,
     /// What nonces come from.
@@ -71,6 +76,8 @@ impl GatewayConfig {
             gre: true,
             admission: Admission::Open,
             rate_limits: RateLimits::default(),
+            revocation: RevocationConfig::default(),
+            notification: NotificationConfig::default(),
             counters_lost: false,
             seed,
         }

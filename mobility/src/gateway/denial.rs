@@ -10,6 +10,8 @@ pub enum GatewayDenial {
     Closed,
     /// Only visitors that it has already are served.
     Draining,
+    /// The home agent has nothing to do with revocation, and that is not enough (RFC 3543 §4.2.1).
+    RevocationRequired,
     /// What sent it is no foreign agent of this region.
     ForeignAgentOfAnotherRegion,
     /// The foreign agent's authentication is missing, repeated or wrong (RFC 4857 §11).
@@ -59,7 +61,9 @@ impl GatewayDenial {
     pub const fn answer(self) -> (Code, Option<Counter>) {
         match self {
             Self::Closed => (Code(64), Some(Counter::FaReasonUnspecified)),
-            Self::Draining => (Code(65), Some(Counter::FaAdmProhibited)),
+            Self::Draining | Self::RevocationRequired => {
+                (Code(65), Some(Counter::FaAdmProhibited))
+            }
             // A reading: the RFC has no Code for a foreign agent that is not believed; the node
             // cannot mend it, and another foreign agent may do.
             Self::ForeignAgentOfAnotherRegion | Self::ForeignAgentFailedAuthentication => {

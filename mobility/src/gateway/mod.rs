@@ -8,6 +8,7 @@
 //!
 //! Home agents see it as a foreign agent, and never see what moves beneath it.
 
+mod beneath;
 mod config;
 mod denial;
 mod origin;
@@ -15,6 +16,7 @@ mod pending;
 mod regional;
 mod reply;
 mod request;
+mod revocation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -22,8 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now, Resource, Role, Row,
-    Snapshot, Time, TrailEvent, Visitor, VisitorKey,
+    Awaited, Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now,
+    OperationId, Resource, Role, Row, Snapshot, TargetResult, Time, TrailEvent, Visitor,
+    VisitorKey,
 };
 use wire::{Code, Identification, Lifetime, ParseError, RegistrationRequest, Spi, message_type};
 
@@ -33,8 +36,11 @@ use crate::foreign_agent::Unreachable;
 use crate::foreign_agent::visitors::{Visitors, visitor_key};
 use crate::home_agent::Admission;
 use crate::limits::Limiter;
+use crate::notification::{self as notifications, NotificationId};
+use crate::operations::Operations;
 use crate::pending::PendingList;
 use crate::random::Random;
+use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
@@ -42,11 +48,12 @@ use crate::violations::{Offence, Violations};
 pub use config::GatewayConfig;
 pub use denial::GatewayDenial;
 
+use beneath::Beneath;
 use pending::Pending;
 
-/// How many visitors one [`Gateway::on_deadline`] removes; a cluster takes no more than 128
-/// operations in one transaction.
-const DELETED_AT_ONCE: usize = 100;
+/// How many visitors one [`Gateway::on_deadline`] removes or changes; a cluster takes no more than
+/// 128 operations in one transaction.
+const CHANGED_AT_ONCE: usize = 100;
 
 /// How long to wait before rows are written again that the store did not take.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -69,16 +76,40 @@ pub struct Gateway {
     random: Random,
     last_commit: CommitId,
     in_flight: BTreeMap<CommitId, InFlight>,
-    undeleted: Vec<VisitorKey>,
+    /// Visitors whose rows have to be deleted, or written as memory has them, once more.
+    unwritten: Vec<VisitorKey>,
     retry_at: Option<Time>,
+    /// Revocations towards home agents.
+    revocations: Outstanding<Visitor>,
+    /// What home agents revoked lately.
+    recent: Recent,
+    /// The identifiers that we used last, beyond the visitors that they were for.
+    used: Recent,
+    beneath: Beneath,
+    operations: Operations,
+    notifications: notifications::Outstanding<VisitorKey>,
 }
 
 /// A batch on its way to the store.
 #[derive(Debug)]
 struct InFlight {
     changes: Vec<Change>,
-    /// The request that it answers; expiries answer none.
-    answers: Option<(Box<Pending>, Code)>,
+    purpose: Purpose,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    /// The answer to a request; and what the node has left behind with another foreign agent.
+    Answer { pending: Box<Pending>, code: Code, left: Option<VisitorKey> },
+    Expiry,
+    /// Revocations that are sent, and visitors that went with others.
+    Revocation {
+        sent: Vec<VisitorKey>,
+        notified: Vec<NotificationId>,
+        ended: Vec<(Identity, &'static str)>,
+    },
+    /// An operation is taken on, or says how far it is.
+    Step { id: OperationId, is_ours: bool },
 }
 
 impl Gateway {
@@ -102,14 +133,22 @@ impl Gateway {
             random: Random::new(config.seed),
             last_commit: CommitId::default(),
             in_flight: BTreeMap::new(),
-            undeleted: Vec::new(),
+            unwritten: Vec::new(),
             retry_at: None,
+            revocations: Outstanding::default(),
+            recent: Recent::default(),
+            used: Recent::default(),
+            beneath: Beneath::default(),
+            notifications: notifications::Outstanding::default(),
+            // To operators it is one of the foreign agents, whose visitors are revoked.
+            operations: Operations::new(Role::ForeignAgent, config.address, &config.instance),
             config,
         };
         let visitors: Vec<_> = gateway.visitors.iter().cloned().collect();
         for visitor in &visitors {
             gateway.arm(visitor);
         }
+        gateway.resume_revocations(now);
         gateway
     }
 
@@ -165,11 +204,6 @@ impl Gateway {
             || self.config.admission != Admission::Open
     }
 
-    /// Operations are of home agents and foreign agents: a gateway has no part in them.
-    pub fn on_operations(&mut self, _snapshot: &Snapshot, _now: Now) -> Output {
-        Output::default()
-    }
-
     /// Adds what somebody else counted for it.
     pub fn add_counts(&mut self, counts: impl IntoIterator<Item = (Counter, u64)>) {
         for (counter, count) in counts {
@@ -190,6 +224,10 @@ impl Gateway {
             Some(message_type::REGISTRATION_REPLY) => self.on_reply(received, now),
             Some(message_type::REGIONAL_REGISTRATION_REQUEST) => {
                 self.on_regional_request(received, now)
+            }
+            Some(message_type::REGISTRATION_REVOCATION) => self.on_any_revocation(received, now),
+            Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
+                self.on_any_acknowledgment(received, now)
             }
             Some(got) => {
                 let want = RegistrationRequest::TYPE;
@@ -237,30 +275,49 @@ impl Gateway {
             return Output::at_once(actions);
         }
         let mut batch = Batch::default();
-        if self.retry_at.take_if(|at| *at <= now.uptime).is_some() {
-            for key in std::mem::take(&mut self.undeleted) {
-                if !self.visitors.contains(&key.identity, key.home_address) {
-                    batch.delete::<Visitor>(key);
-                }
-            }
-        }
-        let room = DELETED_AT_ONCE.saturating_sub(batch.changes.len());
+        self.write_again(&mut batch, now);
+        let room = CHANGED_AT_ONCE.saturating_sub(batch.changes.len());
         for visitor in self.visitors.expire(now.uptime, room) {
             self.disarm(&visitor);
+            self.forget_revocations(&visitor, &mut batch, now);
             batch.delete::<Visitor>(visitor.key());
             actions.push(Action::StopService(self.config.service(&visitor)));
         }
         self.end_regional(&mut batch, &mut actions, now);
         if batch.is_empty() {
-            return Output::at_once(actions);
+            return self.revoke_due(now);
         }
-        self.send_off(batch, actions, None)
+        self.send_off(batch, actions, Purpose::Expiry)
+    }
+
+    /// Deletes and writes again what the store did not take, as it is now.
+    fn write_again(&mut self, batch: &mut Batch, now: Now) {
+        if self.retry_at.take_if(|at| *at <= now.uptime).is_none() {
+            return;
+        }
+        let rest = self.unwritten.split_off(self.unwritten.len().min(CHANGED_AT_ONCE));
+        self.retry_at = (!rest.is_empty()).then_some(now.uptime);
+        for key in std::mem::replace(&mut self.unwritten, rest) {
+            match self.visitors.get(&key.identity, key.home_address) {
+                Some(visitor) => batch.put::<Visitor>(Arc::clone(visitor)),
+                None => batch.delete::<Visitor>(key),
+            };
+        }
+    }
+
+    /// A visitor is gone: nobody has to be told of it any more.
+    fn forget_revocations(&mut self, visitor: &Visitor, batch: &mut Batch, now: Now) {
+        let key = visitor.key();
+        let sent = visitor.revoking.as_ref().map_or(0, |it| it.identifiers.len());
+        let result = TargetResult::TimedOut(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.give_up_revocation(&key, result, batch, now);
+        self.forget_beneath(visitor);
     }
 
     /// Ends regional registrations that were not renewed: nobody knows where such a node is, but
     /// its home registration goes on, and a regional request brings it back (RFC 4857 §6.3).
     fn end_regional(&mut self, batch: &mut Batch, actions: &mut Vec<Action>, now: Now) {
-        while batch.changes.len() < DELETED_AT_ONCE
+        while batch.changes.len() < CHANGED_AT_ONCE
             && let Some((at, _)) = self.regional_deadlines.first()
             && *at <= now.uptime
             && let Some((_, key)) = self.regional_deadlines.pop_first()
@@ -286,41 +343,70 @@ impl Gateway {
     pub fn next_deadline(&self) -> Option<Time> {
         let regional = self.regional_deadlines.first().map(|(at, _)| *at);
         let deadlines = [self.pending.first_deadline(), self.visitors.first_deadline(), regional];
-        deadlines.into_iter().flatten().chain(self.retry_at).min()
+        let revocation = self.revocation_deadline();
+        deadlines.into_iter().flatten().chain(self.retry_at).chain(revocation).min()
     }
 
     /// The batch of an [`Output`] is durable; its actions are to be done.
     pub fn on_committed(&mut self, id: CommitId, now: Now) {
-        let answers = self.in_flight.remove(&id).and_then(|in_flight| in_flight.answers);
-        if let Some((pending, code)) = answers {
-            self.count_answer(&pending, code);
-            let event = if pending.is_regional { "regional-accepted" } else { "accepted" };
-            self.trail(&pending, event, Some(code), now);
+        match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
+            Some(Purpose::Answer { pending, code, left }) => {
+                self.count_answer(&pending, code);
+                let event = if pending.is_regional { "regional-accepted" } else { "accepted" };
+                self.trail(&pending, event, Some(code), now);
+                if let Some(name) = left {
+                    self.arm_left_behind(&name, now);
+                }
+            }
+            Some(Purpose::Revocation { sent, notified, ended }) => {
+                self.arm_work(&sent, &notified, now);
+                self.arm_beneath(&sent, now);
+                for (identity, word) in &ended {
+                    self.note(identity, word, None, None, now);
+                }
+            }
+            Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
+            Some(Purpose::Expiry | Purpose::Step { .. }) | None => {}
         }
     }
 
     /// The store did not take the batch of an [`Output`]: the mobile node is told 66, and memory says
     /// what `snapshot` says.
     pub fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action> {
-        let Some(InFlight { changes, answers }) = self.in_flight.remove(&id) else {
+        let Some(InFlight { changes, purpose }) = self.in_flight.remove(&id) else {
             return Vec::new();
         };
         let keys: Vec<VisitorKey> = changes.iter().filter_map(visitor_key).collect();
-        match answers {
-            Some((pending, _)) => {
+        self.operations.on_commit_failed(&changes, now);
+        match purpose {
+            Purpose::Answer { pending, left, .. } => {
+                if let Some(name) = left {
+                    self.beneath.list.remove(&name);
+                }
                 for key in &keys {
                     self.reload(key, snapshot);
                 }
                 let denied = self.deny(&pending, GatewayDenial::CommitFailed, None, now);
-                denied.into_iter().collect()
+                return denied.into_iter().collect();
             }
-            None => {
-                let deleted = changes.iter().filter(|it| matches!(it, Change::Delete(_)));
-                self.undeleted.extend(deleted.filter_map(visitor_key));
+            Purpose::Expiry => {
+                self.unwritten.extend(keys);
                 self.retry_at = Some(now.uptime + RETRY_AFTER);
-                Vec::new()
+            }
+            Purpose::Revocation { sent, notified, .. } => {
+                let deleted = changes.iter().filter(|it| matches!(it, Change::Delete(_)));
+                self.unwritten.extend(deleted.filter_map(visitor_key));
+                self.retry_at = Some(now.uptime + RETRY_AFTER);
+                self.unsend_beneath(&sent, now);
+                self.unsend_work(&sent, &notified, snapshot, now);
+            }
+            Purpose::Step { id, is_ours } => {
+                if is_ours {
+                    self.operations.on_step_failed(id);
+                }
             }
         }
+        Vec::new()
     }
 
     /// What has changed and needs no durability: counters, violations, trails.
@@ -329,6 +415,8 @@ impl Gateway {
         let (visitors, pending) = (self.visitors.len(), self.pending.len());
         self.tally.use_of(Resource::Visitors, self.config.visitors_max, visitors, now);
         self.tally.use_of(Resource::Pending, self.config.pending_max, pending, now);
+        let revocations = self.revocations.len() + self.beneath.list.len();
+        self.tally.waiting(Awaited::Revocations, revocations);
         self.tally.put(&mut batch);
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
@@ -438,16 +526,18 @@ impl Gateway {
         self.trails.record(identity, event);
     }
 
-    fn send_off(
-        &mut self,
-        batch: Batch,
-        actions: Vec<Action>,
-        answers: Option<(Box<Pending>, Code)>,
-    ) -> Output {
+    fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {
         self.last_commit.0 += 1;
         let id = self.last_commit;
-        self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), answers });
+        self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), purpose });
         Output { id, batch, actions }
+    }
+
+    /// Whether a change of this visitor is on its way to the store.
+    fn is_in_flight(&self, visitor: &Visitor) -> bool {
+        let key = visitor.key();
+        let changes = self.in_flight.values().flat_map(|it| &it.changes);
+        changes.filter_map(visitor_key).any(|other| other == key)
     }
 
     /// Puts a visitor into memory, and notes when its regional registration ends.

@@ -76,6 +76,18 @@ impl Gateway {
         }
     }
 
+    /// What the foreign agent that vouched for a request offers of revocation, if it does.
+    pub(super) fn vouching(
+        &self,
+        extensions: &Extensions<'_>,
+        received: &Received<'_>,
+    ) -> Option<(Arc<SecurityAssociation>, wire::RevocationSupport)> {
+        let support = extensions.revocation_appended?;
+        let [only] = extensions.foreign_foreign.as_slice() else { return None };
+        let peer = Identity::Address(*received.source.ip());
+        Some((Arc::clone(self.associations.get(&peer, only.spi)?), support))
+    }
+
     /// The association with the mobile node: the one it used, or else any.
     pub(super) fn mobile_signer(
         &self,

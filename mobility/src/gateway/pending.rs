@@ -12,8 +12,10 @@ use wire::{
 use super::config::GatewayConfig;
 use crate::action::{Action, Received};
 use crate::association::SecurityAssociation;
+use crate::between::Between;
 use crate::extensions::Extensions;
 use crate::pending::{Waiting, reply};
+use crate::revocation::Offer;
 
 /// A request, and all that its answer needs. Regional ones have the gateway in the place of the
 /// home agent, and are answered at once.
@@ -30,6 +32,11 @@ pub(super) struct Pending {
     pub(super) local_care_of_address: Ipv4Addr,
     /// The association with the mobile node, if there is one.
     pub(super) signer: Option<Arc<SecurityAssociation>>,
+    /// The association with the foreign agent that the request came through, if that has offered
+    /// revocation, and what it offered.
+    pub(super) vouching: Option<(Arc<SecurityAssociation>, wire::RevocationSupport)>,
+    /// What was offered to the home agent of revocation.
+    pub(super) offer: Option<Offer>,
     /// Whether the request carries our Foreign-Home authentication.
     pub(super) signed_for_home_agent: bool,
     /// What protects regional requests from replays, once it is accepted.
@@ -62,6 +69,8 @@ impl Pending {
             local: received.local,
             local_care_of_address: *received.source.ip(),
             signer: None,
+            vouching: None,
+            offer: None,
             signed_for_home_agent: false,
             replay: ReplayProtection::Timestamps,
             spi: None,
@@ -121,6 +130,21 @@ impl Pending {
         } else {
             association.sign(octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
         }
+    }
+
+    /// Says to the foreign agent that we revoke as it has offered: behind what is for the node, and
+    /// protected by what is between the two of us.
+    pub(super) fn agree(&self, offer: Option<Offer>, octets: &mut Vec<u8>) {
+        if let (Some(offer), Some((association, _))) = (offer, &self.vouching) {
+            offer.emit(octets);
+            Between::ForeignAgents.sign(association, octets);
+        }
+    }
+
+    /// What we and the foreign agent have agreed upon, once [`Self::agree`] has said so.
+    pub(super) fn agreed(&self, offer: Option<Offer>) -> Option<store::RevocationSupport> {
+        let (_, support) = self.vouching.as_ref()?;
+        Some(offer?.with(*support))
     }
 
     /// Sends a reply to where the request came from.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use store::{Batch, Counter, Now, RegionalVisit, ReplayProtection, Row, UtcTime, Visitor};
+use store::{Batch, Counter, Now, RegionalVisit, ReplayProtection, UtcTime, Visitor};
 use wire::{
     Code, Flags, Identification, Lifetime, RegionalRegistrationRequest, RegistrationRequest,
 };
 
-use super::Gateway;
+use super::{Gateway, Purpose};
+use super::beneath::is_leaving;
 use super::denial::GatewayDenial as Denial;
 use super::origin::Fault;
 use super::pending::Pending;
-use super::reply::has_ended;
-use crate::action::{Action, Output, Received};
+use crate::action::{Output, Received};
 use crate::clock;
 use crate::extensions::{Extensions, read};
 use crate::home_agent::ReservedBits;
@@ -61,6 +61,7 @@ impl Gateway {
     ) -> Result<Arc<Visitor>, Fault> {
         pending.local_care_of_address =
             self.local_care_of_address(pending, extensions, received)?;
+        pending.vouching = self.vouching(extensions, received);
         let of = |denial| (denial, None);
         let request = &pending.request;
         if request.home_agent != self.config.address {
@@ -91,6 +92,8 @@ impl Gateway {
         let home = pending.request.home_address;
         let visitor = self.visitors.get(&pending.identity, home).cloned();
         let visitor = visitor.filter(|it| remaining(it, now.stamp()) != Lifetime::ZERO);
+        // What is being revoked is none any more.
+        let visitor = visitor.filter(|it| it.revoking.is_none() && !is_leaving(it));
         let Some(visitor) = visitor else { return Err(of(Denial::NoHomeRegistration)) };
         let Some(regional) = &visitor.regional else {
             return Err(of(Denial::NoHomeRegistration));
@@ -108,16 +111,16 @@ impl Gateway {
         let asked = pending.request.identification;
         let mut batch = Batch::default();
         let mut actions = Vec::new();
+        let answer = |left| Purpose::Answer {
+            pending: Box::new(pending.clone()),
+            code: Code::ACCEPTED,
+            left,
+        };
         if pending.is_deregistration() {
-            if let Some(visitor) = self.visitors.remove(&visitor.identity, visitor.home_address) {
-                self.disarm(&visitor);
-                actions.push(Action::StopService(self.config.service(&visitor)));
-                batch.delete::<Visitor>(visitor.key());
-            }
+            let left = self.end_visit(visitor, pending, &mut batch, &mut actions, now);
             let octets = pending.reply(Code::ACCEPTED, Lifetime::ZERO, asked);
             actions.push(pending.send(octets, &self.config));
-            let answers = Some((Box::new(pending.clone()), Code::ACCEPTED));
-            return self.send_off(batch, actions, answers);
+            return self.send_off(batch, actions, answer(left));
         }
         // §6.3: never longer than what is left of the home registration.
         let left = remaining(visitor, now.stamp());
@@ -127,12 +130,14 @@ impl Gateway {
         new.local = pending.local;
         new.flags = pending.request.flags;
         let mut identification = asked;
+        let offer = self.offer_beneath(pending, now);
         if let Some(regional) = &mut new.regional {
             regional.local_care_of_address = pending.local_care_of_address;
             regional.lifetime_granted = lifetime;
             regional.expires_at = lifetime.duration().map(|duration| now.stamp() + duration);
             regional.identification = asked;
             regional.accepted += 1;
+            regional.revocation = pending.agreed(offer);
             if regional.replay == ReplayProtection::Nonces {
                 let nonce = self.next_nonce(asked);
                 regional.nonce = Some(nonce);
@@ -140,16 +145,11 @@ impl Gateway {
             }
         }
         let new = Arc::new(new);
-        let service = self.config.service(&new);
-        if self.config.service(visitor) != service || has_ended(visitor) {
-            actions.push(Action::StartService(service));
-        }
-        let octets = pending.reply(Code::ACCEPTED, lifetime, identification);
+        let mut octets = pending.reply(Code::ACCEPTED, lifetime, identification);
+        pending.agree(offer, &mut octets);
+        let left = self.take_over(&new, &mut batch, &mut actions, now);
         actions.push(pending.send(octets, &self.config));
-        self.insert(Arc::clone(&new));
-        batch.put::<Visitor>(new);
-        let answers = Some((Box::new(pending.clone()), Code::ACCEPTED));
-        self.send_off(batch, actions, answers)
+        self.send_off(batch, actions, answer(left))
     }
 
     /// A nonce that is not the one that was just used (RFC 5944 §5.7.2).

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use store::{
-    Batch, Counter, Identity, Now, RegionalVisit, ReplayProtection, Row, Unknown, Visitor,
+    Batch, Counter, Identity, Now, RegionalVisit, ReplayProtection, Row, TargetResult, Unknown,
+    Visitor, VisitorKey,
 };
 use wire::{
     Identification, Lifetime, RegionalRegistrationLifetime, RegistrationReply,
     ReplayProtectionStyle,
 };
 
-use super::Gateway;
+use super::{Gateway, Purpose};
+use super::beneath::{self, is_leaving};
 use super::denial::GatewayDenial as Denial;
 use super::origin::Fault;
 use super::pending::Pending;
 use crate::action::{Action, Output, Received};
 use crate::clock;
 use crate::extensions::Extensions;
+use crate::revocation::Revoker as _;
 
 impl Gateway {
     pub(super) fn on_reply(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -78,6 +81,11 @@ impl Gateway {
                 return Err((Denial::HomeAgentFailedAuthentication, spi));
             }
         }
+        // RFC 3543 §4.2.1: a home agent that does not take part may be unacceptable.
+        let unanswered = pending.offer.is_some() && extensions.revocation_appended.is_none();
+        if self.config.revocation.is_required && reply.code.is_accepted() && unanswered {
+            return Err((Denial::RevocationRequired, None));
+        }
         // §7.4: who accepts without a care-of address says which one it is instead.
         let names_us = extensions.gateway_covered == Some(self.config.address);
         let lacks_us = pending.is_dynamic() && !pending.is_deregistration() && !names_us;
@@ -106,25 +114,23 @@ impl Gateway {
         let lifetime = reply.lifetime.min(pending.request.lifetime).min(self.config.lifetime_max);
         let mut batch = Batch::default();
         let mut actions = Vec::new();
+        let left;
         if lifetime == Lifetime::ZERO || pending.is_deregistration() {
-            if let Some(visitor) = self.visitors.remove(&pending.identity, reply.home_address) {
-                self.disarm(&visitor);
-                batch.delete::<Visitor>(visitor.key());
-                actions.push(Action::StopService(self.config.service(&visitor)));
-            }
+            let visitor = self.visitors.get(&pending.identity, reply.home_address).cloned();
+            left = visitor.and_then(|it| self.end_visit(&it, pending, &mut batch, &mut actions, now));
             pending.sign(&mut octets);
         } else {
-            let visitor = self.visitor(reply, pending, lifetime, now);
-            if let Some(regional) = &visitor.regional {
+            let offer = self.offer_beneath(pending, now);
+            let mut visitor = self.visitor(reply, pending, lifetime, now);
+            let row = Arc::make_mut(&mut visitor);
+            let support = extensions.revocation_appended.filter(|_| pending.signed_for_home_agent);
+            row.revocation = pending.offer.zip(support).map(|(offer, it)| offer.with(it));
+            if let Some(regional) = &mut row.regional {
+                regional.revocation = pending.agreed(offer);
                 tell(&mut octets, pending, regional, now);
             }
-            let service = self.config.service(&visitor);
-            let before = self.visitors.get(&visitor.identity, visitor.home_address);
-            if before.is_none_or(|old| self.config.service(old) != service || has_ended(old)) {
-                actions.push(Action::StartService(service));
-            }
-            self.insert(Arc::clone(&visitor));
-            batch.put::<Visitor>(visitor);
+            pending.agree(offer, &mut octets);
+            left = self.take_over(&visitor, &mut batch, &mut actions, now);
         }
         actions.push(pending.send(octets, &self.config));
         let answers = Pending { authenticated: true, ..pending.clone() };
@@ -132,7 +138,61 @@ impl Gateway {
             self.count_answer(pending, reply.code);
             return Output::at_once(actions);
         }
-        self.send_off(batch, actions, Some((Box::new(answers), reply.code)))
+        let purpose = Purpose::Answer { pending: Box::new(answers), code: reply.code, left };
+        self.send_off(batch, actions, purpose)
+    }
+
+    /// Puts a visitor that is registered anew, or from somewhere else, in the place of what was known
+    /// of it; returns the name of what it left behind with a foreign agent.
+    pub(super) fn take_over(
+        &mut self,
+        visitor: &Arc<Visitor>,
+        batch: &mut Batch,
+        actions: &mut Vec<Action>,
+        now: Now,
+    ) -> Option<VisitorKey> {
+        let before = self.visitors.get(&visitor.identity, visitor.home_address).cloned();
+        self.give_up_revocation(&visitor.key(), TargetResult::Gone, batch, now);
+        // Whatever was left with the foreign agent that it is at is registered again.
+        self.beneath.list.remove(&beneath::name(visitor));
+        let service = self.config.service(visitor);
+        let goes_on = before.as_ref().is_some_and(|old| {
+            let is_stopped = has_ended(old) || old.revoking.is_some() || is_leaving(old);
+            !is_stopped && self.config.service(old) == service
+        });
+        if !goes_on {
+            actions.push(Action::StartService(service));
+        }
+        let moved = before.filter(|old| old.source.ip() != visitor.source.ip());
+        let left = moved.and_then(|old| self.leave_behind(&old));
+        self.insert(Arc::clone(visitor));
+        batch.put::<Visitor>(Arc::clone(visitor));
+        left
+    }
+
+    /// Removes a visitor that has deregistered; returns the name of what it left behind, if it did
+    /// so from somewhere else.
+    pub(super) fn end_visit(
+        &mut self,
+        visitor: &Arc<Visitor>,
+        pending: &Pending,
+        batch: &mut Batch,
+        actions: &mut Vec<Action>,
+        now: Now,
+    ) -> Option<VisitorKey> {
+        self.give_up_revocation(&visitor.key(), TargetResult::Gone, batch, now);
+        let is_there = visitor.source.ip() == pending.source.ip();
+        if is_there {
+            self.beneath.list.remove(&beneath::name(visitor));
+        }
+        if let Some(gone) = self.visitors.remove(&visitor.identity, visitor.home_address) {
+            self.disarm(&gone);
+        }
+        batch.delete::<Visitor>(visitor.key());
+        if visitor.revoking.is_none() && !is_leaving(visitor) {
+            actions.push(Action::StopService(self.config.service(visitor)));
+        }
+        if is_there { None } else { self.leave_behind(visitor) }
     }
 
     /// What the visitor list says of a home registration (§5.3).
@@ -163,6 +223,8 @@ impl Gateway {
             identification: same_style.map_or_else(Identification::default, |it| it.identification),
             nonce,
             accepted: 0,
+            revocation: None,
+            revoking: None,
         };
         Arc::new(Visitor {
             foreign_agent: self.config.address,
@@ -217,6 +279,6 @@ fn tell(octets: &mut Vec<u8>, pending: &Pending, regional: &RegionalVisit, now: 
 }
 
 /// Whether the regional registration of a visitor ended before its home registration.
-pub(super) fn has_ended(visitor: &Visitor) -> bool {
+fn has_ended(visitor: &Visitor) -> bool {
     visitor.regional.as_ref().is_some_and(|it| it.lifetime_granted == Lifetime::ZERO)
 }

@@ -34,6 +34,11 @@ impl Gateway {
         pending.signer = self
             .mobile_signer(&pending.identity, extensions.mobile_foreign.first().map(|it| it.spi));
         match self.check(&mut pending, &extensions, received) {
+            // RFC 3543 §3.3: one message a second about a binding; it comes again.
+            Ok(()) if self.is_too_soon(&pending, now) => {
+                self.tally.count(Counter::DatagramsRateLimited);
+                Output::default()
+            }
             Ok(()) => self.relay(pending, &extensions, received, now),
             Err((denial, spi)) => {
                 Output::at_once(self.deny(&pending, denial, spi, now).into_iter().collect())
@@ -49,6 +54,7 @@ impl Gateway {
     ) -> Result<(), Fault> {
         pending.local_care_of_address =
             self.local_care_of_address(pending, extensions, received)?;
+        pending.vouching = self.vouching(extensions, received);
         self.check_mobile_node(pending, extensions)?;
         let asked = extensions.replay_style.map(|(style, _)| style.style);
         pending.replay =
@@ -175,6 +181,12 @@ impl Gateway {
         if (!pending.is_deregistration() || pending.is_dynamic())
             && let Some(association) = self.associations.with(&home_agent).next()
         {
+            if !pending.is_deregistration() {
+                pending.offer = self.offer_home(&pending, now);
+            }
+            if let Some(offer) = pending.offer {
+                offer.emit(&mut octets);
+            }
             association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
             pending.signed_for_home_agent = !pending.is_deregistration();
         }

@@ -14,11 +14,12 @@ use store::{
     Batch, Binding, BindingKey, Identity, Now, OperationAction, Row as _, Snapshot, TargetKey,
     TargetResult, Time,
 };
-use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment, extension_type};
+use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::{HomeAgent, Purpose};
 use crate::action::{Action, Output};
 use crate::association::{Associations, Failure, SecurityAssociation};
+use crate::between::Between;
 use crate::clock;
 use crate::extensions::Extensions;
 use crate::notification::NotificationId;
@@ -372,10 +373,10 @@ const fn peer(binding: &Binding) -> Ipv4Addr {
     *binding.source.ip()
 }
 
-/// Which extension authenticates a revocation of `binding` (§3.3).
-const fn authentication_of(binding: &Binding) -> u8 {
+/// What authenticates a revocation of `binding` (§3.3).
+const fn authentication_of(binding: &Binding) -> Between {
     match binding.foreign_agent {
-        Some(_) => extension_type::FOREIGN_HOME_AUTHENTICATION,
-        None => extension_type::MOBILE_HOME_AUTHENTICATION,
+        Some(_) => Between::HomeAndForeign,
+        None => Between::HomeAndNode,
     }
 }

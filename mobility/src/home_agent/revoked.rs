@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use store::{Binding, Counter, Identity, Now, TargetResult, ViolationReason};
-use wire::{Authentication, Nai, RegistrationRevocation, Spi, extension_type};
+use wire::{Authentication, Nai, RegistrationRevocation, Spi};
 
 use super::HomeAgent;
 use super::revocation::Work;
@@ -21,13 +21,13 @@ impl HomeAgent {
         &mut self,
         fixed: &RegistrationRevocation,
         binding: Option<Arc<Binding>>,
-        Sender { received, nai, signer }: Sender<'_>,
+        Sender { received, nai, signer, between }: Sender<'_>,
         now: Now,
     ) -> Output {
         let negotiated = binding.as_ref().and_then(|binding| binding.revocation);
         let inform = negotiated.as_ref().is_some_and(uses_inform) && self.config.revocation.informs;
         let mut octets = message::acknowledgment(fixed, inform, nai);
-        signer.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+        between.sign(signer, &mut octets);
         let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
         self.tally.count(Counter::RevocationAcknowledgmentsSent);
         let mut work = Work::default();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) use outstanding::{Draft, Outstanding, Revocation, Turn};
 pub(crate) use recent::{Recent, Verdict};
-pub(crate) use revoker::{Revoker, Revoking, Sender, Work};
+pub(crate) use revoker::{Meant, Revoker, Revoking, Sender, Work};
 
 /// How long two messages about one binding are apart at least (§3.3).
 pub(crate) const SPACING: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use wire::Nai;
 use super::revocable::Revocable;
 use super::{RevocationConfig, SPACING, message};
 use crate::association::SecurityAssociation;
+use crate::between::Between;
 use crate::clock;
 use crate::operations::Operations;
 use crate::tally::Tally;
@@ -94,8 +95,8 @@ pub(crate) struct Draft<'a> {
     /// The greatest identifier that was ever used for the node, if it is known.
     pub(crate) last: Option<u32>,
     pub(crate) nai: Option<&'a Nai>,
-    /// What authenticates it, and the type of the extension.
-    pub(crate) signer: (u8, &'a SecurityAssociation),
+    /// What authenticates it, and between whom.
+    pub(crate) signer: (Between, &'a SecurityAssociation),
 }
 
 /// The next message of a revocation.
@@ -206,8 +207,8 @@ impl<R: Revocable> Outstanding<R> {
         let Draft { from_home_agent, inform, domains, .. } = *draft;
         let fixed = message::fixed(from_home_agent, inform, home_address, domains, identifier);
         let mut octets = message::revocation(fixed, draft.nai);
-        let (kind, signer) = draft.signer;
-        signer.sign(&mut octets, kind);
+        let (between, signer) = draft.signer;
+        between.sign(signer, &mut octets);
         tally.count(if is_first { Counter::RevocationsSent } else { Counter::RevocationsRetried });
         self.add_identifier(key, identifier);
         Some(Message { octets, identifier, is_first })

@@ -11,6 +11,7 @@ use super::revocable::Revocable;
 use super::{AT_ONCE, Outstanding, Recent, RevocationConfig, Turn, Verdict};
 use crate::action::{Action, Output, Received};
 use crate::association::{Associations, Failure, SecurityAssociation};
+use crate::between::Between;
 use crate::clock;
 use crate::extensions::{Extensions, read};
 use crate::notification::{self as notifications, NotificationId, Notifier};
@@ -59,6 +60,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) received: &'a Received<'a>,
     pub(crate) nai: Option<&'a Nai>,
     pub(crate) signer: &'a SecurityAssociation,
+    pub(crate) between: Between,
 }
 
 type Key<R> = <R as Notifier>::Key;
@@ -70,6 +72,12 @@ pub(crate) trait Revoker: Notifier {
 
     /// Whether those who revoke what it keeps are home agents, as the `A` bit says (§3.3).
     const IS_REVOKED_BY_HOME_AGENTS: bool;
+
+    /// Between whom the revocations are that such a role gets: home agents and foreign agents, where
+    /// it knows nothing of regions.
+    fn between(_: &Extensions<'_>) -> Between {
+        Between::HomeAndForeign
+    }
 
     fn revoking(&mut self) -> Revoking<'_, Self::Row>;
     fn associations(&self) -> &Associations;
@@ -150,7 +158,8 @@ pub(crate) trait Revoker: Notifier {
         };
         self.watch().0.count(Counter::RevocationsReceived);
         let source = *received.source.ip();
-        let list = &extensions.foreign_home;
+        let between = Self::between(&extensions);
+        let list = between.list(&extensions);
         let signer = self.associations().authenticate(list, &Identity::Address(source));
         let signer = match signer {
             Ok(signer) => signer,
@@ -158,7 +167,8 @@ pub(crate) trait Revoker: Notifier {
                 return self.refuse_revocation(source, fixed.identifier, failure, now);
             }
         };
-        let sender = Sender { received, nai: extensions.nai.as_ref(), signer: &signer };
+        let nai = extensions.nai.as_ref();
+        let sender = Sender { received, nai, signer: &signer, between };
         match self.judge_revocation(&fixed, sender) {
             Ok(Meant::BeingRemoved) => Output::default(), // It is repeated.
             Ok(Meant::Row(row)) => {

@@ -133,6 +133,11 @@ impl World {
                 self.take(output, "fa", None, lines);
                 continue;
             }
+            let own = self.gateway.as_mut().map(|(_, it)| it.on_operations(&snapshot, now));
+            if let Some(output) = own.filter(|output| !output.is_empty()) {
+                self.take(output, "gw", None, lines);
+                continue;
+            }
             let node_now = self.node_now();
             let own = self.node.as_mut().map(|(_, it)| it.on_operations(&snapshot, node_now));
             match own.filter(|output| !output.is_empty()) {
@@ -218,12 +223,13 @@ impl World {
         }
         let mut signer = association(&self.known, signer.unwrap()).clone();
         signer.spi = words.value("spi").map_or(signer.spi, Spi);
-        let kind = if words.has("mobile-home") {
-            extension_type::MOBILE_HOME_AUTHENTICATION
+        if words.has("foreign-foreign") {
+            signer.sign_generalized(octets, wire::GeneralizedAuthentication::FOREIGN_FOREIGN);
+        } else if words.has("mobile-home") {
+            signer.sign(octets, extension_type::MOBILE_HOME_AUTHENTICATION);
         } else {
-            extension_type::FOREIGN_HOME_AUTHENTICATION
-        };
-        signer.sign(octets, kind);
+            signer.sign(octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
+        }
         if let Some(offset) = words.value::<usize>("flip") {
             octets[offset] ^= 1;
         }

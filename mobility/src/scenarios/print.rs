@@ -259,7 +259,7 @@ fn direction(direction: wire::MessageDirection) -> String {
 }
 
 /// What was negotiated, and the revocation on its way.
-fn revocation(
+pub(super) fn revocation(
     negotiated: Option<&store::RevocationSupport>,
     revoking: Option<&store::Revoking>,
 ) -> String {

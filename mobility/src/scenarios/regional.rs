@@ -41,6 +41,7 @@ pub(super) fn gateway(world: &mut World, words: &Words<'_>) {
     config.gre = words.or("gre", true);
     config.minimal_encapsulation = words.or("minimal", true);
     config.rate_limits = setup::rate_limits(words);
+    setup::revocation(&mut config.revocation, words);
     let gateway = Gateway::new(config.clone(), &world.snapshot, world.now());
     world.gateway = Some((config, gateway));
 }
@@ -232,8 +233,10 @@ pub(super) fn extensions(extensions: &Extensions<'_>) -> String {
 pub(super) fn visit(visit: &RegionalVisit, stamp: UtcTime) -> String {
     let left = visit.expires_at.map(|at| format!(" regional-left={}", at.since(stamp).as_secs()));
     let nonce = visit.nonce.map(|nonce| format!(" regional-nonce={nonce:08x}"));
+    let revocation = print::revocation(visit.revocation.as_ref(), visit.revoking.as_ref());
+    let beneath = if revocation.is_empty() { String::new() } else { format!(" beneath:{revocation}") };
     format!(
-        " gateway={} local={}{}{} regional-accepted={}",
+        " gateway={} local={}{}{} regional-accepted={}{beneath}",
         visit.gateway,
         visit.local_care_of_address,
         left.unwrap_or_default(),

@@ -96,7 +96,7 @@ pub(super) fn rate_limits(words: &Words<'_>) -> RateLimits {
     RateLimits { all: words.value("rate"), peer: words.value("peer-rate") }
 }
 
-fn revocation(config: &mut crate::RevocationConfig, words: &Words<'_>) {
+pub(super) fn revocation(config: &mut crate::RevocationConfig, words: &Words<'_>) {
     config.nai_peers = words.all("nai-peer").into_iter().map(|it| it.parse().unwrap()).collect();
     match words.text("revocation") {
         None => {}

@@ -592,6 +592,10 @@ impl World {
             let accepted = visitors.iter().filter(ours).count();
             assert_eq!(foreign_agent.visitor_count(), accepted, "memory differs from the store");
         }
+        if let Some((config, gateway)) = &self.gateway {
+            let ours = visitors.iter().filter(|row| row.foreign_agent == config.address).count();
+            assert_eq!(gateway.visitor_count(), ours, "memory differs from the store");
+        }
         if let Some((_, home_agent)) = &self.home_agent {
             assert_eq!(home_agent.binding_count(), bindings.len(), "memory differs from the store");
         }

@@ -76,6 +76,14 @@ pub struct RegionalVisit {
     /// that its home agent never saw.
     #[serde(default)]
     pub accepted: u64,
+    /// What a gateway and the foreign agent beneath it agreed upon about revocation, in the row of
+    /// the gateway; what it agreed upon with the home agent is in the visitor itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationSupport>,
+    /// A revocation that the foreign agent beneath has not acknowledged. The home registration has
+    /// ended: the row is there until it does, or is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoking: Option<Revoking>,
 }
 
 impl Visitor {

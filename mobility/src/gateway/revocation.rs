@@ -1,0 +1,437 @@
+//! Visitors that a gateway revokes towards their home agents (RFC 3543 §4.2.3), as a foreign agent does;
+//! what it does beneath itself is in [`beneath`](super::beneath).
+//!
+//! ```text
+//!  home agent ──revokes──▶ gateway ──revokes──▶ foreign agent    each acknowledges to who asked it,
+//!  home agent ◀──revokes── gateway ◀──revokes── foreign agent    and ends its own part at once
+//! ```
+//!
+//! A reading: RFC 3543 has no word of gateways and RFC 4857 none of revocation. A gateway is the foreign
+//! agent that a home agent knows, and takes the home agent's part for the foreign agents beneath it.
+//! What an operator revokes goes to the home agent first: a node that learnt of it from its foreign
+//! agent would ask for the same registration again.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{
+    Counter, Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time,
+    Visitor, VisitorKey,
+};
+use wire::{
+    GenericNotificationAcknowledgement, Nai, RegistrationRevocation,
+    RegistrationRevocationAcknowledgment,
+};
+
+use super::beneath::is_leaving;
+use super::pending::Pending;
+use super::{Gateway, Purpose};
+use crate::action::{Action, Output};
+use crate::association::{Associations, Failure};
+use crate::between::Between;
+use crate::clock;
+use crate::extensions::Extensions;
+use crate::foreign_agent::visitors::visitor_key;
+use crate::notification::{NotificationId, Notifier, Notifying, Sending};
+use crate::operations::{Step, Task};
+use crate::refusal::Refuse;
+use crate::revocation::{
+    self, Draft, Offer, Revocation, Revoker, Revoking, SPACING, Sender, message, uses_inform,
+};
+use crate::tally::Tally;
+use crate::violations::Violations;
+
+/// Names of what was sent: those of visitors towards home agents, those of the foreign agents'
+/// visitors beneath.
+pub(super) type Work = revocation::Work<VisitorKey>;
+
+impl Gateway {
+    /// Looks at what operators want; called whenever the store's operations have changed, and
+    /// again until nothing comes of it.
+    pub fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
+        self.observe_operations(snapshot, now)
+    }
+
+    /// Takes over the revocations that the last gateway had on their way.
+    pub(super) fn resume_revocations(&mut self, now: Now) {
+        let visitors: Vec<Arc<Visitor>> = self.visitors.iter().cloned().collect();
+        for visitor in visitors {
+            let config = &self.config.revocation;
+            let uptime = |at| self.visitors.uptime(at);
+            self.revocations.resume(&visitor, visitor.home_agent, config, uptime, now.uptime);
+            self.resume_beneath(&visitor, now);
+        }
+    }
+
+    /// What is offered to the home agent with a relayed request (§4.2.1).
+    pub(super) fn offer_home(&self, pending: &Pending, now: Now) -> Option<Offer> {
+        let (home_agent, home) = (pending.request.home_agent, pending.request.home_address);
+        let visitor = self.visitors.get(&pending.identity, home);
+        let before = visitor.and_then(|it| it.revocation);
+        let used = self.used.last((home_agent, home, self.config.address));
+        self.offer(before, used, now)
+    }
+
+    /// An offer that is later than all that was said before.
+    pub(super) fn offer(
+        &self,
+        before: Option<store::RevocationSupport>,
+        used: Option<u32>,
+        now: Now,
+    ) -> Option<Offer> {
+        let config = &self.config.revocation;
+        if !config.enabled {
+            return None;
+        }
+        let before = before.map(|it| it.own_timestamp);
+        let clock = clock::seconds(now.stamp());
+        let timestamp = before.into_iter().chain(used).fold(clock, clock::later);
+        Some(Offer { inform: config.negotiates_inform, timestamp })
+    }
+
+    /// When there is something to do about revocations and operations.
+    pub(super) fn revocation_deadline(&self) -> Option<Time> {
+        let deadlines = [
+            self.revocations.next_deadline(),
+            self.beneath.list.next_deadline(),
+            self.operations.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Ends, repeats and begins what is due on both sides.
+    pub(super) fn revoke_due(&mut self, now: Now) -> Output {
+        let output = self.revocation_work(now);
+        if output.is_empty() { self.work_beneath(now) } else { output }
+    }
+
+    /// Whether a revocation of what a request is about was sent less than a second ago (§3.3).
+    pub(super) fn is_too_soon(&self, pending: &Pending, now: Now) -> bool {
+        let key = VisitorKey {
+            foreign_agent: self.config.address,
+            identity: pending.identity.clone(),
+            home_address: pending.request.home_address,
+        };
+        self.revocations.is_too_soon(&key, now.uptime)
+    }
+
+    /// Begins to tell the home agent of a visitor that its registration is revoked; false if that was
+    /// not agreed upon, or would not say which it is.
+    pub(super) fn tell_home_agent(
+        &mut self,
+        visitor: &Arc<Visitor>,
+        inform: bool,
+        work: &mut Work,
+        now: Now,
+    ) -> bool {
+        let key = visitor.key();
+        if self.revocations.get(&key).is_some() {
+            return true;
+        }
+        if !self.can_tell_home_agent(visitor) || self.is_ambiguous_at_home(visitor) {
+            return false;
+        }
+        let revocation = Revocation::new(visitor, visitor.home_agent, inform, Vec::new());
+        self.revocations.insert(key.clone(), revocation);
+        self.send_revocation(&key, work, now);
+        true
+    }
+
+    fn can_tell_home_agent(&self, visitor: &Visitor) -> bool {
+        let home_agent = Identity::Address(visitor.home_agent);
+        visitor.revocation.is_some() && self.associations.with(&home_agent).next().is_some()
+    }
+
+    /// Whether a revocation could mean another node of the same home agent: it names the home address
+    /// alone.
+    fn is_ambiguous_at_home(&self, visitor: &Visitor) -> bool {
+        let home_agent = visitor.home_agent;
+        let is_other = |other: &&Arc<Visitor>| {
+            other.identity != visitor.identity && other.home_agent == home_agent
+        };
+        !self.config.revocation.nai_peers.contains(&home_agent)
+            && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
+    }
+
+    /// Whether the home agent decides about informing the node (§4.2.3.1): not if the operator has
+    /// decided otherwise than is our policy.
+    fn asks(&self, revocation: &Revocation<Visitor>) -> bool {
+        let negotiated = revocation.row.revocation.as_ref();
+        negotiated.is_some_and(uses_inform) && revocation.inform == self.config.revocation.informs
+    }
+
+    /// §3.3: a second after the last registration message, home or regional.
+    pub(super) fn earliest(&self, visitor: &Visitor, now: Now) -> Time {
+        let regional = visitor.regional.as_ref().and_then(|it| {
+            let lifetime = i64::from(it.lifetime_granted.0) * 1000;
+            Some(it.expires_at?.shifted(-lifetime))
+        });
+        let last = regional.map_or(visitor.registered_at, |at| at.max(visitor.registered_at));
+        (self.visitors.uptime(last) + SPACING).max(now.uptime)
+    }
+
+    fn write_intent(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
+        if let Some(row) = self.revocations.intent(key, now) {
+            self.insert(Arc::clone(&row));
+            work.batch.put::<Visitor>(row);
+        }
+    }
+
+    /// Removes a visitor here.
+    pub(super) fn drop_visitor(&mut self, visitor: &Arc<Visitor>, work: &mut Work) {
+        if visitor.revoking.is_none() && !is_leaving(visitor) {
+            work.actions.push(Action::StopService(self.config.service(visitor)));
+        }
+        if let Some(gone) = self.visitors.remove(&visitor.identity, visitor.home_address) {
+            self.disarm(&gone);
+        }
+        work.batch.delete::<Visitor>(visitor.key());
+        work.ended.push((visitor.identity.clone(), "revoked"));
+    }
+}
+
+impl Refuse for Gateway {
+    fn watch(&mut self) -> (&mut Tally, &mut Violations) {
+        (&mut self.tally, &mut self.violations)
+    }
+}
+
+impl Notifier for Gateway {
+    type Key = VisitorKey;
+
+    fn notifying(&mut self) -> Notifying<'_, VisitorKey> {
+        Notifying {
+            outstanding: &mut self.notifications,
+            config: &self.config.notification,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn is_about(&self, key: &VisitorKey, fixed: &GenericNotificationAcknowledgement) -> bool {
+        key.home_address == fixed.home_address
+    }
+
+    fn check_answer(
+        &self,
+        sending: &Sending<VisitorKey>,
+        _: &GenericNotificationAcknowledgement,
+        extensions: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        let node = &sending.key.identity;
+        self.associations.authenticate(&extensions.mobile_foreign, node).map(drop)
+    }
+
+    fn check_stray_answer(
+        &self,
+        _: Ipv4Addr,
+        _: &GenericNotificationAcknowledgement,
+        _: &Extensions<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Revoker for Gateway {
+    type Row = Visitor;
+
+    const IS_REVOKED_BY_HOME_AGENTS: bool = true;
+
+    fn revoking(&mut self) -> Revoking<'_, Visitor> {
+        Revoking {
+            outstanding: &mut self.revocations,
+            notifications: &self.notifications,
+            operations: &mut self.operations,
+            recent: &mut self.recent,
+            config: &self.config.revocation,
+            tally: &mut self.tally,
+        }
+    }
+
+    fn associations(&self) -> &Associations {
+        &self.associations
+    }
+
+    fn names_us(&self, fixed: &RegistrationRevocation, source: Ipv4Addr) -> bool {
+        fixed.home_domain_address == source && fixed.foreign_domain_address == self.config.address
+    }
+
+    fn meant(
+        &self,
+        fixed: &RegistrationRevocation,
+        nai: Option<&Nai>,
+        source: Ipv4Addr,
+    ) -> Vec<Arc<Visitor>> {
+        self.named(fixed.home_address, nai, |visitor| visitor.home_agent == source)
+    }
+
+    fn is_being_removed(&self, fixed: &RegistrationRevocation) -> bool {
+        let changes = self.in_flight.values().flat_map(|it| &it.changes);
+        changes.filter_map(visitor_key).any(|key| key.home_address == fixed.home_address)
+    }
+
+    /// A home agent has revoked a binding (§4.2.2.2): the foreign agent beneath is told next.
+    fn take_revocation(
+        &mut self,
+        fixed: &RegistrationRevocation,
+        visitor: Option<Arc<Visitor>>,
+        Sender { received, nai, signer, between }: Sender<'_>,
+        now: Now,
+    ) -> Output {
+        let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation);
+        // Where the `I` bit was negotiated it decides, and our policy elsewhere.
+        let inform = match &negotiated {
+            Some(negotiated) if uses_inform(negotiated) => fixed.informs(),
+            Some(_) => self.config.revocation.informs,
+            None => false,
+        };
+        let mut octets = message::acknowledgment(fixed, inform, nai);
+        between.sign(signer, &mut octets);
+        let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
+        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let Some(visitor) = visitor else { return Output::at_once(vec![acknowledgment]) };
+        let mut work = Work::default();
+        work.actions.push(acknowledgment);
+        // Ours may be on its way to them: they have ended it by themselves.
+        self.give_up_revocation(&visitor.key(), TargetResult::Gone, &mut work.batch, now);
+        self.leave(&visitor, inform, &mut work, now);
+        work.ended = vec![(visitor.identity.clone(), "revoked-by-home-agent")];
+        self.commit(work, now)
+    }
+
+    fn check_acknowledgment(
+        &self,
+        _: &Visitor,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        let home_agent = Identity::Address(source);
+        self.associations.authenticate(&extensions.foreign_home, &home_agent).map(drop)
+    }
+
+    fn check_stray_acknowledgment(
+        &self,
+        _: &RegistrationRevocationAcknowledgment,
+        extensions: &Extensions<'_>,
+        source: Ipv4Addr,
+    ) -> Result<(), Failure> {
+        let list = Between::of(extensions).list(extensions);
+        self.associations.authenticate(list, &Identity::Address(source)).map(drop)
+    }
+
+    fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
+        let TargetKey::Visitor(key) = task.row.target.clone() else { return };
+        let OperationAction::RevokeVisitors { inform } = task.operation.action else {
+            return self.finish_target(&task, TargetResult::NotTried, work, now);
+        };
+        let visitor = self.visitors.get(&key.identity, key.home_address);
+        let visitor = visitor.filter(|it| it.created_at == task.row.since && !is_leaving(it));
+        let Some(visitor) = visitor.cloned() else {
+            return self.finish_target(&task, TargetResult::Gone, work, now);
+        };
+        let id = task.row.id;
+        if let Some(revocation) = self.revocations.get_mut(&key) {
+            if !revocation.operations.contains(&id) {
+                revocation.operations.push(id);
+            }
+            return self.write_intent(&key, work, now);
+        }
+        let inform = inform.unwrap_or(self.config.revocation.informs);
+        if !self.can_tell_home_agent(&visitor) {
+            self.leave(&visitor, inform, work, now);
+            return self.finish_target(&task, TargetResult::NotNegotiated, work, now);
+        }
+        if self.is_ambiguous_at_home(&visitor) {
+            return self.finish_target(&task, TargetResult::Ambiguous, work, now);
+        }
+        let earliest = self.earliest(&visitor, now);
+        let is_pending = self.pending.contains(&key.identity, key.home_address);
+        if earliest > now.uptime || is_pending || self.is_in_flight(&visitor) {
+            let at = earliest.max(now.uptime + Duration::from_millis(100));
+            return self.operations.postpone(task, at);
+        }
+        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, vec![id]);
+        self.revocations.insert(key.clone(), revocation);
+        self.send_revocation(&key, work, now);
+    }
+
+    fn send_revocation(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
+        let Some(revocation) = self.revocations.get(key) else { return };
+        let visitor = Arc::clone(&revocation.row);
+        let home_agent = Identity::Address(visitor.home_agent);
+        let signer = self.associations.with(&home_agent).next().cloned();
+        let (Some(signer), Some(negotiated)) = (signer, visitor.revocation) else {
+            return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
+        };
+        let own = self.config.address;
+        let name = (visitor.home_agent, visitor.home_address, own);
+        let tells_apart = self.config.revocation.nai_peers.contains(&visitor.home_agent);
+        let draft = Draft {
+            from_home_agent: false,
+            inform: self.asks(revocation),
+            domains: (visitor.home_agent, own),
+            negotiated,
+            last: self.used.last(name),
+            nai: match &visitor.identity {
+                Identity::Nai(nai) if tells_apart => Some(nai),
+                _ => None,
+            },
+            signer: (Between::HomeAndForeign, &signer),
+        };
+        let message = self.revocations.message(key, &draft, &mut self.tally, now);
+        let Some(message) = message else { return };
+        if message.is_first {
+            work.actions.push(Action::StopService(self.config.service(&visitor)));
+        }
+        let from = SocketAddrV4::new(own, self.config.port);
+        let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
+        work.actions.push(Action::Send { from, to, octets: message.octets });
+        work.sent.push(key.clone());
+        self.used.remember(name, message.identifier, now.uptime);
+        self.write_intent(key, work, now);
+    }
+
+    /// The home agent knows, or does not answer: it is the foreign agent's turn.
+    fn end_revocation(
+        &mut self,
+        key: &VisitorKey,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
+        let Some(revocation) = self.revocations.remove(key) else { return };
+        if let Some(visitor) = self.visitors.get(&key.identity, key.home_address).cloned() {
+            let asked = self.asks(&revocation) && revocation.is_acknowledged;
+            let inform = if asked { revocation.acknowledged_inform } else { revocation.inform };
+            self.leave(&visitor, inform, work, now);
+        }
+        revocation.finish(result, &mut self.operations, &mut work.batch, now);
+    }
+
+    fn send_notification(&mut self, _: NotificationId, _: &mut Work, _: Now) {}
+
+    fn end_notification(
+        &mut self,
+        id: NotificationId,
+        _: TargetResult,
+        _: &mut Work,
+        _: Now,
+    ) {
+        self.notifications.remove(id);
+    }
+
+    fn commit(&mut self, work: Work, _: Now) -> Output {
+        let revocation::Work { batch, actions, sent, notified, ended } = work;
+        self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
+    }
+
+    fn commit_step(&mut self, Step { id, batch, is_ours }: Step) -> Output {
+        self.send_off(batch, Vec::new(), Purpose::Step { id, is_ours })
+    }
+
+    fn reload_row(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
+        // A name of a foreign agent's is of the same visitor here.
+        let own = VisitorKey { foreign_agent: self.config.address, ..key.clone() };
+        self.reload(&own, snapshot);
+    }
+}
