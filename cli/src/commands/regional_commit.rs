@@ -206,7 +206,7 @@ fn make(
     Err(Failure::refused("others commit all the time").hint("repeat the command").into())
 }
 
-/// `commit 7: 2 agents changed; in force at `fa1`, `gw``
+/// What became of a commit: how many agents it changed, and which daemons act on it.
 fn done(
     id: RegionalCommitId,
     changes: usize,

@@ -165,8 +165,7 @@ impl ForeignAgent {
             self.count_relayed(pending, reply.code);
             return Output::at_once(vec![relayed]);
         }
-        let is_protected =
-            pending.signed_for_home_agent || self.is_of_gateway(extensions, pending);
+        let is_protected = pending.signed_for_home_agent || self.is_of_gateway(extensions, pending);
         let support = extensions.revocation_appended.filter(|_| is_protected);
         let lifetime = least(reply.lifetime, pending.request.lifetime, self.config.lifetime_max);
         let regional = extensions.regional_lifetime.filter(|_| pending.gateway.is_some());

@@ -61,9 +61,7 @@ impl GatewayDenial {
     pub const fn answer(self) -> (Code, Option<Counter>) {
         match self {
             Self::Closed => (Code(64), Some(Counter::FaReasonUnspecified)),
-            Self::Draining | Self::RevocationRequired => {
-                (Code(65), Some(Counter::FaAdmProhibited))
-            }
+            Self::Draining | Self::RevocationRequired => (Code(65), Some(Counter::FaAdmProhibited)),
             // A reading: the RFC has no Code for a foreign agent that is not believed; the node
             // cannot mend it, and another foreign agent may do.
             Self::ForeignAgentOfAnotherRegion | Self::ForeignAgentFailedAuthentication => {

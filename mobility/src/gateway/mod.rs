@@ -24,9 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    Awaited, Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now,
-    OperationId, Resource, Role, Row, Snapshot, TargetResult, Time, TrailEvent, Visitor,
-    VisitorKey,
+    Awaited, Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now, OperationId,
+    Resource, Role, Row, Snapshot, TargetResult, Time, TrailEvent, Visitor, VisitorKey,
 };
 use wire::{Code, Identification, Lifetime, ParseError, RegistrationRequest, Spi, message_type};
 
@@ -100,7 +99,11 @@ struct InFlight {
 #[derive(Debug)]
 enum Purpose {
     /// The answer to a request; and what the node has left behind with another foreign agent.
-    Answer { pending: Box<Pending>, code: Code, left: Option<VisitorKey> },
+    Answer {
+        pending: Box<Pending>,
+        code: Code,
+        left: Option<VisitorKey>,
+    },
     Expiry,
     /// Revocations that are sent, and visitors that went with others.
     Revocation {
@@ -109,7 +112,10 @@ enum Purpose {
         ended: Vec<(Identity, &'static str)>,
     },
     /// An operation is taken on, or says how far it is.
-    Step { id: OperationId, is_ours: bool },
+    Step {
+        id: OperationId,
+        is_ours: bool,
+    },
 }
 
 impl Gateway {

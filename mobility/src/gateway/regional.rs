@@ -7,11 +7,11 @@ use wire::{
     Code, Flags, Identification, Lifetime, RegionalRegistrationRequest, RegistrationRequest,
 };
 
-use super::{Gateway, Purpose};
 use super::beneath::is_leaving;
 use super::denial::GatewayDenial as Denial;
 use super::origin::Fault;
 use super::pending::Pending;
+use super::{Gateway, Purpose};
 use crate::action::{Output, Received};
 use crate::clock;
 use crate::extensions::{Extensions, read};

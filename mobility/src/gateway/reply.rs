@@ -11,11 +11,11 @@ use wire::{
     ReplayProtectionStyle,
 };
 
-use super::{Gateway, Purpose};
 use super::beneath::{self, is_leaving};
 use super::denial::GatewayDenial as Denial;
 use super::origin::Fault;
 use super::pending::Pending;
+use super::{Gateway, Purpose};
 use crate::action::{Action, Output, Received};
 use crate::clock;
 use crate::extensions::Extensions;
@@ -117,7 +117,8 @@ impl Gateway {
         let left;
         if lifetime == Lifetime::ZERO || pending.is_deregistration() {
             let visitor = self.visitors.get(&pending.identity, reply.home_address).cloned();
-            left = visitor.and_then(|it| self.end_visit(&it, pending, &mut batch, &mut actions, now));
+            left =
+                visitor.and_then(|it| self.end_visit(&it, pending, &mut batch, &mut actions, now));
             pending.sign(&mut octets);
         } else {
             let offer = self.offer_beneath(pending, now);

@@ -410,13 +410,7 @@ impl Revoker for Gateway {
 
     fn send_notification(&mut self, _: NotificationId, _: &mut Work, _: Now) {}
 
-    fn end_notification(
-        &mut self,
-        id: NotificationId,
-        _: TargetResult,
-        _: &mut Work,
-        _: Now,
-    ) {
+    fn end_notification(&mut self, id: NotificationId, _: TargetResult, _: &mut Work, _: Now) {
         self.notifications.remove(id);
     }
 

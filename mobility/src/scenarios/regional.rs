@@ -234,7 +234,8 @@ pub(super) fn visit(visit: &RegionalVisit, stamp: UtcTime) -> String {
     let left = visit.expires_at.map(|at| format!(" regional-left={}", at.since(stamp).as_secs()));
     let nonce = visit.nonce.map(|nonce| format!(" regional-nonce={nonce:08x}"));
     let revocation = print::revocation(visit.revocation.as_ref(), visit.revoking.as_ref());
-    let beneath = if revocation.is_empty() { String::new() } else { format!(" beneath:{revocation}") };
+    let beneath =
+        if revocation.is_empty() { String::new() } else { format!(" beneath:{revocation}") };
     format!(
         " gateway={} local={}{}{} regional-accepted={}{beneath}",
         visit.gateway,
