@@ -194,6 +194,7 @@ fn registration() -> Registration {
         accepted: false,
         expires_at: None,
         message: None,
+        regional: None,
         unknown: Unknown::default(),
     }
 }

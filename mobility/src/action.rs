@@ -79,6 +79,17 @@ pub enum Action {
         lifetime: Lifetime,
         code: Code,
     },
+    /// The mobile node has told the gateway of its region where it is; its home agent heard nothing
+    /// of it (RFC 4857 §6).
+    RegionallyRegistered {
+        home_address: Ipv4Addr,
+        gateway: Ipv4Addr,
+        care_of_address: Ipv4Addr,
+        lifetime: Lifetime,
+    },
+    /// A gateway did not answer the mobile node, or refused it: it does without for a while. All
+    /// ones stands for those that regions assign.
+    GatewayFailed { gateway: Ipv4Addr },
     /// The mobile node was refused; it tries again by itself unless it says [`Action::GaveUp`].
     Denied { code: Code },
     /// The mobile node has no registration any more, at its own wish.

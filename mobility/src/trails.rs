@@ -42,18 +42,7 @@ struct Kept {
 impl Kept {
     /// Adds an event; the same one again only counts.
     fn add(&mut self, event: TrailEvent) {
-        let events = &mut self.trail.events;
-        match events.last_mut() {
-            Some(last) if is_same(last, &event) => {
-                *last = TrailEvent { times: last.times + event.times, ..event };
-            }
-            _ => {
-                if events.len() >= Trail::EVENTS_MAX {
-                    events.remove(0);
-                }
-                events.push(event);
-            }
-        }
+        append(&mut self.trail.events, event);
     }
 }
 
@@ -149,6 +138,21 @@ impl Trails {
         }
         if kept.stored {
             self.gone.insert(identity);
+        }
+    }
+}
+
+/// Adds an event to the list of a node; the same one again only counts.
+pub(crate) fn append(events: &mut Vec<TrailEvent>, event: TrailEvent) {
+    match events.last_mut() {
+        Some(last) if is_same(last, &event) => {
+            *last = TrailEvent { times: last.times + event.times, ..event };
+        }
+        _ => {
+            if events.len() >= Trail::EVENTS_MAX {
+                events.remove(0);
+            }
+            events.push(event);
         }
     }
 }

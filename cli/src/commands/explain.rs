@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use store::wire::{Code, Identification};
 use store::{
-    Algorithm, Association, ClockState, Identity, Instance, ReplayProtection, Role, Table,
-    TrailEvent, UtcTime, Visitor,
+    Algorithm, Association, ClockState, Identity, Instance, Registration, ReplayProtection, Role,
+    Table, TrailEvent, UtcTime, Visitor,
 };
 
 use super::association::{algorithm_word, parse_peer, replay_word};
@@ -30,7 +30,8 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        let tables = [&[Table::Associations, Table::Visitors], show_trail::TABLES].concat();
+        const TABLES: &[Table] = &[Table::Associations, Table::Visitors, Table::Registrations];
+        let tables = [TABLES, show_trail::TABLES].concat();
         let view = session.read(&tables)?;
         let nodes: Vec<_> = show_nodes::rows(&view, &Selector::default())
             .into_iter()
@@ -39,7 +40,9 @@ impl Explain {
         let associations = self.associations(&view, &nodes);
         let trail = show_trail::rows(&view, &self.node);
         let visits = self.visits(&view, &nodes);
-        if nodes.is_empty() && associations.is_empty() && trail.is_empty() && visits.is_empty() {
+        let own = self.registrations(&view, &nodes);
+        let is_seen = !(nodes.is_empty() && visits.is_empty() && own.is_empty());
+        if !is_seen && associations.is_empty() && trail.is_empty() {
             let message = format!("nothing is known of `{}`", self.node);
             let hint = "no request of it arrived, and it has no association";
             return Err(Failure::new(ExitStatus::NothingMatched, message).hint(hint).into());
@@ -56,6 +59,8 @@ impl Explain {
             findings.extend(denial(node, &associations));
         }
         findings.extend(visits);
+        findings.extend(own);
+        findings.extend(gateway(&trail));
         findings.extend(refusal(&trail));
         session.print(&Listing::new(view.revision(), COLUMNS, &findings))
     }
@@ -84,6 +89,15 @@ impl Explain {
             names.contains(&row.identity) || self.node == Identity::Address(row.home_address)
         });
         own.map(|row| visit(row, view)).collect()
+    }
+
+    /// What the node itself says, if it uses this store.
+    fn registrations(&self, view: &View, nodes: &[NodeRow]) -> Vec<Finding> {
+        let names = self.names(nodes);
+        let own = view.rows::<Registration>().iter().filter(|row| {
+            names.contains(&row.identity) || self.node == Identity::Address(row.home_address)
+        });
+        own.map(|row| registration(row, view)).collect()
     }
 
     /// Associations of the node under any of its names.
@@ -150,6 +164,26 @@ fn visit(row: &Visitor, view: &View) -> Finding {
         finding
     } else {
         finding.hint("the foreign agent is silent; see `show status`")
+    }
+}
+
+/// How the node sees itself: at home, through a foreign agent, or within a region.
+fn registration(row: &Registration, view: &View) -> Finding {
+    let (home_agent, agent) = (row.home_agent, row.agent_address);
+    let words = match &row.regional {
+        _ if !row.accepted => format!("waits for home agent {home_agent}"),
+        None => format!("with home agent {home_agent} through {agent}"),
+        Some(regional) => format!(
+            "with home agent {home_agent} through gateway {}, at foreign agent {agent}; {} regional \
+             registrations since",
+            regional.gateway, regional.accepted
+        ),
+    };
+    let finding = Finding::new("registration", words);
+    if view.freshness(&row.instance).is_live() {
+        finding
+    } else {
+        finding.hint("the mobile node is silent; see `show status`")
     }
 }
 
@@ -233,6 +267,28 @@ fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
     let words =
         format!("{} denied, last at {at} with {code}: {}", counters.denied, words::code(code));
     Some(Finding { topic: "denial", words, hint: advice(code, associations) })
+}
+
+/// What the node itself took down of regions last, if that is a gateway that failed.
+fn gateway(trail: &[TrailRow]) -> Option<Finding> {
+    const EVENTS: [&str; 4] =
+        ["entered-region", "left-region", "gateway-failed", "gateway-returned"];
+    let of_regions = |row: &&TrailRow| EVENTS.contains(&row.event.event.as_str());
+    let event = &trail.iter().rev().find(of_regions)?.event;
+    if event.event != "gateway-failed" {
+        return None;
+    }
+    let which = match event.care_of_address {
+        Some(address) if !address.is_broadcast() => format!("gateway {address}"),
+        _ => "the gateway that the region assigns".to_owned(),
+    };
+    let how = event.code.map_or_else(
+        || "did not answer".to_owned(),
+        |code| format!("was of no use ({code}: {})", words::code(code)),
+    );
+    let words = format!("{which} {how} at {}", event.at.rfc3339());
+    let hint = "the node registers without it, and tries again after `gateway-hold-off`";
+    Some(Finding::new("gateway", words).hint(hint))
 }
 
 /// The latest event, if it is a refusal: what the clock and the SPI of the request were.

@@ -107,4 +107,23 @@ pub(crate) const COLUMNS: &[Column<RegistrationRow>] = &[
         Cell::of(row.registration.message.as_ref(), |message| Cell::Instant(message.at))
     }),
     Column::detail("instance", |row| Cell::text(&row.registration.instance)),
+    Column::detail("gateway", |row| {
+        Cell::of(row.registration.regional.as_ref(), |regional| Cell::Address(regional.gateway))
+    }),
+    Column::detail("local_care_of_address", |row| {
+        let regional = row.registration.regional.as_ref();
+        Cell::of(regional, |regional| Cell::Address(regional.local_care_of_address))
+    }),
+    Column::detail("regional_lifetime", |row| {
+        let regional = row.registration.regional.as_ref();
+        Cell::of(regional, |regional| Cell::Number(regional.lifetime_granted.0.into()))
+    }),
+    Column::detail("regional_expires_at", |row| {
+        let regional = row.registration.regional.as_ref();
+        Cell::of(regional.and_then(|regional| regional.expires_at), Cell::Instant)
+    }),
+    Column::detail("regional_accepted", |row| {
+        let regional = row.registration.regional.as_ref();
+        Cell::of(regional, |regional| Cell::Number(regional.accepted))
+    }),
 ];

@@ -1,6 +1,7 @@
 //! `[mobile-node]`
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use ::store::{Origin, Scope, Setting, SettingIndex, SettingValue, StorageType, Unknown};
 use ipnet::Ipv4Net;
@@ -28,6 +29,9 @@ pub(crate) struct MobileNodeSection {
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) flags: u8,
     pub(crate) notification: NotificationConfig,
+    /// Whether it registers through gateways, and how long one that failed is left alone.
+    pub(crate) regional: Option<bool>,
+    pub(crate) gateway_hold_off: Option<Duration>,
     /// Whether it deregisters when it is stopped.
     pub(crate) deregister_at_stop: bool,
 }
@@ -72,6 +76,8 @@ impl MobileNodeSection {
             lifetime: self.lifetime.unwrap_or(default.lifetime),
             flags: Flags(self.flags),
             notification: self.notification,
+            regional: self.regional.unwrap_or(default.regional),
+            gateway_hold_off: self.gateway_hold_off.unwrap_or(default.gateway_hold_off),
             counters_lost,
             ..default
         }
@@ -115,6 +121,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> MobileNodeSection {
         // The machine takes it off where a foreign agent decapsulates.
         | Flags::DECAPSULATION_BY_MOBILE_NODE;
     let notification = notification::read(&mut section);
+    let regional = section.boolean("regional");
+    let gateway_hold_off = section.integer("gateway-hold-off", 1..=86_400, " seconds");
     let deregister_at_stop = section.boolean("deregister-at-stop").unwrap_or(true);
     if interface.is_none() && co_located.is_none() {
         section.missing("interface", INTERFACE);
@@ -141,6 +149,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> MobileNodeSection {
         lifetime: lifetime.and_then(|seconds| u16::try_from(seconds).ok()).map(Lifetime),
         flags,
         notification,
+        regional,
+        gateway_hold_off: gateway_hold_off.map(|seconds: u32| Duration::from_secs(seconds.into())),
         deregister_at_stop,
     }
 }

@@ -531,6 +531,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 | Action::Revoked { .. }
                 | Action::Message { .. }
                 | Action::HomeAgentChanged { .. }
+                | Action::RegionallyRegistered { .. }
+                | Action::GatewayFailed { .. }
                 | Action::NotificationEnded { .. }
                 | Action::GaveUp => {} // What a mobile node says.
             }

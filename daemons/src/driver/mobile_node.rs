@@ -298,6 +298,10 @@ impl MobileNodeDriver {
             Action::Registered { home_address, home_agent, care_of_address, lifetime, code } => {
                 info!(%home_address, %home_agent, %care_of_address, lifetime = lifetime.0, %code, "registered");
             }
+            Action::RegionallyRegistered { gateway, care_of_address, lifetime, .. } => {
+                info!(%gateway, %care_of_address, lifetime = lifetime.0, "registered regionally");
+            }
+            Action::GatewayFailed { gateway } => warn!(%gateway, "does without this gateway"),
             Action::Denied { code } => warn!(%code, "denied"),
             Action::Deregistered { home_address } => info!(%home_address, "deregistered"),
             Action::Expired { home_address } => warn!(%home_address, "the registration expired"),

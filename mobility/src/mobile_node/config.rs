@@ -44,6 +44,11 @@ pub struct MobileNodeConfig {
     /// Whether a node without a foreign agent wants to be told of revocations (RFC 3543 §3.2).
     pub supports_revocation: bool,
     pub notification: NotificationConfig,
+    /// Whether it registers through the gateways of regions, and regionally (RFC 4857), where it
+    /// shares keys with them.
+    pub regional: bool,
+    /// How long a gateway that failed is not asked again; doubles each time.
+    pub gateway_hold_off: Duration,
     /// Octets from a good source of randomness, other ones for each node.
     pub seed: [u8; 32],
     /// Whether counts made before this start may have been lost.
@@ -73,6 +78,8 @@ impl MobileNodeConfig {
             hold_off: Duration::from_secs(10),
             supports_revocation: true,
             notification: NotificationConfig::default(),
+            regional: true,
+            gateway_hold_off: Duration::from_secs(30),
             seed,
             counters_lost: false,
         }

@@ -53,7 +53,7 @@ pub(super) struct Heard {
     /// The networks of its routers, if it says how long the prefixes are (§2.1.2).
     prefixes: Vec<Ipv4Net>,
     routers: Vec<Ipv4Addr>,
-    network_nai: Option<Nai>,
+    pub(super) network_nai: Option<Nai>,
     at: Now,
     expires_at: Time,
 }
@@ -64,10 +64,13 @@ impl Heard {
             && !self.mobility.care_of_addresses.is_empty()
     }
 
+    /// Whether it takes mobile nodes now.
+    pub(super) fn takes_nodes(&self) -> bool {
+        self.is_foreign_agent() && !self.is_busy()
+    }
+
     fn requires_registration(&self) -> bool {
-        self.is_foreign_agent()
-            && !self.is_busy()
-            && self.mobility.flags.any(AdvertisementFlags::REGISTRATION_REQUIRED)
+        self.takes_nodes() && self.mobility.flags.any(AdvertisementFlags::REGISTRATION_REQUIRED)
     }
 
     fn is_busy(&self) -> bool {
@@ -172,10 +175,10 @@ impl MobileNode {
                 // §2.4.4: less than before and below 256 means that the agent started anew.
                 let rebooted = previous.is_some_and(|before| sequence < before && sequence < 256);
                 if !rebooted {
-                    return Output::default();
+                    return self.on_offer(now);
                 }
                 self.tally.count(Counter::MnAgentRebootsDectected);
-                self.start(now)
+                self.start_here(now)
             }
             // §2.4.1, §3.1: the agents of this link want to see who uses it.
             Attachment::CoLocated if heard.requires_registration() => {
@@ -228,7 +231,7 @@ impl MobileNode {
     }
 
     fn start_after(&mut self, mut actions: Vec<Action>, now: Now) -> Output {
-        let mut output = self.start(now);
+        let mut output = self.start_here(now);
         actions.append(&mut output.actions);
         output.actions = actions;
         output
@@ -277,6 +280,7 @@ impl MobileNode {
         self.attachment = Attachment::Searching;
         self.pending = None;
         self.send_at = None;
+        self.cease_regional();
         self.discovery.solicited = 0;
         // §2.4: no more than one a second, however often the link changes.
         let earliest = self.discovery.solicited_at.map(|at| at + SOLICITATION_INTERVAL_MIN);
@@ -291,6 +295,7 @@ impl MobileNode {
         if let Some((agent, care_of_address)) = best {
             self.tally.count(Counter::MnMoveFromFAToFA);
             self.attachment = Attachment::ForeignAgent { agent, care_of_address };
+            self.note_offer();
         }
     }
 
@@ -429,10 +434,7 @@ impl Discovery {
                 known && !shared && heard.at.uptime > current.at.uptime
             })
         };
-        let fitting = self
-            .agents
-            .iter()
-            .filter(|(_, heard)| heard.is_foreign_agent() && !heard.is_busy() && differs(heard));
+        let fitting = self.agents.iter().filter(|(_, heard)| heard.takes_nodes() && differs(heard));
         let (agent, heard) = fitting.max_by_key(|(_, heard)| heard.at.uptime)?;
         Some((*agent, *heard.mobility.care_of_addresses.first()?))
     }

@@ -91,7 +91,8 @@ impl MobileNode {
         let is_other = |it: &&SecurityAssociation| {
             let of_candidate =
                 matches!(&it.peer, Identity::Address(address) if self.candidates.contains(address));
-            Some(&it.peer) != self.agent_identity().as_ref() && !of_candidate
+            let of_foreign_agent = Some(&it.peer) == self.agent_identity().as_ref();
+            !(of_foreign_agent || of_candidate || self.is_gateway(&it.peer))
         };
         own.or_else(|| self.associations.iter().find(is_other))
     }

@@ -19,6 +19,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// A clock that is corrected already, before anything was sent by it.
+    pub(super) fn corrected_by(offset: i64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
     /// The Identification of a new request.
     pub(super) fn identification(
         &mut self,

@@ -20,8 +20,11 @@ mod home_agents;
 mod identification;
 mod notification;
 mod operations;
+mod regional;
 mod reply;
+mod request;
 mod revocation;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -31,11 +34,9 @@ use std::time::Duration;
 
 use store::{
     Awaited, Batch, Change, Counter, CountersKey, Identity, Now, OperationId, RegistrationKey,
-    ReplayProtection, Role, Row, Snapshot, TargetKey, Time, UserMessage,
+    ReplayProtection, Role, Snapshot, TargetKey, Time, UserMessage,
 };
-use wire::{
-    AdvertisementFlags, Code, Flags, Identification, Lifetime, RegistrationRequest, extension_type,
-};
+use wire::{Code, Identification, Lifetime, RegistrationRequest};
 
 use crate::action::{Action, CommitId, Output};
 use crate::association::SecurityAssociation;
@@ -51,6 +52,8 @@ use departure::{Departure, Former};
 use discovery::{Attachment, Discovery, Place};
 use identification::Clock;
 pub use notification::NotificationReceiver;
+use regional::{Region, Route};
+use request::Draft;
 
 /// §3.6: no more than one attempt to register a second.
 const SPACING: Duration = Duration::from_secs(1);
@@ -122,6 +125,8 @@ pub struct MobileNode {
     former: Option<Former>,
     /// An alternate home agent that did not take the node, and until when it is not asked again.
     distrusted: Option<(Ipv4Addr, Time)>,
+    /// What it knows of regions and their gateways (RFC 4857).
+    region: Region,
 }
 
 /// A batch on its way to the store: what an operation has to write.
@@ -150,6 +155,7 @@ struct Pending {
     resend_at: Time,
     timeout: Duration,
     attempts: u32,
+    route: Route,
 }
 
 /// A registration that the home agent granted.
@@ -220,6 +226,7 @@ impl MobileNode {
             departure: None,
             former: None,
             distrusted: None,
+            region: Region::load(&config, snapshot),
             pending: None,
             registration: None,
             send_at: None,
@@ -306,6 +313,7 @@ impl MobileNode {
         let expires_at = self.registration.as_mut().and_then(|it| it.expires_at.as_mut());
         if expires_at.is_some_and(is_due) {
             self.registration = None;
+            self.forget_visit("home-registration-expired", now);
             self.is_row_stale = true;
             let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
             actions.push(Action::Expired { home_address });
@@ -325,6 +333,7 @@ impl MobileNode {
         } else if self.pending.as_mut().is_some_and(|pending| is_due(&mut pending.resend_at)) {
             actions.extend(self.send_again(now));
         }
+        actions.extend(self.regional_work(now));
         Output::at_once(actions)
     }
 
@@ -333,8 +342,12 @@ impl MobileNode {
         let pending = self.pending.as_ref().map(|pending| pending.resend_at);
         let registration = self.registration.iter();
         let registration = registration.flat_map(|it| it.renew_at.into_iter().chain(it.expires_at));
-        let others =
-            [self.discovery_next(), self.notification_deadline(), self.departure_deadline()];
+        let others = [
+            self.discovery_next(),
+            self.notification_deadline(),
+            self.departure_deadline(),
+            self.regional_deadline(),
+        ];
         let others = others.into_iter().flatten();
         self.send_at.into_iter().chain(pending).chain(registration).chain(others).min()
     }
@@ -354,6 +367,7 @@ impl MobileNode {
         }
         self.violations.put(&mut batch, now);
         self.put_heard(&mut batch);
+        self.put_diary(&mut batch);
         if std::mem::take(&mut self.is_row_stale) {
             self.put_registration(&mut batch, now);
         }
@@ -381,9 +395,9 @@ impl MobileNode {
 
     /// Sends the first request of a series.
     fn send_first(&mut self, now: Now) -> Option<Action> {
-        let (request, octets) = self.request(now)?;
+        let draft = self.request(now)?;
         let timeout = self.config.timeout.max(SPACING);
-        Some(self.send(request, octets, timeout, 1, now))
+        Some(self.send(draft, timeout, 1, now))
     }
 
     /// The reply did not come: sends the request again, or gives up.
@@ -392,11 +406,14 @@ impl MobileNode {
         if self.is_stranded(attempts) {
             return self.fall_back(now);
         }
+        if let Some(gateway) = self.silent_gateway(attempts) {
+            return self.fail_gateway(gateway, None, now);
+        }
         self.repeat(now).into_iter().collect()
     }
 
     fn repeat(&mut self, now: Now) -> Option<Action> {
-        let Pending { request, octets, timeout, attempts, .. } = self.pending.take()?;
+        let Pending { request, octets, timeout, attempts, route, .. } = self.pending.take()?;
         let is_deregistration = request.lifetime == Lifetime::ZERO;
         if !is_deregistration && self.is_unanswered(attempts) {
             return self.ask_another_at_once(now);
@@ -417,21 +434,15 @@ impl MobileNode {
         }
         // §3.6.3: with nonces the same octets again; with timestamps a new request.
         let same = self.home_association()?.replay == ReplayProtection::Nonces;
-        let (request, octets) = if same { (request, octets) } else { self.request(now)? };
-        let longest = request.lifetime.duration().filter(|it| !it.is_zero());
+        let draft = if same { Draft { request, octets, route } } else { self.request(now)? };
+        let longest = draft.request.lifetime.duration().filter(|it| !it.is_zero());
         let longest = longest.unwrap_or(self.config.timeout_max).min(self.config.timeout_max);
         let timeout = (timeout * 2).min(longest).max(SPACING);
-        Some(self.send(request, octets, timeout, attempts + 1, now))
+        Some(self.send(draft, timeout, attempts + 1, now))
     }
 
-    fn send(
-        &mut self,
-        request: RegistrationRequest,
-        octets: Vec<u8>,
-        timeout: Duration,
-        attempts: u32,
-        now: Now,
-    ) -> Action {
+    fn send(&mut self, draft: Draft, timeout: Duration, attempts: u32, now: Now) -> Action {
+        let Draft { request, octets, route } = draft;
         self.is_row_stale = true;
         self.tally.count(if request.lifetime == Lifetime::ZERO {
             Counter::MnDeRegRequestsSent
@@ -443,107 +454,13 @@ impl MobileNode {
         }
         let (sent_at, resend_at) = (now.uptime, now.uptime + timeout);
         let sent = octets.clone();
-        self.pending = Some(Pending { request, octets, sent_at, resend_at, timeout, attempts });
+        self.pending =
+            Some(Pending { request, octets, sent_at, resend_at, timeout, attempts, route });
         self.send_at = None;
+        // RFC 4857 §5.1: it tells the gateway and the home agent, so a regional request need not.
+        self.cease_regional();
         self.last_sent_at = Some(now.uptime);
-        let (from, to, octets) = (self.source(), self.destination(), sent);
-        match self.attachment {
-            // §3.6.1.1: by the link that it was heard on; its address need not be of our network.
-            Attachment::ForeignAgent { .. } if self.config.sends_from_home_address => {
-                Action::SendOnLink { interface: self.interface, from, to, octets }
-            }
-            _ => Action::Send { from, to, octets },
-        }
-    }
-
-    /// The foreign agent that the node is attached to, as associations name it.
-    fn agent_identity(&self) -> Option<Identity> {
-        match self.attachment {
-            Attachment::ForeignAgent { agent, .. } => Some(Identity::Address(agent)),
-            Attachment::CoLocated | Attachment::Home | Attachment::Searching => None,
-        }
-    }
-
-    /// Where requests come from (§3.6.1.1).
-    fn source(&self) -> SocketAddrV4 {
-        if self.attachment == Attachment::CoLocated || !self.config.sends_from_home_address {
-            return self.config.local;
-        }
-        let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        SocketAddrV4::new(home_address, self.config.local.port())
-    }
-
-    /// Where they go: the foreign agent by the address it advertised from, or the home agent.
-    fn destination(&self) -> SocketAddrV4 {
-        match self.attachment {
-            Attachment::ForeignAgent { agent, .. } => {
-                SocketAddrV4::new(agent, self.home_agent.port())
-            }
-            Attachment::CoLocated | Attachment::Home | Attachment::Searching => self.home_agent,
-        }
-    }
-
-    /// A new request, signed (§3.6.1.2, §3.6.1.3).
-    fn request(&mut self, now: Now) -> Option<(RegistrationRequest, Vec<u8>)> {
-        let replay = self.home_association()?.replay;
-        let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let identification = self.clock.identification(replay, &mut self.random, now);
-        let (care_of_address, flags, lifetime) = self.terms();
-        let request = RegistrationRequest {
-            flags,
-            lifetime,
-            home_address,
-            home_agent: *self.home_agent.ip(),
-            // All care-of addresses are deregistered by naming the home address.
-            care_of_address: if lifetime == Lifetime::ZERO {
-                home_address
-            } else {
-                care_of_address
-            },
-            identification,
-        };
-        let mut octets = Vec::with_capacity(128);
-        request.emit(&mut octets);
-        if let Some(nai) = &self.config.nai {
-            nai.emit(&mut octets);
-        }
-        self.offer_revocation(&request, &mut octets, now);
-        self.home_association()?.sign(&mut octets, extension_type::MOBILE_HOME_AUTHENTICATION);
-        if let Some(agent) = self.agent_identity()
-            && let Some(association) = self.associations.iter().find(|it| it.peer == agent)
-        {
-            association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
-        }
-        Some((request, octets))
-    }
-
-    /// The care-of address, flags and lifetime that the attachment allows (§3.6.1.2).
-    fn terms(&self) -> (Ipv4Addr, Flags, Lifetime) {
-        let wanted = self.config.flags.0;
-        let leaves = self.is_leaving
-            || self.wish == Some(Wish::Deregistered)
-            || self.attachment == Attachment::Home;
-        let asked = if leaves { Lifetime::ZERO } else { self.lifetime };
-        // The D bit is for co-located care-of addresses alone.
-        let mut flags = wanted & !Flags::DECAPSULATION_BY_MOBILE_NODE;
-        let (agent, care_of_address) = match self.attachment {
-            Attachment::ForeignAgent { agent, care_of_address } => (agent, care_of_address),
-            Attachment::CoLocated => return (*self.config.local.ip(), Flags(wanted), asked),
-            Attachment::Home | Attachment::Searching => {
-                return (*self.config.local.ip(), Flags(flags), asked);
-            }
-        };
-        // The foreign agent decapsulates only what it said it can.
-        let heard = self.discovery.agents.get(&agent).map(|heard| &heard.mobility);
-        let can = |bit| heard.is_some_and(|mobility| mobility.flags.any(bit));
-        if !can(AdvertisementFlags::GRE) {
-            flags &= !Flags::GRE;
-        }
-        if !can(AdvertisementFlags::MINIMAL_ENCAPSULATION) {
-            flags &= !Flags::MINIMAL_ENCAPSULATION;
-        }
-        let longest = heard.map_or(asked, |mobility| mobility.registration_lifetime);
-        (care_of_address, Flags(flags), asked.min(longest))
+        self.send_octets(sent)
     }
 
     /// The node has no registration any more, as it wished.
@@ -553,68 +470,19 @@ impl MobileNode {
         }
     }
 
-    /// Shows the registration as it is; deletes the row that says something else.
-    fn put_registration(&mut self, batch: &mut Batch, now: Now) {
-        let row = self.registration_row(now);
-        let key = row.as_ref().map(Row::key);
-        if let Some(old) = self.shown.take()
-            && Some(&old) != key.as_ref()
-        {
-            batch.delete::<store::Registration>(old);
-        }
-        self.shown = key;
-        if let Some(row) = row {
-            batch.put(row);
-        }
-    }
-
-    fn registration_row(&self, now: Now) -> Option<store::Registration> {
-        let home_address = self.home_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let nai = self.config.nai.clone().map(Identity::Nai);
-        let stamp = |at: Time| {
-            let ago = i64::try_from(now.uptime.since(at).as_millis()).unwrap_or(i64::MAX);
-            let ahead = i64::try_from(at.since(now.uptime).as_millis()).unwrap_or(i64::MAX);
-            now.stamp().shifted(ahead.saturating_sub(ago))
-        };
-        let sent_at = self.last_sent_at.map(stamp)?;
-        let pending = self.pending.as_ref().map(|it| &it.request);
-        let (care_of_address, lifetime, identification) = match (&self.registration, pending) {
-            (Some(it), _) => (it.care_of_address, it.lifetime, it.identification),
-            (None, Some(it)) => (it.care_of_address, it.lifetime, it.identification),
-            (None, None) => return None,
-        };
-        Some(store::Registration {
-            instance: self.config.instance.clone(),
-            identity: nai.unwrap_or(Identity::Address(home_address)),
-            // Of what is in effect: a node that asks elsewhere is registered here until it is told.
-            agent_address: self
-                .registration
-                .map_or(*self.destination().ip(), |it| it.agent_address),
-            care_of_address,
-            home_address,
-            home_agent: self.registration.map_or(*self.home_agent.ip(), |it| it.home_agent),
-            flags: self.terms().1,
-            identification,
-            co_located: self
-                .registration
-                .map_or(self.attachment == Attachment::CoLocated, |it| it.co_located),
-            lifetime,
-            sent_at,
-            accepted: self.registration.is_some(),
-            expires_at: self.registration.and_then(|it| it.expires_at).map(stamp),
-            message: self.message.clone(),
-            unknown: store::Unknown::default(),
-        })
-    }
-
     /// Whether the home agent's address is what the node wants to know.
     fn is_discovering(&self) -> bool {
         self.home_agent == self.config.home_agent && self.config.is_discovery
     }
 
     /// What was granted, and when to renew it.
-    fn granted(&mut self, lifetime: Lifetime, pending: &Pending) -> Granted {
-        let RegistrationRequest { identification, care_of_address, .. } = pending.request;
+    fn granted(
+        &mut self,
+        lifetime: Lifetime,
+        care_of_address: Ipv4Addr,
+        pending: &Pending,
+    ) -> Granted {
+        let identification = pending.request.identification;
         let mut granted = Granted {
             lifetime,
             identification,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use store::{Counter, Identity, Now, ReplayProtection, ViolationReason};
 use wire::{Code, Lifetime, MessageString, ParseError, RegistrationReply, Spi, message_type};
 
+use super::regional::Route;
 use super::{MobileNode, Pending, RESYNCHRONISATIONS, Wish};
 use crate::action::{Action, Output, Received};
 use crate::extensions::Extensions;
@@ -20,6 +21,9 @@ impl MobileNode {
             Some(message_type::GENERIC_NOTIFICATION) => self.on_notification(received, now),
             Some(message_type::GENERIC_NOTIFICATION_ACKNOWLEDGMENT) => {
                 self.on_notification_acknowledgement(received, now)
+            }
+            Some(message_type::REGIONAL_REGISTRATION_REPLY) => {
+                self.on_regional_reply(received, now)
             }
             _ => self.on_reply(received, now),
         }
@@ -58,7 +62,7 @@ impl MobileNode {
             return Output::default();
         }
         let Some(pending) = self.pending.take() else { return Output::default() };
-        let mut actions = self.take_reply(&reply, &pending, now);
+        let mut actions = self.take_reply(&reply, &extensions, &pending, now);
         if let Some(registration) = &mut self.registration {
             registration.revocable_since = extensions.revocation_covered.map(|it| it.timestamp);
         }
@@ -142,9 +146,10 @@ impl MobileNode {
 
     /// The validity checks of §3.6.2.1; an error is the counter of a reply to be discarded.
     fn check(&self, reply: &RegistrationReply, extensions: &Extensions<'_>) -> Result<(), Counter> {
-        let Some(Pending { request, .. }) = &self.pending else {
+        let Some(pending) = &self.pending else {
             return Err(Counter::MnRepliesInvalidID);
         };
+        let request = &pending.request;
         if reply.identification.low() != request.identification.low() {
             return Err(Counter::MnRepliesInvalidID);
         }
@@ -157,7 +162,10 @@ impl MobileNode {
         if !self.is_discovering() && reply.home_agent != request.home_agent {
             return Err(Counter::MnRepliesUnknownHA);
         }
-        self.check_foreign_agent(reply, extensions)?;
+        match pending.route {
+            Route::Plain => self.check_foreign_agent(reply, extensions)?,
+            route => self.check_gateway(route, reply, extensions)?,
+        }
         if is_of_foreign_agent(reply.code) {
             return Ok(());
         }
@@ -195,6 +203,7 @@ impl MobileNode {
     fn take_reply(
         &mut self,
         reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
         pending: &Pending,
         now: Now,
     ) -> Vec<Action> {
@@ -205,6 +214,9 @@ impl MobileNode {
             if self.is_departing() && reply.code != Code(69) {
                 return Self::denied(reply.code).into_iter().chain(self.fall_back(now)).collect();
             }
+            if pending.route != Route::Plain {
+                return self.denied_in_region(reply, extensions, pending, now);
+            }
             return self.denied_by_foreign_agent(reply, now);
         }
         if nonces {
@@ -212,7 +224,7 @@ impl MobileNode {
             self.clock.take_nonce(reply.identification);
         }
         if reply.code.is_accepted() {
-            return self.accepted(reply, pending, now);
+            return self.accepted(reply, extensions, pending, now);
         }
         self.tally.count(Counter::MnRegRequestsDeniedByHA);
         let is_mendable = reply.code == Code(133) && self.resynchronisations < RESYNCHRONISATIONS;
@@ -238,6 +250,12 @@ impl MobileNode {
                 self.home_agent = SocketAddrV4::new(reply.home_agent, self.home_agent.port());
                 self.send_at = Some(self.earliest(now));
             }
+            // RFC 4857 §7.4: the home agent takes no gateway that a region assigns.
+            Code(145 | 146) if matches!(pending.route, Route::Assigned(_)) => {
+                let mut actions = Self::denied(reply.code);
+                actions.extend(self.fail_gateway(Ipv4Addr::BROADCAST, Some(reply.code), now));
+                return actions;
+            }
             _ if self.wish == Some(Wish::Deregistered) => self.settle_deregistration(),
             _ if self.is_leaving => self.settle_leaving(now),
             Code(129) if self.config.home_address.is_none() => {
@@ -251,7 +269,11 @@ impl MobileNode {
     }
 
     /// §3.6.2.3: Code 69 says which lifetime would do; after others the node waits.
-    fn denied_by_foreign_agent(&mut self, reply: &RegistrationReply, now: Now) -> Vec<Action> {
+    pub(super) fn denied_by_foreign_agent(
+        &mut self,
+        reply: &RegistrationReply,
+        now: Now,
+    ) -> Vec<Action> {
         if reply.code == Code(69)
             && reply.lifetime != Lifetime::ZERO
             && reply.lifetime < self.lifetime
@@ -267,7 +289,13 @@ impl MobileNode {
     }
 
     /// §3.6.2.2: the home agent accepted the request.
-    fn accepted(&mut self, reply: &RegistrationReply, pending: &Pending, now: Now) -> Vec<Action> {
+    fn accepted(
+        &mut self,
+        reply: &RegistrationReply,
+        extensions: &Extensions<'_>,
+        pending: &Pending,
+        now: Now,
+    ) -> Vec<Action> {
         self.tally.count(Counter::MnRegRequestsAccepted);
         self.resynchronisations = 0;
         self.asked = 0;
@@ -280,17 +308,21 @@ impl MobileNode {
         // §3.4: the smaller of what was asked for and what was granted.
         let lifetime = reply.lifetime.min(pending.request.lifetime);
         if lifetime == Lifetime::ZERO {
+            self.forget_visit("left-region", now);
             self.registration = None;
             self.settle_deregistration();
             self.settle_leaving(now);
             return vec![Action::Deregistered { home_address: reply.home_address }];
         }
         self.arrived();
-        self.registration = Some(self.granted(lifetime, pending));
+        let gateway = pending.route.gateway(extensions);
+        let care_of_address = gateway.unwrap_or(pending.request.care_of_address);
+        self.registration = Some(self.granted(lifetime, care_of_address, pending));
+        self.settle_region(pending, lifetime, extensions, now);
         vec![Action::Registered {
             home_address: reply.home_address,
             home_agent: reply.home_agent,
-            care_of_address: pending.request.care_of_address,
+            care_of_address,
             lifetime,
             code: reply.code,
         }]
@@ -298,7 +330,7 @@ impl MobileNode {
 }
 
 /// Whether a foreign agent made the reply; the RFC prints 194 for what IANA numbered 116.
-fn is_of_foreign_agent(code: Code) -> bool {
+pub(super) fn is_of_foreign_agent(code: Code) -> bool {
     matches!(code, Code(64..=127 | 194))
 }
 

@@ -244,6 +244,7 @@ pub(super) fn advertisement(words: &Words<'_>) -> Vec<u8> {
             care_of_addresses: if offered.is_empty() { default } else { offered },
         }),
         prefix_lengths: prefix.map(|length| vec![length]),
+        foreign_agent_nai: words.value("fa-nai"),
         ..AgentAdvertisement::default()
     };
     let mut octets = Vec::new();

@@ -374,7 +374,7 @@ impl Printer<'_> {
     pub(super) fn registration(&self, row: &store::Registration) -> String {
         let left = row.expires_at.map(|at| format!(" left={}", at.since(self.stamp).as_secs()));
         format!(
-            "registration {} with {} care-of={} flags={} lifetime={}{} accepted={} co-located={}{}",
+            "registration {} with {} care-of={} flags={} lifetime={}{} accepted={} co-located={}{}{}",
             row.identity,
             row.agent_address,
             row.care_of_address,
@@ -385,7 +385,10 @@ impl Printer<'_> {
             row.co_located,
             row.message
                 .as_ref()
-                .map_or_else(String::new, |it| format!(" message={:?} of {}", it.text, it.from))
+                .map_or_else(String::new, |it| format!(" message={:?} of {}", it.text, it.from)),
+            row.regional
+                .as_ref()
+                .map_or_else(String::new, |it| super::regional::visit(it, self.stamp))
         )
     }
 }

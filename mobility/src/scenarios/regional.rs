@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use store::{Identity, RegionalReplay, RegionalVisit, UtcTime};
 use wire::{
-    GeneralizedAuthentication, GfaIpAddress, HierarchicalForeignAgent, Identification, Lifetime,
-    RegionalRegistrationLifetime, RegionalRegistrationReply, RegionalRegistrationRequest,
+    Code, GeneralizedAuthentication, GfaIpAddress, HierarchicalForeignAgent, Identification,
+    Lifetime, RegionalRegistrationLifetime, RegionalRegistrationReply, RegionalRegistrationRequest,
     RegistrationReply, ReplayProtectionStyle, Spi, message_type,
 };
 
@@ -142,6 +142,42 @@ impl World {
             octets.truncate(length);
         }
         octets
+    }
+
+    /// A Regional Registration Reply made by hand, to what a mobile node sent last.
+    pub(super) fn regional_answer(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
+        let (request, way) = self.last_regional_request.clone().unwrap();
+        let mut identification = request.identification;
+        if let Some(offset) = words.value::<i64>("clock") {
+            let clock = ntp(self.now().utc.shifted(offset * 1000));
+            identification = Identification::from_halves(clock.high(), identification.low());
+        }
+        if words.has("other-identification") {
+            identification.0 ^= 1;
+        }
+        let reply = RegionalRegistrationReply {
+            code: Code(words.word(0).unwrap().parse().unwrap()),
+            lifetime: Lifetime(words.or("lifetime", request.lifetime.0)),
+            home_address: words.or("home", request.home_address),
+            gfa_ip_address: words.or("gateway", request.gfa_ip_address),
+            identification,
+        };
+        let mut octets = Vec::new();
+        reply.emit(&mut octets);
+        for text in words.all("mobile-gateway") {
+            association(&self.known, text)
+                .sign_generalized(&mut octets, GeneralizedAuthentication::MOBILE_GATEWAY);
+        }
+        if let Some(offset) = words.value::<usize>("flip") {
+            octets[offset] ^= 1;
+        }
+        if let Some(length) = words.value("cut") {
+            octets.truncate(length);
+        }
+        self.deliver(&Recorded { octets, from: way.to, to: way.from, ttl: None }, lines);
+        if lines.is_empty() {
+            lines.push("silence".to_owned());
+        }
     }
 
     /// Remembers what the next regional request has to begin with.

@@ -228,6 +228,8 @@ fn mobile_node(world: &mut World, words: &Words<'_>) {
     config.flags = words.text("flags").map_or(config.flags, flags);
     config.attempts_max = words.value("attempts");
     config.is_discovery = words.has("discovers");
+    config.regional = !words.has("without-regions");
+    config.gateway_hold_off = Duration::from_secs(words.or("gateway-hold-off", 30));
     notification(&mut config.notification, words);
     world.skew = words.or("ahead", 0);
     let node = MobileNode::new(config.clone(), &world.snapshot, world.now());

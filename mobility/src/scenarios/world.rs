@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use store::{Batch, Counter, Counters, Now, Revision, Snapshot, Time, UtcTime};
-use wire::{Identification, RegistrationRequest, message_type};
+use wire::{Identification, RegionalRegistrationRequest, RegistrationRequest, message_type};
 
 use super::datagrams::{Defaults, hex, socket};
 use super::print::{self, Printer};
@@ -62,6 +62,8 @@ pub(super) struct World {
     last_reply: Option<Identification>,
     /// What the next regional request begins with, where nonces are used.
     pub(super) last_regional: Option<Identification>,
+    /// The regional request that a mobile node sent last, and its way.
+    pub(super) last_regional_request: Option<(RegionalRegistrationRequest, Recorded)>,
     /// The request that was sent last by a machine, and its way.
     last_request: Option<(RegistrationRequest, Recorded)>,
     /// Whether commits wait until the scenario decides about them.
@@ -87,6 +89,7 @@ impl World {
             }
             "request" => self.request(words, &mut lines),
             "regional" => self.regional(words, &mut lines),
+            "regional-answer" => self.regional_answer(words, &mut lines),
             "replay" => self.replay(words, &mut lines),
             "datagram" => self.datagram(words, &mut lines),
             "deadline" => self.deadline(&mut lines),
@@ -363,6 +366,13 @@ impl World {
                 self.last_notification = Some(Recorded { octets, from, to, ttl: None });
             }
             self.note_regional(octets);
+            if message_type(octets) == Some(RegionalRegistrationRequest::TYPE)
+                && from.port() != crate::PORT
+            {
+                let (request, _) = RegionalRegistrationRequest::parse(octets).unwrap();
+                let recorded = Recorded { octets: octets.to_vec(), from, to, ttl: None };
+                self.last_regional_request = Some((request, recorded));
+            }
             return self.printer().other(octets);
         }
         self.note_regional(octets);
@@ -639,7 +649,7 @@ impl World {
         let rows: Vec<_> = self.snapshot.rows::<Counters>().iter().cloned().collect();
         for row in rows {
             for (counter, value) in &row.values {
-                let key = (row.role.as_str().to_owned(), *counter);
+                let key = (format!("{} {}", row.role.as_str(), row.address), *counter);
                 let before = self.printed.insert(key, *value).unwrap_or(0);
                 if *value != before {
                     lines.push(format!("{counter:?} +{}", value - before));

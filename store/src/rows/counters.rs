@@ -291,6 +291,15 @@ counters! {
     RegionalRequestsDenied,
     RegionalRepliesRelayed,
     RegionalStrangersRefused,
+    // Ours: the same at mobile nodes.
+    MnGatewayRegistrations,
+    MnRegionalRequestsSent,
+    MnRegionalRequestsAccepted,
+    MnRegionalRequestsDenied,
+    MnRegionalRepliesDiscarded,
+    MnRepliesWithoutGateway,
+    MnGatewayFailures,
+    MnGatewayReturns,
 }
 
 impl Counter {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime};
 
-use super::Unknown;
+use super::{RegionalVisit, Unknown};
 use crate::{Identity, Key, Row, Table, UtcTime};
 
 /// A registration of a mobile node, pending or accepted.
@@ -35,6 +35,10 @@ pub struct Registration {
     /// The last text that an agent had for the user of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<UserMessage>,
+    /// Where it is registered within a region (RFC 4857 §6.1); the care-of address is its gateway's
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regional: Option<Box<RegionalVisit>>,
     #[serde(flatten)]
     pub unknown: Unknown,
 }

@@ -56,7 +56,7 @@ pub struct Visitor {
 }
 
 /// What a gateway, or a foreign agent beneath one, keeps of a visitor beside its home registration
-/// (RFC 4857 §5.3).
+/// (RFC 4857 §5.3); and what a mobile node keeps of itself (§6.1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegionalVisit {
     pub gateway: Ipv4Addr,

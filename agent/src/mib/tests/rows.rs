@@ -102,6 +102,7 @@ pub(crate) fn registration(care_of_address: [u8; 4]) -> Registration {
         accepted: true,
         expires_at: Some(at(5200)),
         message: None,
+        regional: None,
         unknown: Unknown::default(),
     }
 }
