@@ -17,6 +17,11 @@ pub(crate) struct GatewaySection {
 }
 
 impl GatewaySection {
+    /// A gateway at `address` that is otherwise as it is by default.
+    pub(crate) fn at(address: SocketAddrV4) -> Self {
+        Self { agent: ForeignAgentSection::at(address) }
+    }
+
     pub(crate) const fn address(&self) -> SocketAddrV4 {
         self.agent.address
     }

@@ -1,9 +1,13 @@
-//! `mip4d lab`: home agents, foreign agents, mobile nodes, the store and the SNMP engine in one process.
+//! `mip4d lab`: home agents, gateways, foreign agents, mobile nodes, the store and the SNMP engine in
+//! one process, but for gateways that are to be killed.
 
 mod chance;
 mod network;
 mod nodes;
+mod processes;
+mod region;
 mod site;
+mod summary;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -21,7 +25,9 @@ use crate::logging::{self, Format};
 use crate::run::{Signals, reactor};
 use network::{MobileNetwork, Peer};
 use nodes::Progress;
+use processes::Processes;
 use site::Site;
+use summary::Totals;
 
 /// The most nodes that the addresses of the lab have room for.
 const NODES_MAX: u32 = 60_000;
@@ -40,6 +46,15 @@ pub(crate) struct LabArgs {
     /// How many foreign agents the mobile nodes register through; without any, each has a care-of address of its own
     #[arg(long, value_name = "F", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=200))]
     foreign_agents: u32,
+    /// How many gateways there are above the foreign agents, for regional registration
+    #[arg(long, value_name = "G", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=16))]
+    gateways: u32,
+    /// How many regions the gateways and foreign agents are divided among
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    regions: u32,
+    /// Make every gateway a process of its own, which can be killed and started again
+    #[arg(long)]
+    gateway_processes: bool,
     /// How long a mobile node stays in one place, on average [default: for ever]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     mobility: Option<u32>,
@@ -63,11 +78,28 @@ pub(crate) struct LabArgs {
 impl LabArgs {
     /// What the parser of one option cannot see.
     fn check(&self) -> Result<(), Failure> {
-        if self.mobility.is_some() && self.foreign_agents == 1 {
-            let words = "`--mobility` needs two foreign agents to move between, or none";
-            return Err(Failure::new(ExitStatus::Usage, anyhow::anyhow!(words)));
+        let checks = [
+            (
+                self.mobility.is_some() && self.foreign_agents == 1,
+                "`--mobility` needs two foreign agents to move between, or none",
+            ),
+            (
+                self.gateways > self.foreign_agents,
+                "`--gateways` needs at least as many foreign agents: each has one beneath it",
+            ),
+            (
+                self.regions > self.gateways.max(1),
+                "`--regions` needs at least as many gateways: each region has one",
+            ),
+            (
+                self.gateway_processes && self.gateways == 0,
+                "`--gateway-processes` needs `--gateways`",
+            ),
+        ];
+        match checks.into_iter().find(|(is_wrong, _)| *is_wrong) {
+            Some((_, words)) => Err(Failure::new(ExitStatus::Usage, anyhow::anyhow!(words))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -99,16 +131,22 @@ async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
     let site = Site::bind(args, &peers, directory)?;
     let port = site.port();
     let started = async {
-        let (mut system, links) = site.start().await?;
-        match MobileNetwork::start(args, &peers, port, links, &mut system).await {
-            Ok(mobile) => Ok((system, mobile)),
+        let (mut system, links) = site.start(args).await?;
+        let before = Totals::of(&system.store.snapshot());
+        let rest = async {
+            let gateways = Processes::start(args, port, directory, &system.store).await?;
+            let mobile = MobileNetwork::start(args, &peers, port, links, &mut system).await?;
+            anyhow::Ok((gateways, mobile))
+        };
+        match rest.await {
+            Ok((gateways, mobile)) => Ok((system, gateways, mobile, before)),
             Err(error) => {
                 drop(system.stop().await);
                 Err(Failure::from(error))
             }
         }
     };
-    let (mut system, mobile) = tokio::select! {
+    let (mut system, gateways, mobile, before) = tokio::select! {
         started = started => started?,
         () = signals.stop() => return Ok(()),
     };
@@ -116,7 +154,7 @@ async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
     let served = tokio::select! {
         () = signals.stop() => Ok(()),
         error = system.broken() => Err(error),
-        greeted = greet_when_ready(args, mobile.progress(), port, directory) => match greeted {
+        greeted = greet_when_ready(args, mobile.progress(), port, directory, &gateways) => match greeted {
             Ok(()) => tokio::select! {
                 () = signals.stop() => Ok(()),
                 error = system.broken() => Err(error),
@@ -125,6 +163,10 @@ async fn run(args: &LabArgs, directory: &Path) -> Result<(), Failure> {
         },
     };
     mobile.stop().await;
+    if args.gateways > 0 || args.mobility.is_some() {
+        summary::tell(args, &before, &system.store).await;
+    }
+    gateways.stop().await;
     system.stop().await?;
     Ok(served?)
 }
@@ -135,16 +177,17 @@ async fn greet_when_ready(
     progress: Progress,
     port: u16,
     directory: &Path,
+    gateways: &Processes,
 ) -> anyhow::Result<()> {
     all_registered(progress, args.nodes).await;
-    match greet(args, port, directory) {
+    match greet(args, port, directory, gateways) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("failed to write to standard output"),
     }
 }
 
 /// The line that scripts wait for, then what to type.
-fn greet(args: &LabArgs, port: u16, directory: &Path) -> io::Result<()> {
+fn greet(args: &LabArgs, port: u16, directory: &Path, gateways: &Processes) -> io::Result<()> {
     let (nodes, snmp) = (args.nodes, args.snmp);
     let directory = directory.display();
     let home_agents = match args.home_agents {
@@ -156,6 +199,12 @@ fn greet(args: &LabArgs, port: u16, directory: &Path) -> io::Result<()> {
         1 => " through a foreign agent".to_owned(),
         several => format!(" through {several} foreign agents"),
     };
+    let beneath = match args.gateways {
+        0 => String::new(),
+        1 => ", beneath a gateway".to_owned(),
+        several => format!(", beneath {several} gateways"),
+    };
+    let regional = if args.gateways > 0 { "  mip4ctl regional show\n" } else { "" };
     let visitors = match args.foreign_agents {
         0 => "",
         _ => "  mip4ctl show visitors\n",
@@ -163,18 +212,18 @@ fn greet(args: &LabArgs, port: u16, directory: &Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(
         out,
-        "ready: {nodes} mobile nodes are registered with {home_agents}{through}
+        "ready: {nodes} mobile nodes are registered with {home_agents}{through}{beneath}
 
 Try, in another terminal:
   export MIP4_STORE=unix:{directory}/store.sock
   mip4ctl show bindings
-{visitors}  mip4ctl show status
+{visitors}{regional}  mip4ctl show status
   mip4ctl
   snmpwalk -v2c -c public -M mibs/modules -m MIP-MIB {snmp} MIP-MIB::haMobilityBindingTable
   snmpget -v2c -c public -M mibs/modules -m MIP-MIB {snmp} MIP-MIB::haRegistrationAccepted.0
   cd {directory} && ETCDCTL_API=3 etcdctl --endpoints=unix://store.sock get --prefix /mip4/
 
-Ctrl-C stops it.
+{gateways}Ctrl-C stops it.
 "
     )?;
     out.flush()

@@ -24,7 +24,12 @@ use crate::socket::{BoundSocket, Sockets, bind_udp};
 use crate::system::{System, seed};
 
 const SPI: Spi = Spi(1000);
+/// Of the associations with gateways.
+const GATEWAY_SPI: Spi = Spi(3000);
 const TOLERANCE_SECONDS: u8 = 7;
+
+/// How long nodes leave a gateway alone that failed: who watches a lab does not want to wait.
+const GATEWAY_HOLD_OFF: Duration = Duration::from_secs(5);
 
 /// Care-of addresses with a socket each; more nodes than this share them.
 const CARE_OF_ADDRESSES_MAX: u32 = 250;
@@ -34,6 +39,8 @@ pub(super) struct Peer {
     home_address: Ipv4Addr,
     nai: Option<Nai>,
     key: SecretKey,
+    /// What it shares with all gateways.
+    gateway_key: SecretKey,
     /// The number of its home agent, from 1.
     home_agent: u32,
 }
@@ -51,40 +58,48 @@ impl Peer {
             _ => None,
         };
         let key = SecretKey::from_octets(&seed()?)?;
+        let gateway_key = SecretKey::from_octets(&seed()?)?;
         let home_address = Ipv4Addr::new(10, 99, high, low);
-        Ok(Self { home_address, nai, key, home_agent: 1 + (number - 1) % home_agents })
+        let home_agent = 1 + (number - 1) % home_agents;
+        Ok(Self { home_address, nai, key, gateway_key, home_agent })
     }
 
     fn identity(&self) -> Identity {
         Identity::of_node(self.nai.as_ref(), self.home_address)
     }
 
-    /// The association as the home agents have it.
-    pub(super) fn configured(&self) -> AssociationConfig {
-        let algorithm = Algorithm::HmacMd5;
-        let replay = ReplayProtection::Timestamps;
-        AssociationConfig {
+    /// The associations as the home agents have them, and the gateways if there are any.
+    pub(super) fn configured(&self, has_gateways: bool) -> Vec<AssociationConfig> {
+        let one = |spi, key: &SecretKey, role| AssociationConfig {
             peer: self.identity(),
-            spi: SPI,
-            algorithm,
-            key: self.key.clone(),
-            replay,
+            spi,
+            algorithm: Algorithm::HmacMd5,
+            key: key.clone(),
+            replay: ReplayProtection::Timestamps,
             tolerance: TOLERANCE_SECONDS,
-            role: Role::HomeAgent,
+            role,
             is_inline: true,
+        };
+        let mut all = vec![one(SPI, &self.key, Role::HomeAgent)];
+        if has_gateways {
+            all.push(one(GATEWAY_SPI, &self.gateway_key, Role::Gateway));
         }
+        all
     }
 
-    /// The same association as the node has it.
-    fn association(&self, home_agent: SocketAddrV4) -> SecurityAssociation {
-        SecurityAssociation {
-            peer: Identity::Address(*home_agent.ip()),
-            spi: SPI,
+    /// The same associations as the node has them.
+    fn associations(&self, home_agent: SocketAddrV4, gateways: u32) -> Vec<SecurityAssociation> {
+        let one = |peer: SocketAddrV4, spi, key: &SecretKey| SecurityAssociation {
+            peer: Identity::Address(*peer.ip()),
+            spi,
             algorithm: AuthenticationAlgorithm::HmacMd5,
-            key: self.key.clone(),
+            key: key.clone(),
             replay: ReplayProtection::Timestamps,
             tolerance: Duration::from_secs(TOLERANCE_SECONDS.into()),
-        }
+        };
+        let gateways = (1..=gateways).map(|number| site::gateway(number, home_agent.port()));
+        let gateways = gateways.map(|peer| one(peer, GATEWAY_SPI, &self.gateway_key));
+        std::iter::once(one(home_agent, SPI, &self.key)).chain(gateways).collect()
     }
 }
 
@@ -117,10 +132,11 @@ impl MobileNetwork {
             config.nai.clone_from(&peer.nai);
             config.lifetime = Lifetime(args.lifetime);
             config.counters_lost = member.crashed;
+            config.gateway_hold_off = GATEWAY_HOLD_OFF;
             // Home addresses are addresses of no interface here.
             config.sends_from_home_address = false;
             let mut node = MobileNode::new(config, &snapshot, system.clock.now());
-            node.set_associations(vec![peer.association(home_agent)]);
+            node.set_associations(peer.associations(home_agent, args.gateways));
             nodes.push((node, socket));
         }
         let environment = Environment {

@@ -402,6 +402,9 @@ impl MobileNodes {
                         self.environment.links.send(link, message);
                     }
                 }
+                Action::GatewayFailed { gateway } => {
+                    debug!(node = index, %gateway, "does without this gateway");
+                }
                 Action::Denied { code } => debug!(node = index, %code, "denied"),
                 Action::Expired { home_address } => warn!(%home_address, "a registration expired"),
                 Action::Revoked { home_address } => warn!(%home_address, "a registration was revoked"),
@@ -416,6 +419,7 @@ impl MobileNodes {
                 Action::Arp(_) // They are on no link with ARP.
                 | Action::InformRevoked { .. } // Foreign agents do that.
                 | Action::Registered { .. }
+                | Action::RegionallyRegistered { .. }
                 | Action::Deregistered { .. }
                 | Action::StartService(_)
                 | Action::StopService(_) => {}

@@ -1,4 +1,4 @@
-//! The fixed part of a lab: home agents, foreign agents, store and SNMP.
+//! The fixed part of a lab: home agents, foreign agents, gateways, store and SNMP.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
@@ -10,9 +10,10 @@ use wire::{AdvertisementFlags, RouterAddress, SecretKey, Spi};
 
 use super::LabArgs;
 use super::network::Peer;
+use super::region;
 use crate::bound::Bound;
 use crate::config::{
-    AssociationConfig, CommunityConfig, Config, DaemonConfig, ForeignAgentSection,
+    AssociationConfig, CommunityConfig, Config, DaemonConfig, ForeignAgentSection, GatewaySection,
     HomeAgentSection, Listen, LogConfig, SnmpConfig, StoreConfig,
 };
 use crate::driver::advertising::Advertising;
@@ -25,8 +26,11 @@ use crate::system::{HomeLinks, System, seed};
 /// The instance of the first home agent, the store and SNMP; others add what they are.
 pub(super) const INSTANCE: &str = "lab";
 const COMMUNITY: &str = "public";
-/// Of the associations between agents.
+/// Of the associations between home agents and foreign agents, home agents and gateways, foreign
+/// agents and gateways. A row is named by peer and SPI, so each pair of roles has its own.
 const AGENTS_SPI: Spi = Spi(2000);
+const HOME_GATEWAY_SPI: Spi = Spi(2001);
+pub(super) const REGION_SPI: Spi = Spi(2002);
 
 /// How often a free port is looked for that all agents can have.
 const PORT_ATTEMPTS: u32 = 16;
@@ -38,9 +42,20 @@ pub(super) fn home_agent(number: u32, port: u16) -> SocketAddrV4 {
 }
 
 /// The foreign agent with that number, from 1, which is that of its link.
-fn foreign_agent(number: u32, port: u16) -> SocketAddrV4 {
+pub(super) fn foreign_agent(number: u32, port: u16) -> SocketAddrV4 {
     let [.., last] = number.to_be_bytes();
     SocketAddrV4::new(Ipv4Addr::new(127, 0, 2, last), port)
+}
+
+/// The gateway with that number, from 1.
+pub(super) fn gateway(number: u32, port: u16) -> SocketAddrV4 {
+    let [.., last] = number.to_be_bytes();
+    SocketAddrV4::new(Ipv4Addr::new(127, 0, 3, last), port)
+}
+
+/// What the instance of a gateway is called.
+pub(super) fn gateway_name(number: u32) -> String {
+    format!("{INSTANCE}-gw{number}")
 }
 
 /// Agents whose sockets are bound.
@@ -51,6 +66,8 @@ pub(super) struct Site {
     /// Beside the first, which `config` has.
     home_agents: Vec<(u32, UdpSocket)>,
     foreign_agents: Vec<(u32, UdpSocket)>,
+    /// None of those that are processes of their own.
+    gateways: Vec<(u32, UdpSocket)>,
 }
 
 impl Site {
@@ -77,10 +94,13 @@ impl Site {
         let home_agents = (2..=args.home_agents).map(|number| (number, home_agent(number, port)));
         let foreign_agents =
             (1..=args.foreign_agents).map(|number| (number, foreign_agent(number, port)));
+        let own = if args.gateway_processes { 0 } else { args.gateways };
+        let gateways = (1..=own).map(|number| (number, gateway(number, port)));
         Ok(Self {
             port,
             home_agents: home_agents.map(bind).collect::<Result<_, _>>()?,
             foreign_agents: foreign_agents.map(bind).collect::<Result<_, _>>()?,
+            gateways: gateways.map(bind).collect::<Result<_, _>>()?,
             config,
             bound,
         })
@@ -92,11 +112,19 @@ impl Site {
     }
 
     /// Starts all of them; returns the links of the foreign agents as the mobile nodes have them.
-    pub(super) async fn start(self) -> Result<(System, NodesEnd), Failure> {
+    pub(super) async fn start(self, args: &LabArgs) -> Result<(System, NodesEnd), Failure> {
         let mut system = System::start(&self.config, self.bound).await?;
-        let others =
-            Others { port: self.port, home: self.home_agents, foreign: self.foreign_agents };
-        match others.start(&mut system).await {
+        let others = Others {
+            port: self.port,
+            home: self.home_agents,
+            gateways: self.gateways,
+            foreign: self.foreign_agents,
+        };
+        let started = async {
+            region::configure(args, &system.store).await?;
+            others.start(&mut system).await
+        };
+        match started.await {
             Ok(links) => Ok((system, links)),
             Err(error) => {
                 drop(system.stop().await);
@@ -110,6 +138,7 @@ impl Site {
 struct Others {
     port: u16,
     home: Vec<(u32, UdpSocket)>,
+    gateways: Vec<(u32, UdpSocket)>,
     foreign: Vec<(u32, UdpSocket)>,
 }
 
@@ -122,6 +151,15 @@ impl Others {
             let section = home_agent_section(address);
             let sockets = Sockets::new(vec![BoundSocket { socket, interface: None }])?;
             system.start_home_agent(&member, &section, sockets, HomeLinks::default()).await?;
+        }
+        for (number, socket) in self.gateways {
+            let mut section = GatewaySection::at(gateway(number, self.port));
+            section.agent.home_agent_port = Some(self.port);
+            section.agent.pending_max = Some(region::PENDING_MAX);
+            let (name, address) = (gateway_name(number), *section.address().ip());
+            let member = system.join(&name, vec![Role::Gateway], vec![address]).await?;
+            let bound = vec![BoundSocket { socket, interface: None }];
+            system.start_gateway(&member, &section, bound).await?;
         }
         let count = u32::try_from(self.foreign.len()).unwrap_or(u32::MAX);
         let (links, nodes_end) = simulated::links(count);
@@ -174,12 +212,13 @@ fn home_agent_section(address: SocketAddrV4) -> HomeAgentSection {
     section
 }
 
-/// The associations of home agents with foreign agents, as both have them; all share a key.
+/// The associations of home agents, gateways and foreign agents with each other, as all of them
+/// have them; all share a key.
 fn between_agents(args: &LabArgs) -> anyhow::Result<Vec<AssociationConfig>> {
     let key = SecretKey::from_octets(&seed()?)?;
-    let association = |address: SocketAddrV4, role| AssociationConfig {
+    let association = |address: SocketAddrV4, spi, role| AssociationConfig {
         peer: Identity::Address(*address.ip()),
-        spi: AGENTS_SPI,
+        spi,
         algorithm: Algorithm::HmacMd5,
         key: key.clone(),
         replay: ReplayProtection::Timestamps,
@@ -190,11 +229,27 @@ fn between_agents(args: &LabArgs) -> anyhow::Result<Vec<AssociationConfig>> {
     if args.foreign_agents == 0 {
         return Ok(Vec::new());
     }
-    let foreign = (1..=args.foreign_agents)
-        .map(|number| association(foreign_agent(number, args.mip_port), Role::HomeAgent));
-    let home = (1..=args.home_agents)
-        .map(|number| association(home_agent(number, args.mip_port), Role::ForeignAgent));
-    Ok(foreign.chain(home).collect())
+    let foreign = |spi, role| {
+        let all = (1..=args.foreign_agents).map(|number| foreign_agent(number, args.mip_port));
+        all.map(|address| association(address, spi, role)).collect::<Vec<_>>()
+    };
+    let home = |spi, role| {
+        let all = (1..=args.home_agents).map(|number| home_agent(number, args.mip_port));
+        all.map(|address| association(address, spi, role)).collect::<Vec<_>>()
+    };
+    let gateways = |spi, role| {
+        let all = (1..=args.gateways).map(|number| gateway(number, args.mip_port));
+        all.map(|address| association(address, spi, role)).collect::<Vec<_>>()
+    };
+    let mut all = foreign(AGENTS_SPI, Role::HomeAgent);
+    all.extend(home(AGENTS_SPI, Role::ForeignAgent));
+    if args.gateways > 0 {
+        all.extend(gateways(HOME_GATEWAY_SPI, Role::HomeAgent));
+        all.extend(home(HOME_GATEWAY_SPI, Role::Gateway));
+        all.extend(gateways(REGION_SPI, Role::ForeignAgent));
+        all.extend(foreign(REGION_SPI, Role::Gateway));
+    }
+    Ok(all)
 }
 
 /// What a configuration file of the lab's first instance would say.
@@ -218,7 +273,11 @@ fn config(args: &LabArgs, peers: &[Peer], directory: &Path) -> anyhow::Result<Co
         gateway: None,
         mobile_node: None,
         advertise: Vec::new(),
-        associations: peers.iter().map(Peer::configured).chain(between_agents(args)?).collect(),
+        associations: peers
+            .iter()
+            .flat_map(|peer| peer.configured(args.gateways > 0))
+            .chain(between_agents(args)?)
+            .collect(),
         warnings: Vec::new(),
     })
 }
