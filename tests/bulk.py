@@ -50,6 +50,30 @@ def name_of(content):
     return tuple(name)
 
 
+def parse(octets, community):
+    """What a response answers, its error status, and its variables as (name, tag, content)."""
+    tag, content, rest = read(octets)
+    assert (tag, rest) == (SEQUENCE, b"")
+    _, _, content = read(content)
+    _, found, content = read(content)
+    assert found == community
+    tag, content, rest = read(content)
+    assert (tag, rest) == (RESPONSE, b"")
+    _, request, content = read(content)
+    _, status, content = read(content)
+    _, _, content = read(content)
+    tag, content, rest = read(content)
+    assert (tag, rest) == (SEQUENCE, b"")
+    variables = []
+    while content:
+        _, variable, content = read(content)
+        _, name, value = read(variable)
+        tag, value, rest = read(value)
+        assert rest == b""
+        variables.append((name_of(name), tag, value))
+    return int.from_bytes(request, "big"), int.from_bytes(status, "big"), variables
+
+
 class Client:
     """One manager with SNMPv2c."""
 
@@ -70,34 +94,12 @@ class Client:
             try:
                 while True:
                     answer = self.socket.recv(65536)
-                    got, status, found = self.response(answer)
+                    got, status, found = parse(answer, self.community)
                     if got == request:
                         return status, found
             except socket.timeout:
                 continue
         raise AssertionError("no answer")
-
-    def response(self, octets):
-        tag, content, rest = read(octets)
-        assert (tag, rest) == (SEQUENCE, b"")
-        _, _, content = read(content)
-        _, community, content = read(content)
-        assert community == self.community
-        tag, content, rest = read(content)
-        assert (tag, rest) == (RESPONSE, b"")
-        _, request, content = read(content)
-        _, status, content = read(content)
-        _, _, content = read(content)
-        tag, content, rest = read(content)
-        assert (tag, rest) == (SEQUENCE, b"")
-        variables = []
-        while content:
-            _, variable, content = read(content)
-            _, name, value = read(variable)
-            tag, value, rest = read(value)
-            assert rest == b""
-            variables.append((name_of(name), tag, value))
-        return int.from_bytes(request, "big"), int.from_bytes(status, "big"), variables
 
     def get(self, *names):
         return self.ask(GET, 0, 0, names)

@@ -1,15 +1,20 @@
 """What readers see while things go wrong or change: complete, in order, and every response of one revision."""
 
+import collections
 import os
+import select
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
 
-from bulk import Client
-from harness import BIN_DIR, Daemon, MIP, MODULES, Process, ROOT, free_port, wait_until
+import summary
+from bulk import Client, END_OF_MIB_VIEW, parse
+from harness import BIN_DIR, Daemon, MIP, Process, ROOT, free_port, wait_until
 from node import KEY, Node
+from test_mib_coverage import TRAFFIC, readable
 
 PRODUCT = (1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434)
 MIP_MIB = tuple(map(int, MIP.split(".")))
@@ -211,67 +216,216 @@ def status_of(client, name):
         return None
 
 
-class Churn(Process):
-    """`store/examples/churn.rs`: blocks of bindings that change together."""
+#: Neighbours that change together, and of how many such blocks the last comes and goes (`store/examples/churn.rs`).
+BLOCK, GROUP = 20, 8
+EXT_BINDINGS = PRODUCT + (1, 2, 2)
+EXT_SPI = EXT_BINDINGS + (1, 13)
+#: The tables with a row for each binding: their entries, and where the home address begins in their indexes.
+PER_BINDING = {"MIP-MIB": (BINDINGS + (1,), 0), "MIP4-EXT-MIB": (EXT_BINDINGS + (1,), 4)}
+#: The columns that show the generation of a binding, with what it is shown from on.
+SHOWN = {GENERATION: 0, EXT_SPI: 256}
 
-    def __init__(self, store, count, block, per_second, seconds):
+
+class Churn(Process):
+    """`store/examples/churn.rs`: blocks of bindings that change together, until it is stopped."""
+
+    def __init__(self, store, count, per_second):
         program = BIN_DIR / "examples" / "churn"
         if not program.exists():
             subprocess.run(["cargo", "build", "-q", "-p", "store", "--example", "churn"], cwd=ROOT, check=True)
-        super().__init__([str(program), f"unix:{store}", *map(str, (count, block, per_second, seconds))])
+        super().__init__([str(program), f"unix:{store}", *map(str, (count, BLOCK, per_second))], stdin=subprocess.PIPE)
+        self.count = count
         assert self.child.stdout.readline() == "ready\n", self.errors
 
-    def changed(self):
+    def end(self):
+        """How many bindings were written, in how many milliseconds, and how many come and go."""
+        self.child.stdin.close()
         line = self.child.stdout.readline()
         assert self.child.wait(timeout=60) == 0, self.errors
-        return int(line)
+        return map(int, line.split())
+
+    def is_steady(self, number):
+        return number // BLOCK % GROUP != GROUP - 1
 
 
-def walks_while_bindings_change(daemon, count, per_second, seconds):
-    """Walks until the changes end; returns how many bindings changed, and in how many responses they were seen."""
-    block = 50
-    churn = Churn(daemon.directory / "store.sock", count, block, per_second, seconds)
-    by_tool = subprocess.Popen(
-        ["snmpbulkwalk", "-v2c", "-c", "public", "-t", "10", "-Cr50", "-OnQ", "-M", str(MODULES), "-m", "",
-         f"127.0.0.1:{daemon.snmp_port}", "." + ".".join(map(str, MIP_MIB))],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    client, responses, generations = Client(daemon.snmp_port), 0, set()
-    while churn.alive():
+class Relay(threading.Thread):
+    """Stands between a tool and the engine, and keeps each response: so that it is seen where one ends."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.before, self.behind = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        for one in (self.before, self.behind):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.before.bind(("127.0.0.1", 0))
+        self.behind.connect(("127.0.0.1", port))
+        self.port, self.responses, self.over = self.before.getsockname()[1], [], False
+        self.start()
+
+    def run(self):
+        manager = None
+        while not self.over:
+            ready, _, _ = select.select([self.before, self.behind], [], [], 0.2)
+            if self.before in ready:
+                octets, manager = self.before.recvfrom(65536)
+                self.behind.send(octets)
+            if self.behind in ready:
+                octets = self.behind.recv(65536)
+                self.responses.append(octets)
+                self.before.sendto(octets, manager)
+
+    def end(self):
+        self.over = True
+        self.join()
+        self.before.close()
+        self.behind.close()
+        return self.responses
+
+
+class Tool:
+    """`snmpbulkwalk` of one module, through a relay; what it prints goes to a file, so that it waits for nobody."""
+
+    def __init__(self, daemon, module, root, repetitions):
+        self.module, self.root, self.relay = module, root, Relay(daemon.snmp_port)
+        self.file = daemon.directory / f"{module}.walk"
+        with self.file.open("w") as out:
+            self.child = subprocess.Popen(
+                ["snmpbulkwalk", "-v2c", "-c", "public", "-t", "10", "-r", "3", f"-Cr{repetitions}", "-OnQ", "-m", "",
+                 f"127.0.0.1:{self.relay.port}", dotted(root)], stdout=out, stderr=subprocess.PIPE, text=True)
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def end(self):
+        _, errors = self.child.communicate(timeout=60)
+        assert self.child.returncode == 0, errors
+        return self.relay.end()
+
+    def names(self):
+        """The names that it printed, in its order; lines without one go on with a value."""
+        with self.file.open(errors="replace") as lines:
+            for line in lines:
+                if line.startswith(".1."):
+                    yield tuple(map(int, line.partition(" = ")[0][1:].split(".")))
+
+
+def dotted(name):
+    return "." + ".".join(map(str, name))
+
+
+def number_of(index, at):
+    """Which binding a row is of, by the home address in its index."""
+    return int.from_bytes(bytes(index[at:at + 4]), "big") - (10 << 24)
+
+
+class Generations:
+    """Looks whether all that a response shows of a block is of one generation, and counts."""
+
+    def __init__(self):
+        self.responses = self.telling = self.whole_guests = 0
+        self.seen = set()
+
+    def look(self, response):
+        self.responses += 1
+        blocks, rows = {}, {}
+        for name, _, value in response:
+            for column, least in SHOWN.items():
+                if name[:len(column)] == column:
+                    at = PER_BINDING["MIP-MIB" if column == GENERATION else "MIP4-EXT-MIB"][1]
+                    number = number_of(name[len(column):], at)
+                    generation = int.from_bytes(value, "big") - least
+                    blocks.setdefault(number // BLOCK, set()).add(generation)
+                    rows.setdefault(column, []).append(number)
+        # Neighbours change in one commit: two generations in a response are of two revisions.
+        assert all(len(generations) == 1 for generations in blocks.values()), blocks
+        self.seen |= {generation for generations in blocks.values() for generation in generations}
+        self.telling += bool(blocks)
+        for numbers in rows.values():
+            # What comes and goes does so as a whole; only at the ends a response may have a part of it.
+            inside = [n // BLOCK for n in numbers if n // BLOCK not in (numbers[0] // BLOCK, numbers[-1] // BLOCK)]
+            counts = collections.Counter(inside)
+            assert set(counts.values()) <= {BLOCK}, counts
+            self.whole_guests += sum(block % GROUP == GROUP - 1 for block in counts)
+
+
+def check_order_and_revisions(responses, generations):
+    """Each response to the tool is of one revision, and all of them go on where the one before ended."""
+    last, answered = (), set()
+    for octets in responses:
+        request, status, variables = parse(octets, b"public")
+        assert status == 0, status
+        if request in answered:
+            continue  # It had asked again before the answer came.
+        answered.add(request)
+        for name, tag, _ in variables:
+            if tag != END_OF_MIB_VIEW:
+                assert name > last, "not increasing"
+                last = name
+        generations.look(variables)
+
+
+def check_complete(tool, churn, guests):
+    """Every row that was there all the while is there once in each column, and no row twice."""
+    root, at = PER_BINDING[tool.module]
+    total, columns, others = churn.count + guests, {}, 0
+    for name in tool.names():
+        if name[:len(root)] == root:
+            column, index = name[len(root)], name[len(root) + 1:]
+            counts = columns.setdefault(column, bytearray(total))
+            counts[number_of(index, at)] += 1
+        else:
+            others += 1
+    expected = [oid for name, oid in readable(tool.module).items() if oid[:len(root)] == root and name not in TRAFFIC[tool.module]]
+    assert sorted(columns) == sorted(oid[len(root)] for oid in expected)
+    steady = [number for number in range(total) if churn.is_steady(number)]
+    assert len(steady) == churn.count
+    for column, counts in columns.items():
+        assert all(counts[number] == 1 for number in steady), (column, "a row is missing, or is there twice")
+        assert max(counts) == 1, (column, "a row is there twice")
+    assert others > 20, "the rest of the module"
+    return sum(sum(counts) for counts in columns.values()) + others
+
+
+def walks_while_bindings_change(daemon, count, per_second, repetitions):
+    """Walks both modules while bindings change all the time; returns figures in words."""
+    churn = Churn(daemon.directory / "store.sock", count, per_second)
+    tools = [Tool(daemon, module, root, repetitions) for module, root in (("MIP-MIB", MIP_MIB), ("MIP4-EXT-MIB", PRODUCT))]
+    client, pairs, walks = Client(daemon.snmp_port), Generations(), 0
+    while any(tool.alive() for tool in tools):
+        walks += 1
         seen = 0
-        for response in client.responses(GENERATION):
-            responses += 1
-            blocks = {}
-            for name, _, value in response:
-                address = name[len(GENERATION):len(GENERATION) + 4]
-                number = int.from_bytes(bytes(address), "big") - (10 << 24)
-                blocks.setdefault(number // block, set()).add(value)
-            # Neighbours change in one commit: two values in a response are of two revisions.
-            assert all(len(values) == 1 for values in blocks.values()), blocks
-            generations |= {value for values in blocks.values() for value in values}
-            seen += len(response)
+        # Two columns of two modules in each response.
+        last = [GENERATION, EXT_SPI]
+        while last[0][:len(GENERATION)] == GENERATION:
+            status, variables = client.bulk(last, repetitions // 2)
+            assert status == 0 and variables
+            rows = [name[len(GENERATION):] for name, _, _ in variables if name[:len(GENERATION)] == GENERATION]
+            seen += sum(churn.is_steady(number_of(index, 0)) for index in rows)
+            pairs.look(variables)
+            last = [variables[-2][0], variables[-1][0]]
         assert seen == count, "a walk that is not complete"
-    out, errors = by_tool.communicate(timeout=600)
-    assert by_tool.returncode == 0, errors
-    column = "." + ".".join(map(str, GENERATION)) + "."
-    assert sum(line.startswith(column) for line in out.splitlines()) == count
-    ours = "." + ".".join(map(str, PRODUCT))
-    done = subprocess.run(
-        ["snmpbulkwalk", "-v2c", "-c", "public", "-t", "10", "-Cr50", "-OnQ", "-m", "",
-         f"127.0.0.1:{daemon.snmp_port}", f"{ours}.1.2"], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    changed = churn.changed()
-    assert len(generations) > 1 and changed > 0
-    return changed, responses
+    answers = [tool.end() for tool in tools]
+    written, milliseconds, guests = churn.end()
+    by_tool = Generations()
+    for responses in answers:
+        check_order_and_revisions(responses, by_tool)
+    variables = sum(check_complete(tool, churn, guests) for tool in tools)
+    assert written > 0 and len(by_tool.seen) > 1 and len(pairs.seen) > 1 and by_tool.telling > 0
+    return written, milliseconds, (
+            f"{written:,} bindings were written in {milliseconds / 1000:.1f} s ({written * 1000 // milliseconds:,} a second), of "
+            f"{count:,} that stayed and {guests:,} that came and went; snmpbulkwalk of both modules meanwhile: {variables:,} "
+            f"variables in {by_tool.responses:,} responses, complete, in order, each of one revision; {by_tool.telling:,} of them "
+            f"show generations, {len(by_tool.seen):,} in all; {walks} walks of a column of each module side by side, "
+            f"{pairs.telling:,} responses")
 
 
-def test_every_response_is_of_one_revision_while_bindings_change(daemon):
+def test_walks_of_both_modules_are_complete_and_each_response_of_one_revision_while_bindings_change(daemon):
     running = daemon().start()
-    changed, responses = walks_while_bindings_change(running, count=2000, per_second=1000, seconds=8)
-    assert changed >= 1000 and responses > 40
+    _, _, figures = walks_while_bindings_change(running, count=2000, per_second=1000, repetitions=60)
+    summary.say(figures)
 
 
 def test_soak_a_hundred_thousand_bindings_of_which_a_thousand_a_second_change(daemon):
     running = daemon().start()
-    changed, responses = walks_while_bindings_change(running, count=100_000, per_second=1000, seconds=60)
-    print(f"\n{changed:,} bindings changed during {responses:,} responses of walks over 100,000 rows, each of one revision")
-    assert changed >= 30_000
+    written, milliseconds, figures = walks_while_bindings_change(running, count=100_000, per_second=1000, repetitions=300)
+    summary.say(figures)
+    assert written * 1000 >= 900 * milliseconds, "fewer changed than this is about"

@@ -33,10 +33,11 @@ impl Soak {
         );
         fuzz.env("MIP4_FUZZ_MESSAGES", "10000000");
         run(fuzz)?;
-        run(command("cargo", &["build", "--workspace", "--bins", "--examples"]))?;
+        // Large numbers are of the programs that operators run.
+        run(command("cargo", &["build", "--release", "--workspace", "--bins", "--examples"]))?;
         let mut pytest = command("/usr/bin/python3", &["-m", "pytest", "-v", "-s", "tests"]);
         pytest
-            .env("MIP4_BIN_DIR", bin_dir())
+            .env("MIP4_BIN_DIR", bin_dir("release"))
             .env("MIP4_SOAK", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         pytest.args(["-k", self.only.as_deref().unwrap_or("soak")]);

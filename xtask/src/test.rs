@@ -40,7 +40,7 @@ impl Test {
         // Files side by side, the tests of one in turn: most of them wait more than they work.
         let words = ["-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", "tests"];
         let mut pytest = command("/usr/bin/python3", &words);
-        pytest.env("MIP4_BIN_DIR", bin_dir()).env("PYTHONDONTWRITEBYTECODE", "1");
+        pytest.env("MIP4_BIN_DIR", bin_dir("debug")).env("PYTHONDONTWRITEBYTECODE", "1");
         if self.allow_missing_netns {
             pytest.env("MIP4_ALLOW_MISSING_NETNS", "1");
         }
@@ -48,9 +48,9 @@ impl Test {
     }
 }
 
-/// Where the tests find the programs.
-pub(crate) fn bin_dir() -> std::path::PathBuf {
+/// Where the tests find the programs of a profile.
+pub(crate) fn bin_dir(profile: &str) -> std::path::PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    target.join("debug")
+    target.join(profile)
 }
