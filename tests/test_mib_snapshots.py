@@ -18,7 +18,9 @@ TRANSLATED = [
     "MIP-MIB::mipEnable", "MIP-MIB::mipSecurityKey", "MIP-MIB::mnAdvFlags", "MIP-MIB::haMobilityBindingTimeRemaining",
     "MIP-MIB::haRegCounterEntry", "MIP-MIB::faCOAStorageType", "MIP-MIB::mipAuthFailure2",
     "MIP4-EXT-MIB::mip4ExtBindingEntry", "MIP4-EXT-MIB::mip4ExtInstanceRoles", "MIP4-EXT-MIB::mip4ExtUsagePeakAt",
-    "MIP4-EXT-MIB::mip4ExtCapacityHigh", "MIP4-EXT-MIB::mip4ExtGateOpen",
+    "MIP4-EXT-MIB::mip4ExtCapacityHigh", "MIP4-EXT-MIB::mip4ExtGateOpen", "MIP4-EXT-MIB::mip4ExtOperationPath",
+    "MIP4-EXT-MIB::mip4ExtNotifyPending", "MIP4-EXT-MIB::mip4ExtRegionalForeignAgentEntry",
+    "MIP4-EXT-MIB::mip4ExtRegionalVisitorEntry", "MIP4-EXT-MIB::mip4ExtRegionalRolledBack",
 ]
 
 

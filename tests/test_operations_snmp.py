@@ -1,12 +1,13 @@
 """Operations over SNMP: asked for over SNMPv3 with encryption by who has a view of them, followed, and told when they end."""
 
-import os
 import subprocess
 
 import pytest
 
-from harness import MODULES, WRITING_USER, snmp_user, wait_until
-from test_revocation_peers import HOME, AtHomeAgent, counted
+from harness import ASSOCIATION, MODULES, WRITING_USER, snmp_user, wait_until
+from node import KEY
+from notification import Peer
+from test_revocation_peers import HOME, AtHomeAgent, association, counted
 from test_snmp_set import TrapReceiver
 
 USERS = snmp_user("operator", write=True, view=["1.3.6.1", "1.3.6.1.4.1.8072.9999.9999.434.1.9"]) + WRITING_USER + snmp_user(
@@ -19,6 +20,8 @@ community = "noc"
 """
 ACTION, SELECTOR, MAXIMUM = "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum"
 STATUS, WISH = "mip4ExtOperationRowStatus", "mip4ExtOperationWish"
+TEXT, ALTERNATE, DELAY = "mip4ExtOperationText", "mip4ExtOperationAlternate", "mip4ExtOperationDelay"
+LIMIT = "mip4ExtOperationTimeLimit"
 
 
 @pytest.fixture
@@ -115,6 +118,60 @@ def test_pause_resume_and_cancel(site):
     assert len(site.ours.rows("show", "bindings")) == 1
 
 
+def notify_counts(site, *names):
+    return [value(site, f"mip4ExtNotify{name}.{agent(site)}") for name in names]
+
+
+def test_a_message_is_sent_by_a_manager_acknowledged_and_counted(site):
+    # Another node, which registers by itself and answers.
+    site.ours.stop()
+    site.ours.config.write_text(site.ours.config.read_text() + ASSOCIATION.format(**association("10.99.0.8", 1000)))
+    site.ours.start()
+    node = Peer(site.to, "10.99.0.8", key=KEY)
+    assert node.register().code == 0
+    words = "Wartung um zwölf"
+    done = snmpset(site, *request(1, action="notifyMessage", selector="home-address=10.99.0.8"), f"{TEXT}.1", "s", words)
+    assert done is None, done
+    message, source = node.receive()
+    assert (message.kind, message.direction, message.texts()) == (22, 0, [(1, words)])
+    wait_until(lambda: notify_counts(site, "Sent", "Waiting", "Pending") == ["1", "1", "1"], what="one that waits")
+    assert value(site, f"mip4ExtRevocationPending.{agent(site)}") == "0", "it is no revocation"
+    node.answer(message, source)
+    wait_until(lambda: value(site, "mip4ExtOperationState.1") == "done", what="the end")
+    wait_until(lambda: notify_counts(site, "Acknowledged", "Waiting", "Pending", "TimedOut") == ["1", "0", "0", "0"], what="the counts")
+    assert value(site, f"{TEXT}.1") == words and value(site, f"{ACTION}.1") == "notifyMessage"
+    (row,) = site.ours.rows("show", "operations")
+    assert (row["who"], row["results"]) == ("snmp:operator", {"acknowledged": 1})
+    # One that nobody answers, and one that says when the home agent ends, and where to go.
+    done = snmpset(site, *request(2, action="notifyShutdown", selector="home-address=10.99.0.8"), f"{DELAY}.2", "u", "600",
+                   f"{ALTERNATE}.2", "a", "192.0.2.9")
+    assert done is None, done
+    message, source = node.receive()
+    ((_, said),) = message.texts()
+    assert said.startswith("ha-shutdown ") and "alternate=192.0.2.9" in said, said
+    assert [value(site, f"{name}.2") for name in (DELAY, ALTERNATE, TEXT)] == ["600", "192.0.2.9", ""]
+    node.answer(message, source, code=128)
+    wait_until(lambda: value(site, "mip4ExtOperationState.2") == "done", what="the end")
+    wait_until(lambda: notify_counts(site, "Sent", "Denied") == ["2", "1"], what="the counts")
+    assert value(site, "mip4ExtOperationFailures.2") == "1"
+    node.socket.close()
+
+
+def test_a_drain_is_begun_and_cancelled_by_a_manager(site):
+    state = lambda: {row["name"]: row["state"] for row in site.ours.rows("show", "status")}  # noqa: E731
+    done = snmpset(site, *request(1, action="drain", selector="home-agent=127.0.0.1", maximum=10), f"{LIMIT}.1", "u", "600",
+                   f"{ALTERNATE}.1", "a", "192.0.2.9")
+    assert done is None, done
+    wait_until(lambda: "draining" in state().values(), what="`draining`")
+    (row,) = site.ours.rows("show", "operations")
+    assert (row["action"], row["who"]) == ("drain", "snmp:operator"), row
+    assert value(site, f"{ALTERNATE}.1") == "192.0.2.9" and 590 <= int(value(site, f"{LIMIT}.1").split()[0]) <= 600
+    assert snmpset(site, f"{WISH}.1", "i", "cancel") is None
+    wait_until(lambda: value(site, "mip4ExtOperationState.1") == "cancelled", what="the end")
+    wait_until(lambda: "draining" not in state().values(), what="serving again")
+    assert len(site.ours.rows("show", "bindings")) == 1
+
+
 def test_who_may_not_and_what_may_not_be(site):
     for words, options, why in [
         # Operations are in no view unless it names them; and only what was encrypted counts.
@@ -125,7 +182,15 @@ def test_who_may_not_and_what_may_not_be(site):
         (request(2), {}, "inconsistentName"),
         (request(1, selector="network=10.98.0.0/16"), {}, "inconsistentValue"),
         (request(1, selector="everything"), {}, "wrongValue"),
+        # A drain of nobody in particular, and without an end; a message without words; a revocation with words.
         (request(1, action="drain"), {}, "inconsistentValue"),
+        (request(1, action="drain", selector="home-agent=127.0.0.1"), {}, "inconsistentValue"),
+        (request(1, action="drain", selector="home-agent=127.0.0.1")
+         + [f"{LIMIT}.1", "u", "60", f"{ALTERNATE}.1", "a", "127.0.0.1"], {}, "inconsistentValue"),
+        (request(1, action="notifyMessage"), {}, "inconsistentValue"),
+        (request(1) + [f"{TEXT}.1", "s", "good bye"], {}, "inconsistentValue"),
+        (request(1, action="notifyMessage") + [f"{TEXT}.1", "s", "x" * 255], {}, "wrongLength|wrongValue|range|Bad"),
+        (request(1, action="notifyMessage") + [f"{TEXT}.1", "s", "hi"], {"level": "authNoPriv"}, "authorizationError|Authorization"),
         (request(1, status="createAndWait"), {}, "wrongValue"),
         (request(1)[:-3], {}, "inconsistentName"),
         (request(1)[3:], {}, "inconsistentValue"),

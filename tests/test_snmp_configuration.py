@@ -201,6 +201,54 @@ def test_what_the_shell_refuses_snmp_refuses_too(site):
     assert site.settings() == {}
 
 
+def test_the_shell_sets_and_unsets_what_managers_write(site):
+    site.manage()
+    site.host("fa1", "one", FIRST)
+    ip("-n", f"{site.prefix}-fa1", "addr", "add", f"{SECOND}/24", "dev", "eth0")
+    site.daemon("fa1", FOREIGN.format(directory=site.directory)).start()
+    site.heard(1)
+    interface = str(site.advertised()["interface"])
+    setting = lambda verb, *words, expect=0: site.ctl("setting", verb, *words, expect=expect)  # noqa: E731
+    values = lambda *columns: [site.get(f"{column}.{interface}") for column in columns]  # noqa: E731
+    columns = ("maAdvertMaxAdvLifetime", "maAdvertMaxRegLifetime", "maAdvertPrefixLengthInclusion", "maAdvertAddress",
+               "maAdvertNetworkNAI", "maAdvertStorageType", "faAdvertRegRequired")
+    before = values(*columns)
+    setting("set", "advertisement", interface, "--lifetime", "40", "--registration-lifetime", "321", "--prefix-lengths", "no",
+            "--destination", "255.255.255.255", "--network-nai", "net@example.net")
+    setting("set", "registration-required", interface, "yes", "--until-restart")
+    assert values(*columns) == ["40", "321", "2", "255.255.255.255", "net@example.net", "3", "1"]
+    assert site.advertised()["lifetime"] == 40, "the command ends when it is in force"
+    # What managers are refused is refused, and nothing changes.
+    for words in (["--interval-max", "1801", "--lifetime", "9000"], ["--interval-min", "5"], ["--lifetime", "9001"],
+                  ["--destination", "10.1.0.255"], ["--home-agent", "yes"]):
+        setting("set", "advertisement", interface, *words, expect=5)
+    setting("set", "advertisement", "4711", "--lifetime", "40", expect=4)
+    assert values(*columns) == ["40", "321", "2", "255.255.255.255", "net@example.net", "3", "1"]
+    assert {(row["kind"], row["storage"], row["origin"]) for row in site.rows("setting", "list")} == {
+        ("advertisement", "non-volatile", "cli"), ("registration-required", "volatile", "cli")}
+    # A row that the shell made is the same row to a manager, and the other way round.
+    site.assign(f"maAdvertStatus.{interface}", "i", "destroy")
+    setting("unset", "registration-required", interface)
+    setting("unset", "advertisement", interface, expect=4)
+    assert values(*columns) == before and site.settings() == {}
+    # Care-of addresses: one that the host has, one that it has not, and the file's.
+    setting("set", "care-of-address", SECOND)
+    assert site.get(f"faCOAStatus.{SECOND}") == "1"
+    wait_until(lambda: site.advertised()["care_of_addresses"] == [FIRST, SECOND], what="both advertised")
+    setting("set", "care-of-address", NOWHERE, expect=1)
+    setting("unset", "care-of-address", NOWHERE)
+    setting("unset", "care-of-address", FIRST, expect=5)
+    setting("set", "care-of-address", SECOND, "--active", "no")
+    assert site.get(f"faCOAStatus.{SECOND}") == "2"
+    setting("unset", "care-of-address", SECOND)
+    assert [row["address"] for row in site.rows("show", "care-of-addresses")] == [FIRST]
+    # All agents, and one; the switch that managers have is the same.
+    setting("set", "enabled", "no")
+    assert site.get("mipEnable.0") == "2"
+    setting("unset", "enabled")
+    assert site.get("mipEnable.0") == "1"
+
+
 def test_care_of_addresses_are_offered_and_withdrawn(site):
     site.manage()
     site.host("ha1", "home", HOME_AGENT)

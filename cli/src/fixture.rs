@@ -145,6 +145,7 @@ fn counters() -> Counters {
         replies: Vec::new(),
         usage: Vec::new(),
         waiting: BTreeMap::new(),
+        began: None,
         unknown: Unknown::default(),
     }
 }

@@ -21,6 +21,7 @@ use crate::commands::{
     RegionalHistory, RegionalLoad, RegionalRebase, RegionalRollback, RegionalSave, RegionalSet,
     RegionalShow, RegionalValidate,
 };
+use crate::commands::{SettingSet, SettingUnset};
 use crate::failure::Stop;
 use crate::session::{LineOptions, Session, StorePlace};
 
@@ -162,6 +163,9 @@ pub(crate) enum Command {
     /// Manage mobility security associations
     #[command(subcommand, arg_required_else_help = false)]
     Association(Association),
+    /// Change settings of daemons while they run
+    #[command(subcommand, arg_required_else_help = false)]
+    Setting(Setting),
     /// Configure regions: gateways, and the foreign agents beneath them
     #[command(subcommand, arg_required_else_help = false)]
     Regional(Regional),
@@ -249,6 +253,15 @@ pub(crate) enum Association {
 
 #[derive(Debug, Subcommand)]
 #[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Setting {
+    /// List the settings; the same as `show settings`
+    List(ShowSettings),
+    Set(SettingSet),
+    Unset(SettingUnset),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
 pub(crate) enum Regional {
     Show(RegionalShow),
     Set(RegionalSet),
@@ -326,6 +339,11 @@ impl Command {
                 Association::Delete(command) => command.run(session),
                 Association::List(command) => command.run(session),
                 Association::Roll(command) => command.run(session),
+            },
+            Self::Setting(setting) => match setting {
+                Setting::List(command) => command.run(session),
+                Setting::Set(command) => command.run(session),
+                Setting::Unset(command) => command.run(session),
             },
             Self::Regional(regional) => regional.run(session),
             Self::Explain(command) => command.run(session),

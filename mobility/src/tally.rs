@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use store::{
-    Awaited, Batch, Counter, Counters, CountersKey, Now, Resource, Role, Snapshot, Unknown,
+    Awaited, Batch, Began, Counter, Counters, CountersKey, Now, Resource, Role, Snapshot, Unknown,
 };
 use wire::{Code, ParseError, message_type};
 
@@ -25,6 +25,8 @@ impl Tally {
                 if lost {
                     row.discontinuity_at = now.stamp();
                 }
+                let violations = row.value(Counter::MipSecTotalViolations);
+                row.began = Some(Began { at: now.stamp(), violations });
                 Self { row, dirty: lost }
             }
             None => Self::new(instance.clone(), *role, *address, now),
@@ -41,6 +43,7 @@ impl Tally {
             replies: Vec::new(),
             usage: Vec::new(),
             waiting: BTreeMap::new(),
+            began: Some(Began { at: now.stamp(), violations: 0 }),
             unknown: Unknown::default(),
         };
         Self { row, dirty: true }

@@ -36,8 +36,8 @@ mod watch;
 
 pub use batch::{Batch, Change, Class, Compare, Expect};
 pub use change::{
-    Application, Author, Concerns, Configuration, Invalid, InvalidKind, Owner, Prepared, Proposal,
-    SPI_MIN, TOLERANCE_MIN, admit, audit,
+    Advertising, Application, Author, Concerns, Configuration, Invalid, InvalidKind, Owner,
+    Prepared, Proposal, SPI_MIN, TOLERANCE_MIN, admit, audit, nearest_foreign_agent,
 };
 pub use glob::Glob;
 pub use key::{Identity, Key};
@@ -46,13 +46,13 @@ pub use passphrase::{KeyDerivation, PassphraseError, PassphraseKey};
 pub use remote::{Client, ClientError, Page};
 pub use rows::{
     Advertisement, AdvertisementKey, AdvertisementSchedule, AdvertisementSetting, Algorithm,
-    Association, AssociationKey, AuditEntry, AuditKey, Awaited, Binding, BindingKey, Candidate,
-    CandidateEdit, CandidateEditKey, CareOfAddress, CareOfAddressKey, Changed, ClockHealth,
-    ClockState, CommitCause, CommitState, Counter, Counters, CountersKey, Found, GatewayAssignment,
-    GatewaySetting, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Node, NodeCounters,
-    NodeKey, NotificationPath, Operation, OperationAction, OperationId, OperationOwner,
-    OperationSelector, OperationShare, OperationShareKey, OperationState, OperationTarget,
-    OperationTargetKey, OperationWish, Origin, Progress, Regional, RegionalChange,
+    Association, AssociationKey, AuditEntry, AuditKey, Awaited, Began, Binding, BindingKey,
+    Candidate, CandidateEdit, CandidateEditKey, CareOfAddress, CareOfAddressKey, Changed,
+    ClockHealth, ClockState, CommitCause, CommitState, Counter, Counters, CountersKey, Found,
+    GatewayAssignment, GatewaySetting, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState,
+    Node, NodeCounters, NodeKey, NotificationPath, Operation, OperationAction, OperationId,
+    OperationOwner, OperationSelector, OperationShare, OperationShareKey, OperationState,
+    OperationTarget, OperationTargetKey, OperationWish, Origin, Progress, Regional, RegionalChange,
     RegionalChangeKey, RegionalCommit, RegionalCommitId, RegionalForeignAgent, RegionalReplay,
     RegionalSubject, RegionalValue, RegionalVisit, Registration, RegistrationKey, ReplayProtection,
     Resource, RevocationSupport, Revoking, Role, Scope, Setting, SettingIndex, SettingKey,

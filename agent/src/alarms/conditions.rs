@@ -121,8 +121,11 @@ impl Memory {
         let now = context.now.uptime;
         let count = row.value(Counter::MipSecTotalViolations);
         let samples = self.counts.entry(row.key()).or_default();
-        if samples.back().is_some_and(|(_, before)| *before > count) {
-            samples.clear(); // Counting began anew.
+        match samples.back() {
+            None => samples.extend(start(context, row)),
+            // Counting began anew since then, with nothing.
+            Some((at, before)) if *before > count => *samples = VecDeque::from([(*at, 0)]),
+            Some(_) => {}
         }
         if samples.back().is_none_or(|(at, _)| now.since(*at) >= SAMPLE_EVERY) {
             samples.push_back((now, count));
@@ -147,6 +150,16 @@ impl Memory {
             });
         }
     }
+}
+
+/// Where an agent went on counting, if that was within the window: so what it saw before anybody
+/// looked is none the less told.
+fn start(context: Context<'_>, row: &Counters) -> Option<(Time, u64)> {
+    let began = row.began?;
+    let age = context.owner_now(&row.instance).since(began.at);
+    let uptime = Duration::from_millis(context.now.uptime.as_millis());
+    let at = Time::from_uptime(uptime.saturating_sub(age));
+    (age < WINDOW).then_some((at, began.violations))
 }
 
 /// How an agent is named in alarms.

@@ -19,10 +19,12 @@ pub enum NotificationKind {
     Store,
     /// An operation has ended.
     Operation,
+    /// The configuration of regions went back.
+    Regional,
 }
 
 impl NotificationKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AuthenticationFailure,
         Self::OldAuthenticationFailure,
         Self::Instance,
@@ -31,6 +33,7 @@ impl NotificationKind {
         Self::Clock,
         Self::Store,
         Self::Operation,
+        Self::Regional,
     ];
 
     /// Its number in the module.
@@ -44,29 +47,43 @@ impl NotificationKind {
             Self::Clock => 6,
             Self::Store => 7,
             Self::Operation => 8,
+            Self::Regional => 9,
         }
     }
 
     /// Its word in keys of settings.
     pub const fn as_str(self) -> &'static str {
+        let [
+            authentication,
+            old_authentication,
+            instance,
+            capacity,
+            violations,
+            clock,
+            store,
+            operation,
+            regional,
+        ] = SettingIndex::NOTIFICATIONS;
         match self {
-            Self::AuthenticationFailure => "authentication-failure",
-            Self::OldAuthenticationFailure => "old-authentication-failure",
-            Self::Instance => "instance",
-            Self::Capacity => "capacity",
-            Self::Violations => "violations",
-            Self::Clock => "clock",
-            Self::Store => "store",
-            Self::Operation => "operation",
+            Self::AuthenticationFailure => authentication,
+            Self::OldAuthenticationFailure => old_authentication,
+            Self::Instance => instance,
+            Self::Capacity => capacity,
+            Self::Violations => violations,
+            Self::Clock => clock,
+            Self::Store => store,
+            Self::Operation => operation,
+            Self::Regional => regional,
         }
     }
 
     /// The notifications that an alarm of this kind is raised and cleared with.
     pub(crate) const fn notifications(self) -> Option<[&'static [u32]; 2]> {
         Some(match self {
-            Self::AuthenticationFailure | Self::OldAuthenticationFailure | Self::Operation => {
-                return None;
-            }
+            Self::AuthenticationFailure
+            | Self::OldAuthenticationFailure
+            | Self::Operation
+            | Self::Regional => return None,
             Self::Instance => [module::MIP4_EXT_INSTANCE_GONE, module::MIP4_EXT_INSTANCE_BACK],
             Self::Capacity => [module::MIP4_EXT_CAPACITY_HIGH, module::MIP4_EXT_CAPACITY_NORMAL],
             Self::Violations => {
@@ -87,7 +104,8 @@ impl NotificationKind {
             | Self::Violations
             | Self::Clock
             | Self::Store
-            | Self::Operation => None,
+            | Self::Operation
+            | Self::Regional => None,
         }
     }
 }
@@ -100,10 +118,6 @@ pub struct GateState {
     pub sent: u32,
     pub suppressed: u32,
 }
-
-/// What a gate that nobody has set is like.
-const OPEN: bool = true;
-const PER_MINUTE: u32 = 600;
 
 /// Where it is said how a gate is to be.
 pub(crate) fn setting_key(kind: NotificationKind) -> SettingKey {
@@ -139,7 +153,7 @@ impl Gates {
         let said = setting.filter(|row| row.active).map(|row| &row.value);
         let (open, per_minute) = match said {
             Some(SettingValue::NotificationGate { open, per_minute }) => (*open, *per_minute),
-            _ => (OPEN, PER_MINUTE),
+            _ => (true, SettingValue::GATE_PER_MINUTE),
         };
         GateState { open, per_minute, sent, suppressed }
     }

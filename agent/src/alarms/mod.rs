@@ -6,6 +6,7 @@
 //!  health                        └──► no more: gone from the table, and a notification each
 //!  violations ───────► one notification for each offender with news
 //!  operations ───────► one notification for each that has ended
+//!  regional commits ─► one notification for each that took others back
 //!                              │
 //!                     gate and limit by kind
 //! ```
@@ -16,6 +17,7 @@
 mod conditions;
 mod gate;
 mod operations;
+mod regional;
 mod violations;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use gate::{GateState, NotificationKind};
 use conditions::{Condition, Memory};
 use gate::Gates;
 use operations::Endings;
+use regional::Returns;
 use violations::Offenders;
 
 /// How bad an alarm is.
@@ -106,6 +109,7 @@ pub struct Alarms {
     memory: Memory,
     offenders: Offenders,
     endings: Endings,
+    returns: Returns,
 }
 
 impl Alarms {
@@ -134,6 +138,7 @@ impl Alarms {
         let mut news = Vec::new();
         self.update(context, &mut news);
         self.endings.update(context, &mut news);
+        self.returns.update(context, &mut news);
         let now = context.now.uptime;
         news.retain(|(kind, _)| self.gates.pass(context.snapshot, *kind, now));
         let mut news = news.into_iter().map(|(_, notification)| notification).collect();

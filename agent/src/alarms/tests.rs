@@ -5,6 +5,7 @@ use store::{
 };
 
 use super::*;
+use crate::mib::ext::tests::commit;
 use crate::mib::tests::rows::{FA, address, violation};
 use crate::mib::tests::{HOME_AGENT, INSTANCE, World, counters, instance, nai};
 
@@ -147,6 +148,66 @@ fn a_burst_of_violations_within_a_minute_is_told() {
         watched.world.put(seen(1_000_101 + n * 5));
         assert_eq!(watched.look(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_burst_before_anybody_looked_is_told_too() {
+    let started = |age: u64, before: u64, count: u64| {
+        let mut world = World::with_home_agent();
+        let mut row =
+            counters(INSTANCE, Role::HomeAgent, [(Counter::MipSecTotalViolations, count)]);
+        let at = world.now.utc.shifted(-i64::try_from(age * 1000).unwrap());
+        row.began = Some(store::Began { at, violations: before });
+        world.put(row);
+        let mut watched = Watched { world, alarms: Alarms::default() };
+        watched.look()
+    };
+    assert_eq!(started(10, 0, 101), ["mip4ExtViolationBurst"]);
+    assert_eq!(started(10, 0, 100), Vec::<String>::new());
+    // What it had counted before it started is of another time.
+    assert_eq!(started(10, 1_000_000, 1_000_100), Vec::<String>::new());
+    assert_eq!(started(10, 1_000_000, 1_000_101), ["mip4ExtViolationBurst"]);
+    // Nobody knows how much of it was within the last minute.
+    assert_eq!(started(60, 0, 1_000_000), Vec::<String>::new());
+}
+
+#[test]
+fn a_burst_right_after_counting_began_anew_is_told() {
+    let mut watched = Watched::new();
+    let seen =
+        |count| counters(INSTANCE, Role::HomeAgent, [(Counter::MipSecTotalViolations, count)]);
+    watched.world.put(seen(500));
+    assert_eq!(watched.look(), Vec::<String>::new());
+    watched.pass(1, &[INSTANCE]);
+    watched.world.put(seen(101));
+    assert_eq!(watched.look(), ["mip4ExtViolationBurst"]);
+}
+
+/// Who went back to how it was, and to what, is told once, and nothing of other commits.
+#[test]
+fn a_change_of_regions_that_was_taken_back_is_told() {
+    use store::{CommitCause, RegionalCommitId};
+    let mut watched = Watched::new();
+    watched.world.put(commit(1, CommitCause::Candidate));
+    assert_eq!(watched.look(), Vec::<String>::new());
+    watched.world.put(commit(2, CommitCause::NotConfirmed(RegionalCommitId(1))));
+    let [told] = &watched.observe()[..] else { panic!("one notification") };
+    assert_eq!(name_of(&told.kind), "mip4ExtRegionalRolledBack");
+    let values: Vec<_> = told.variables.iter().map(|(_, value)| value.clone()).collect();
+    let words = [Value::octets("operator"), Value::octets("too much")];
+    let numbers = [Value::Integer32(3), Value::Gauge32(1)];
+    assert_eq!(values[..4], [&numbers[..], &words[..]].concat());
+    for (name, value) in &told.variables {
+        assert_eq!(watched.world.ask(name), crate::mib::GetResult::Value(value.clone()));
+    }
+    assert_eq!(watched.look(), Vec::<String>::new());
+    for id in [3, 4] {
+        watched.world.put(commit(id, CommitCause::RollBack(RegionalCommitId(1))));
+    }
+    assert_eq!(watched.look(), ["mip4ExtRegionalRolledBack", "mip4ExtRegionalRolledBack"]);
+    // What was there before somebody looked is no news.
+    let mut later = Watched { world: watched.world, alarms: Alarms::default() };
+    assert_eq!(later.look(), Vec::<String>::new());
 }
 
 #[test]

@@ -49,8 +49,15 @@ impl<'a> Context<'a> {
     }
 
     /// Whether some instance was ever configured with `role`; its objects are absent if not.
+    ///
+    /// A gateway is a foreign agent with more to do (RFC 4857 §4.1.1): it has visitors, and counts
+    /// what foreign agents count.
     pub(crate) fn has_role(self, role: Role) -> bool {
-        self.instances(role).next().is_some()
+        let is_of = |instance: &Instance| {
+            instance.roles.contains(&role)
+                || (role == Role::ForeignAgent && instance.roles.contains(&Role::Gateway))
+        };
+        self.all_instances().any(is_of)
     }
 
     /// What all agents counted under `counter`.

@@ -10,7 +10,7 @@ use store::{
     Unknown,
 };
 
-use super::{Context, Cursor, GetResult, Object, Scalar, context::MOBILITY_ROLES};
+use super::{Context, context::MOBILITY_ROLES};
 use crate::Value;
 use crate::engine::{ErrorStatus, Staging};
 
@@ -18,57 +18,46 @@ use crate::engine::{ErrorStatus, Staging};
 const KIND: &str = "enabled";
 
 /// The roles that act on it.
-const AGENTS: [Role; 2] = [Role::HomeAgent, Role::ForeignAgent];
+const AGENTS: [Role; 3] = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
 
-pub(super) struct Enable;
-
-impl Object for Enable {
-    fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
-        Scalar(read).get(context, suffix)
+/// Writes to the switch: a setting of each role, or of the one daemon of the context.
+pub(super) fn set(
+    staging: &mut Staging<'_>,
+    suffix: &[u32],
+    value: &Value,
+) -> Result<(), ErrorStatus> {
+    if suffix != [0] || read(staging.context).is_none() {
+        return Err(ErrorStatus::NoCreation);
     }
-
-    fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
-        super::scalar_cursor(if suffix.is_empty() { read(context) } else { None })
+    let enabled = match value {
+        Value::Integer32(1) => true,
+        Value::Integer32(2) => false,
+        Value::Integer32(_) => return Err(ErrorStatus::WrongValue),
+        _ => return Err(ErrorStatus::WrongType),
+    };
+    let context = staging.context;
+    let is_there = |role: &Role| context.instances(*role).next().is_some();
+    let roles = AGENTS.into_iter().filter(is_there).map(Scope::Role);
+    let scopes: Vec<Scope> = match context.instance {
+        None => roles.collect(),
+        // In the context of one daemon it is that one's switch.
+        Some(name) => vec![Scope::Instance(name.to_owned())],
+    };
+    for scope in scopes {
+        let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(scope.clone()));
+        staging.put_configuration(Setting {
+            scope,
+            index: None,
+            value: SettingValue::Enabled { enabled },
+            origin: Origin::Snmp,
+            storage: before.as_ref().map_or(StorageType::NonVolatile, |row| row.storage),
+            active: true,
+            instance: None,
+            changed: None,
+            unknown: before.as_ref().map_or_else(Unknown::default, |row| row.unknown.clone()),
+        })?;
     }
-
-    fn set(
-        &self,
-        staging: &mut Staging<'_>,
-        suffix: &[u32],
-        value: &Value,
-    ) -> Result<(), ErrorStatus> {
-        if suffix != [0] || read(staging.context).is_none() {
-            return Err(ErrorStatus::NoCreation);
-        }
-        let enabled = match value {
-            Value::Integer32(1) => true,
-            Value::Integer32(2) => false,
-            Value::Integer32(_) => return Err(ErrorStatus::WrongValue),
-            _ => return Err(ErrorStatus::WrongType),
-        };
-        let context = staging.context;
-        let roles = AGENTS.into_iter().filter(|role| context.has_role(*role)).map(Scope::Role);
-        let scopes: Vec<Scope> = match context.instance {
-            None => roles.collect(),
-            // In the context of one daemon it is that one's switch.
-            Some(name) => vec![Scope::Instance(name.to_owned())],
-        };
-        for scope in scopes {
-            let before: Option<Arc<Setting>> = staging.row::<Setting>(&key(scope.clone()));
-            staging.put_configuration(Setting {
-                scope,
-                index: None,
-                value: SettingValue::Enabled { enabled },
-                origin: Origin::Snmp,
-                storage: before.as_ref().map_or(StorageType::NonVolatile, |row| row.storage),
-                active: true,
-                instance: None,
-                changed: None,
-                unknown: before.as_ref().map_or_else(Unknown::default, |row| row.unknown.clone()),
-            })?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn key(scope: Scope) -> SettingKey {
@@ -87,13 +76,14 @@ fn said(context: Context<'_>, scope: Scope) -> Option<bool> {
 /// Whether an instance is at work in some role of Mobile IP.
 fn is_enabled(context: Context<'_>, instance: &Instance) -> bool {
     let own = said(context, Scope::Instance(instance.name.clone()));
-    let mut roles = instance.roles.iter().filter(|role| MOBILITY_ROLES.contains(role));
+    let mut roles =
+        instance.roles.iter().filter(|role| MOBILITY_ROLES.contains(role) || AGENTS.contains(role));
     instance.state != InstanceState::Gone
         && roles.any(|role| own.or_else(|| said(context, Scope::Role(*role))).unwrap_or(true))
 }
 
 /// enabled(1), or disabled(2).
-fn read(context: Context<'_>) -> Option<Value> {
+pub(super) fn read(context: Context<'_>) -> Option<Value> {
     MOBILITY_ROLES.into_iter().find(|role| context.has_role(*role))?;
     let enabled = context.all_instances().any(|instance| is_enabled(context, instance));
     Some(Value::Integer32(if enabled { 1 } else { 2 }))

@@ -17,7 +17,7 @@ use super::conventions::{row_status, storage_type};
 use super::{Context, TableSource, identity, index};
 use crate::{Oid, Table, Value};
 
-pub(crate) use write::{AssociationObject, Draft, Outcome};
+pub(crate) use write::{Draft, Outcome, set};
 
 /// Whether any entity is configured that could hold associations.
 fn is_present(context: Context<'_>) -> bool {
@@ -43,7 +43,7 @@ fn algorithm_type(algorithm: Algorithm) -> Value {
 }
 
 /// `mipSecurityReplayMethod`.
-fn replay_method(replay: ReplayProtection) -> Value {
+pub(super) fn replay_method(replay: ReplayProtection) -> Value {
     Value::Integer32(match replay {
         ReplayProtection::None => 1,
         ReplayProtection::Timestamps => 2,

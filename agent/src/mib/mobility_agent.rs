@@ -89,7 +89,7 @@ impl SmallTable for MaAdvertConfTable {
         use ma_advert_conf_table::Column;
         let (setting, values) = match write::setting_of(context, shown.0) {
             Some((setting, values)) => (Some(setting), values.clone()),
-            None => (None, write::as_sent(shown)),
+            None => (None, shown.0.as_setting(shown.1)),
         };
         Some(match column {
             Column::MaxRegLifetime => from_one(values.registration_lifetime)?,

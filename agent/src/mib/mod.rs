@@ -40,7 +40,9 @@ use crate::alarms::Alarms;
 use crate::engine::EngineFacts;
 
 pub(crate) use drafts::Drafts;
-pub(crate) use ext::{OperationDraft, admin_string, date_and_time, ending, is_stale, push_implied};
+pub(crate) use ext::{
+    OperationDraft, admin_string, date_and_time, ending, going_back, is_stale, push_implied,
+};
 pub use interfaces::{Interface, Traffic};
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};
 pub(crate) use object::{Writable, scalar_cursor};
@@ -64,10 +66,12 @@ pub fn registry() -> Registry {
 }
 
 fn register_security(registry: &mut Registry) {
-    use mip_security_assoc::{AssociationObject, OldSource};
+    use mip_security_assoc::{OldSource, Source};
     use mip_security_violation::{MipSecViolationTable, MipSecurityViolationTable};
     registry.add(mip_mib::MIP_SECURITY_ASSOCS_COUNT, Scalar(mip_security_assoc::count));
-    registry.add(mip_mib::mip_security_assoc_table::OID, AssociationObject);
+    let object = TableObject(Source);
+    let table = Writable { object, set: mip_security_assoc::set };
+    registry.add(mip_mib::mip_security_assoc_table::OID, table);
     registry.add(mip_mib::mip_sec_assoc_table::OID, TableObject(OldSource));
     let set = mip_security_violation::set;
     let oid = mip_mib::mip_security_violation_table::OID;

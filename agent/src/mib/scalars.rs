@@ -3,12 +3,13 @@
 use mibs::mip_mib as module;
 use store::{Counter, Role};
 
-use super::{Context, Registry, Scalar, flags};
+use super::{Context, Registry, Scalar, Writable, enable, flags};
 use crate::Value;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add(module::MIP_ENTITIES, Scalar(entities));
-    registry.add(module::MIP_ENABLE, super::enable::Enable);
+    let switch = Writable { object: Scalar(enable::read), set: enable::set };
+    registry.add(module::MIP_ENABLE, switch);
     registry.add(module::MIP_ENCAPSULATION_SUPPORTED, Scalar(encapsulation_supported));
     for &counter in Counter::ALL {
         // Those that only our own module shows have no object there.

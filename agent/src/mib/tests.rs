@@ -253,6 +253,7 @@ pub(crate) fn counters(
         replies: Vec::new(),
         usage: Vec::new(),
         waiting: BTreeMap::new(),
+        began: None,
         unknown: Unknown::default(),
     }
 }

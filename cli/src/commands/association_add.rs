@@ -90,7 +90,7 @@ impl From<AlgorithmWord> for Algorithm {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum AgentWord {
+pub(super) enum AgentWord {
     HomeAgent,
     ForeignAgent,
     /// A gateway foreign agent (RFC 4857)

@@ -108,7 +108,7 @@ impl SetGateway {
             setting.replay = word.into();
         }
         if let Some(truth) = self.dynamic {
-            setting.dynamic = matches!(truth, Truth::Yes);
+            setting.dynamic = truth.is_yes();
         }
     }
 }
@@ -155,13 +155,13 @@ impl SetForeignAgent {
 
 /// A value, or the word for what holds without one.
 #[derive(Clone, Debug)]
-enum Given<T> {
+pub(super) enum Given<T> {
     Default,
     Value(T),
 }
 
 impl<T: Clone> Given<T> {
-    fn value(&self) -> Option<T> {
+    pub(super) fn value(&self) -> Option<T> {
         match self {
             Self::Default => None,
             Self::Value(value) => Some(value.clone()),
@@ -196,7 +196,7 @@ impl FromStr for Addresses {
 }
 
 #[derive(Clone, Debug)]
-struct NaiWord(Nai);
+pub(super) struct NaiWord(pub(super) Nai);
 
 impl FromStr for NaiWord {
     type Err = String;
@@ -206,10 +206,16 @@ impl FromStr for NaiWord {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Truth {
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Truth {
     Yes,
     No,
+}
+
+impl Truth {
+    pub(super) const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

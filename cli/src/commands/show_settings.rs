@@ -30,21 +30,30 @@ impl ShowSettings {
     }
 }
 
-fn scope(scope: &Scope) -> Cell {
-    Cell::text(match scope {
+/// Who acts on a setting, in words.
+pub(super) fn scope(scope: &Scope) -> String {
+    match scope {
         Scope::Instance(name) => format!("instance {name}"),
         Scope::Role(role) => format!("every {}", role.as_str()),
-    })
+    }
 }
 
 fn index(index: &SettingIndex) -> Cell {
     match index {
-        SettingIndex::Interface(index) => Cell::text(format!("interface {index}")),
         SettingIndex::Address(address) | SettingIndex::Identity(Identity::Address(address)) => {
             Cell::Address(*address)
         }
-        SettingIndex::Identity(Identity::Nai(nai)) => Cell::text(nai),
-        SettingIndex::Notification(kind) => Cell::text(kind),
+        other => Cell::text(index_words(other)),
+    }
+}
+
+/// What a setting is about, in words.
+pub(super) fn index_words(index: &SettingIndex) -> String {
+    match index {
+        SettingIndex::Interface(index) => format!("interface {index}"),
+        SettingIndex::Address(address) => address.to_string(),
+        SettingIndex::Identity(identity) => identity.to_string(),
+        SettingIndex::Notification(kind) => kind.clone(),
     }
 }
 
@@ -64,7 +73,7 @@ fn cell(value: &Value) -> Cell {
 }
 
 pub(crate) const COLUMNS: &[Column<Arc<Setting>>] = &[
-    Column::text("scope", "FOR", |row| scope(&row.scope)),
+    Column::text("scope", "FOR", |row| Cell::text(scope(&row.scope))),
     Column::text("kind", "SETTING", |row| Cell::text(row.value.kind())),
     Column::text("index", "OF", |row| Cell::of(row.index.as_ref(), index)),
     Column::text("values", "VALUES", |row| values(row)),

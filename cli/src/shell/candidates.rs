@@ -25,6 +25,13 @@ pub(crate) enum Live {
     Spi,
     /// A mobile node by any of its names.
     Node,
+    Instance,
+    /// An interface that agents advertise on.
+    Interface,
+    /// Who failed a check.
+    Offender,
+    /// A care-of address that a foreign agent offers.
+    Offered,
 }
 
 impl Live {
@@ -38,6 +45,10 @@ impl Live {
             "peer" => Self::Peer,
             "spi" => Self::Spi,
             "node" => Self::Node,
+            "instance" => Self::Instance,
+            "interface" => Self::Interface,
+            "offender" => Self::Offender,
+            "care_of_address" => Self::Offered,
             _ => return None,
         })
     }

@@ -2,14 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use store::{Association, Binding, Identity, Instance, Node, Role, Table};
+use store::{
+    Advertising, Association, Binding, CareOfAddress, Identity, Instance, Node, Role, Table,
+    Violation,
+};
 
 use super::candidates::Live;
 use crate::view::View;
 
 /// What [`values`] looks at.
-pub(crate) const TABLES: &[Table] =
-    &[Table::Bindings, Table::Nodes, Table::Instances, Table::Associations];
+pub(crate) const TABLES: &[Table] = &[
+    Table::Bindings,
+    Table::Nodes,
+    Table::Instances,
+    Table::Associations,
+    Table::Advertisements,
+    Table::Violations,
+    Table::CareOfAddresses,
+];
 
 /// The values of `kind` in `view`, each once and in order.
 pub(crate) fn values(view: &View, kind: Live) -> Vec<String> {
@@ -41,6 +51,10 @@ pub(crate) fn values(view: &View, kind: Live) -> Vec<String> {
             let used = bindings().filter_map(|binding| binding.foreign_agent);
             texts(agents(Role::ForeignAgent).chain(used))
         }
+        Live::Instance => texts(view.rows::<Instance>().iter().map(|row| row.name.clone())),
+        Live::Interface => texts(Advertising::sent(&view.snapshot).map(|(row, _)| row.interface)),
+        Live::Offender => texts(view.rows::<Violation>().iter().map(|row| row.violator.clone())),
+        Live::Offered => texts(view.rows::<CareOfAddress>().iter().map(|row| row.address)),
     }
 }
 

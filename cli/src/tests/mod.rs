@@ -8,6 +8,7 @@ mod export;
 mod notify;
 mod regional;
 mod script;
+mod setting;
 mod show;
 mod usage;
 mod wait;

@@ -46,6 +46,14 @@ pub const MIP4_EXT_OPERATION_COUNT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 999
 pub const MIP4_EXT_OPERATION_OPEN_COUNT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 2];
 /// `mip4ExtOperationNextId`.
 pub const MIP4_EXT_OPERATION_NEXT_ID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 3];
+/// `mip4ExtRegionalRevision`.
+pub const MIP4_EXT_REGIONAL_REVISION: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 1];
+/// `mip4ExtRegionalChangedBy`.
+pub const MIP4_EXT_REGIONAL_CHANGED_BY: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 2];
+/// `mip4ExtRegionalChangedAt`.
+pub const MIP4_EXT_REGIONAL_CHANGED_AT: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 3];
+/// `mip4ExtRegionalConfirmWithin`.
+pub const MIP4_EXT_REGIONAL_CONFIRM_WITHIN: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 4];
 
 /// `mip4ExtInstanceTable`.
 pub mod mip4_ext_instance_table {
@@ -477,10 +485,18 @@ pub mod mip4_ext_operation_table {
         Failures,
         /// `mip4ExtOperationRowStatus`.
         RowStatus,
+        /// `mip4ExtOperationText`.
+        Text,
+        /// `mip4ExtOperationPath`.
+        Path,
+        /// `mip4ExtOperationAlternate`.
+        Alternate,
+        /// `mip4ExtOperationDelay`.
+        Delay,
     }
 
     impl crate::Column for Column {
-        const ALL: &'static [Self] = &[Self::Action, Self::Selector, Self::Maximum, Self::Rate, Self::Inform, Self::Reason, Self::TimeLimit, Self::Wish, Self::State, Self::Who, Self::CreatedAt, Self::FinishedAt, Self::Error, Self::Targets, Self::Ended, Self::Failures, Self::RowStatus];
+        const ALL: &'static [Self] = &[Self::Action, Self::Selector, Self::Maximum, Self::Rate, Self::Inform, Self::Reason, Self::TimeLimit, Self::Wish, Self::State, Self::Who, Self::CreatedAt, Self::FinishedAt, Self::Error, Self::Targets, Self::Ended, Self::Failures, Self::RowStatus, Self::Text, Self::Path, Self::Alternate, Self::Delay];
 
         fn sub_id(self) -> u32 {
             match self {
@@ -501,6 +517,10 @@ pub mod mip4_ext_operation_table {
                 Self::Ended => 16,
                 Self::Failures => 17,
                 Self::RowStatus => 18,
+                Self::Text => 19,
+                Self::Path => 20,
+                Self::Alternate => 21,
+                Self::Delay => 22,
             }
         }
     }
@@ -615,10 +635,12 @@ pub mod mip4_ext_revocation_table {
         Discarded,
         /// `mip4ExtRevocationAcknowledgmentsUnexpected`.
         AcknowledgmentsUnexpected,
+        /// `mip4ExtRevocationWaiting`.
+        Waiting,
     }
 
     impl crate::Column for Column {
-        const ALL: &'static [Self] = &[Self::Sent, Self::Retried, Self::Acknowledged, Self::TimedOut, Self::Pending, Self::Received, Self::AcknowledgmentsSent, Self::Discarded, Self::AcknowledgmentsUnexpected];
+        const ALL: &'static [Self] = &[Self::Sent, Self::Retried, Self::Acknowledged, Self::TimedOut, Self::Pending, Self::Received, Self::AcknowledgmentsSent, Self::Discarded, Self::AcknowledgmentsUnexpected, Self::Waiting];
 
         fn sub_id(self) -> u32 {
             match self {
@@ -631,6 +653,265 @@ pub mod mip4_ext_revocation_table {
                 Self::AcknowledgmentsSent => 7,
                 Self::Discarded => 8,
                 Self::AcknowledgmentsUnexpected => 9,
+                Self::Waiting => 10,
+            }
+        }
+    }
+}
+
+/// `mip4ExtNotifyTable`.
+pub mod mip4_ext_notify_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtNotifySent`.
+        Sent,
+        /// `mip4ExtNotifyRetried`.
+        Retried,
+        /// `mip4ExtNotifyAcknowledged`.
+        Acknowledged,
+        /// `mip4ExtNotifyDenied`.
+        Denied,
+        /// `mip4ExtNotifyTimedOut`.
+        TimedOut,
+        /// `mip4ExtNotifyPending`.
+        Pending,
+        /// `mip4ExtNotifyWaiting`.
+        Waiting,
+        /// `mip4ExtNotifyReceived`.
+        Received,
+        /// `mip4ExtNotifyAcknowledgementsSent`.
+        AcknowledgementsSent,
+        /// `mip4ExtNotifyDiscarded`.
+        Discarded,
+        /// `mip4ExtNotifyRelayed`.
+        Relayed,
+        /// `mip4ExtNotifyAcknowledgementsUnexpected`.
+        AcknowledgementsUnexpected,
+        /// `mip4ExtNotifyMessageStringsSent`.
+        MessageStringsSent,
+        /// `mip4ExtNotifyMessageStringsReceived`.
+        MessageStringsReceived,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Sent, Self::Retried, Self::Acknowledged, Self::Denied, Self::TimedOut, Self::Pending, Self::Waiting, Self::Received, Self::AcknowledgementsSent, Self::Discarded, Self::Relayed, Self::AcknowledgementsUnexpected, Self::MessageStringsSent, Self::MessageStringsReceived];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Sent => 1,
+                Self::Retried => 2,
+                Self::Acknowledged => 3,
+                Self::Denied => 4,
+                Self::TimedOut => 5,
+                Self::Pending => 6,
+                Self::Waiting => 7,
+                Self::Received => 8,
+                Self::AcknowledgementsSent => 9,
+                Self::Discarded => 10,
+                Self::Relayed => 11,
+                Self::AcknowledgementsUnexpected => 12,
+                Self::MessageStringsSent => 13,
+                Self::MessageStringsReceived => 14,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRegionalCommitTable`.
+pub mod mip4_ext_regional_commit_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegionalCommitCause`.
+        Cause,
+        /// `mip4ExtRegionalCommitOf`.
+        Of,
+        /// `mip4ExtRegionalCommitWho`.
+        Who,
+        /// `mip4ExtRegionalCommitAt`.
+        At,
+        /// `mip4ExtRegionalCommitReason`.
+        Reason,
+        /// `mip4ExtRegionalCommitChanges`.
+        Changes,
+        /// `mip4ExtRegionalCommitState`.
+        State,
+        /// `mip4ExtRegionalCommitEndedBy`.
+        EndedBy,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Cause, Self::Of, Self::Who, Self::At, Self::Reason, Self::Changes, Self::State, Self::EndedBy];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Cause => 2,
+                Self::Of => 3,
+                Self::Who => 4,
+                Self::At => 5,
+                Self::Reason => 6,
+                Self::Changes => 7,
+                Self::State => 8,
+                Self::EndedBy => 9,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRegionalGatewayTable`.
+pub mod mip4_ext_regional_gateway_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegionalGatewayLifetime`.
+        Lifetime,
+        /// `mip4ExtRegionalGatewayRegionalLifetime`.
+        RegionalLifetime,
+        /// `mip4ExtRegionalGatewayReplay`.
+        Replay,
+        /// `mip4ExtRegionalGatewayDynamic`.
+        Dynamic,
+        /// `mip4ExtRegionalGatewayOrigin`.
+        Origin,
+        /// `mip4ExtRegionalGatewayForeignAgents`.
+        ForeignAgents,
+        /// `mip4ExtRegionalGatewayVisitors`.
+        Visitors,
+        /// `mip4ExtRegionalGatewayState`.
+        State,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Lifetime, Self::RegionalLifetime, Self::Replay, Self::Dynamic, Self::Origin, Self::ForeignAgents, Self::Visitors, Self::State];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Lifetime => 2,
+                Self::RegionalLifetime => 3,
+                Self::Replay => 4,
+                Self::Dynamic => 5,
+                Self::Origin => 6,
+                Self::ForeignAgents => 7,
+                Self::Visitors => 8,
+                Self::State => 9,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRegionalForeignAgentTable`.
+pub mod mip4_ext_regional_foreign_agent_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegionalForeignAgentIsPrimary`.
+        IsPrimary,
+        /// `mip4ExtRegionalForeignAgentAssignment`.
+        Assignment,
+        /// `mip4ExtRegionalForeignAgentNai`.
+        Nai,
+        /// `mip4ExtRegionalForeignAgentSpi`.
+        Spi,
+        /// `mip4ExtRegionalForeignAgentOrigin`.
+        Origin,
+        /// `mip4ExtRegionalForeignAgentState`.
+        State,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::IsPrimary, Self::Assignment, Self::Nai, Self::Spi, Self::Origin, Self::State];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::IsPrimary => 2,
+                Self::Assignment => 3,
+                Self::Nai => 4,
+                Self::Spi => 5,
+                Self::Origin => 6,
+                Self::State => 7,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRegionalVisitorTable`.
+pub mod mip4_ext_regional_visitor_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegionalVisitorGateway`.
+        Gateway,
+        /// `mip4ExtRegionalVisitorLocalCareOfAddress`.
+        LocalCareOfAddress,
+        /// `mip4ExtRegionalVisitorTimeGranted`.
+        TimeGranted,
+        /// `mip4ExtRegionalVisitorTimeRemaining`.
+        TimeRemaining,
+        /// `mip4ExtRegionalVisitorReplay`.
+        Replay,
+        /// `mip4ExtRegionalVisitorAccepted`.
+        Accepted,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::Gateway, Self::LocalCareOfAddress, Self::TimeGranted, Self::TimeRemaining, Self::Replay, Self::Accepted];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::Gateway => 1,
+                Self::LocalCareOfAddress => 2,
+                Self::TimeGranted => 3,
+                Self::TimeRemaining => 4,
+                Self::Replay => 5,
+                Self::Accepted => 6,
+            }
+        }
+    }
+}
+
+/// `mip4ExtRegionalCounterTable`.
+pub mod mip4_ext_regional_counter_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegionalCounterRequestsReceived`.
+        RequestsReceived,
+        /// `mip4ExtRegionalCounterRequestsRelayed`.
+        RequestsRelayed,
+        /// `mip4ExtRegionalCounterRequestsAccepted`.
+        RequestsAccepted,
+        /// `mip4ExtRegionalCounterRequestsDenied`.
+        RequestsDenied,
+        /// `mip4ExtRegionalCounterRepliesRelayed`.
+        RepliesRelayed,
+        /// `mip4ExtRegionalCounterStrangersRefused`.
+        StrangersRefused,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::RequestsReceived, Self::RequestsRelayed, Self::RequestsAccepted, Self::RequestsDenied, Self::RepliesRelayed, Self::StrangersRefused];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::RequestsReceived => 1,
+                Self::RequestsRelayed => 2,
+                Self::RequestsAccepted => 3,
+                Self::RequestsDenied => 4,
+                Self::RepliesRelayed => 5,
+                Self::StrangersRefused => 6,
             }
         }
     }
@@ -672,6 +953,9 @@ pub const MIP4_EXT_OPERATION_FINISHED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 
 /// `mip4ExtOperationFailed`.
 pub const MIP4_EXT_OPERATION_FAILED: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 21];
 
+/// `mip4ExtRegionalRolledBack`.
+pub const MIP4_EXT_REGIONAL_ROLLED_BACK: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 30];
+
 /// Facts of MIP4-EXT-MIB.
 pub static MODULE: Module = Module {
     name: "MIP4-EXT-MIB",
@@ -681,7 +965,7 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtInstanceTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtInstanceEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtInstanceName"] },
         Object { name: "mip4ExtInstanceName", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(1, 100)], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
-        Object { name: "mip4ExtInstanceRoles", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Bits, convention: None, ranges: &[], labels: &[("homeAgent", 0), ("foreignAgent", 1), ("mobileNode", 2), ("snmp", 3), ("store", 4)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtInstanceRoles", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Bits, convention: None, ranges: &[], labels: &[("homeAgent", 0), ("foreignAgent", 1), ("mobileNode", 2), ("snmp", 3), ("store", 4), ("gateway", 5)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtInstanceAddresses", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtInstanceState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("starting", 1), ("serving", 2), ("draining", 3), ("gone", 4)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtInstanceStale", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 1, 3, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("TruthValue"), ranges: &[], labels: &[("true", 1), ("false", 2)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
@@ -752,7 +1036,7 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtVisitorOutOctets", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 3, 2, 1, 26], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("octets"), default: None, index: &[] },
         Object { name: "mip4ExtAgentTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtAgentEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtAgentRole", "mip4ExtAgentAddress", "mip4ExtAgentInstance"] },
-        Object { name: "mip4ExtAgentRole", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtRole"), ranges: &[], labels: &[("homeAgent", 1), ("foreignAgent", 2), ("mobileNode", 3)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtAgentRole", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtRole"), ranges: &[], labels: &[("homeAgent", 1), ("foreignAgent", 2), ("mobileNode", 3), ("gateway", 4)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtAgentAddress", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtAgentInstance", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(1, 100)], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtAgentDiscontinuityTime", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 4, 1, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
@@ -802,7 +1086,7 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtAlarmAction", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 2, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtGateKind"] },
-        Object { name: "mip4ExtGateKind", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtNotificationKind"), ranges: &[], labels: &[("authFailure", 1), ("oldAuthFailure", 2), ("instance", 3), ("capacity", 4), ("violations", 5), ("clock", 6), ("store", 7), ("operation", 8)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtGateKind", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtNotificationKind"), ranges: &[], labels: &[("authFailure", 1), ("oldAuthFailure", 2), ("instance", 3), ("capacity", 4), ("violations", 5), ("clock", 6), ("store", 7), ("operation", 8), ("regional", 9)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateOpen", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("TruthValue"), ranges: &[], labels: &[("true", 1), ("false", 2)] }, access: Access::ReadWrite, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGatePerMinute", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 60_000)], labels: &[] }, access: Access::ReadWrite, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtGateSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 8, 3, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Counter32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
@@ -830,6 +1114,10 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtOperationEnded", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 16], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtOperationFailures", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 17], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtOperationRowStatus", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 18], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("RowStatus"), ranges: &[], labels: &[("active", 1), ("notInService", 2), ("notReady", 3), ("createAndGo", 4), ("createAndWait", 5), ("destroy", 6)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtOperationText", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 19], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 254)], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("\"\""), index: &[] },
+        Object { name: "mip4ExtOperationPath", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 20], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("homeAgentToMobileNode", 1), ("homeAgentToForeignAgent", 2), ("foreignAgentToMobileNode", 3), ("foreignAgentToHomeAgent", 4)] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("homeAgentToMobileNode"), index: &[] },
+        Object { name: "mip4ExtOperationAlternate", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 21], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: None, default: Some("'00000000'H"), index: &[] },
+        Object { name: "mip4ExtOperationDelay", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 4, 1, 22], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadCreate, status: Status::Current, units: Some("seconds"), default: Some("600"), index: &[] },
         Object { name: "mip4ExtOperationResultTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtOperationResultEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId", "mip4ExtOperationResult"] },
         Object { name: "mip4ExtOperationResult", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 5, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtTargetState"), ranges: &[], labels: &[("pending", 1), ("sent", 2), ("acknowledged", 3), ("denied", 4), ("timedOut", 5), ("notNegotiated", 6), ("ambiguous", 7), ("gone", 8), ("unowned", 9), ("notTried", 10), ("leftOver", 11), ("noAssociation", 12)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
@@ -857,6 +1145,74 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtRevocationAcknowledgmentsSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtRevocationDiscarded", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtRevocationAcknowledgmentsUnexpected", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRevocationWaiting", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 10], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtAgentRole", "mip4ExtAgentAddress", "mip4ExtAgentInstance"] },
+        Object { name: "mip4ExtNotifySent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyRetried", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyAcknowledged", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyDenied", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyTimedOut", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyPending", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyWaiting", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyReceived", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyAcknowledgementsSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyDiscarded", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 10], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyRelayed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 11], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyAcknowledgementsUnexpected", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 12], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyMessageStringsSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 13], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtNotifyMessageStringsReceived", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 11, 1, 1, 14], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalRevision", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 1], kind: Kind::Scalar, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalChangedBy", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 2], kind: Kind::Scalar, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalChangedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 3], kind: Kind::Scalar, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalConfirmWithin", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 4], kind: Kind::Scalar, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("seconds"), default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtRegionalCommitId"] },
+        Object { name: "mip4ExtRegionalCommitId", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(1, 4_294_967_295)], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitCause", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("candidate", 1), ("rollBack", 2), ("notConfirmed", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitOf", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitWho", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitReason", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitChanges", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("unconfirmed", 1), ("confirmed", 2), ("rolledBack", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCommitEndedBy", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 5, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("SnmpAdminString"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtRegionalGatewayAddress"] },
+        Object { name: "mip4ExtRegionalGatewayAddress", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayLifetime", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 65_535)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("seconds"), default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayRegionalLifetime", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 65_535)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("seconds"), default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayReplay", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("timestamps", 1), ("nonces", 2), ("any", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayDynamic", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("TruthValue"), ranges: &[], labels: &[("true", 1), ("false", 2)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayOrigin", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtOrigin"), ranges: &[], labels: &[("file", 1), ("cli", 2), ("snmp", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayForeignAgents", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayVisitors", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalGatewayState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 6, 1, 9], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtAgentState"), ranges: &[], labels: &[("serving", 1), ("stale", 2), ("absent", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtRegionalGatewayAddress", "mip4ExtRegionalForeignAgentAddress"] },
+        Object { name: "mip4ExtRegionalForeignAgentAddress", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentIsPrimary", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("TruthValue"), ranges: &[], labels: &[("true", 1), ("false", 2)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentAssignment", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("advertised", 1), ("dynamic", 2)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentNai", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("MipEntityIdentifierNAI"), ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentSpi", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentOrigin", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtOrigin"), ranges: &[], labels: &[("file", 1), ("cli", 2), ("snmp", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalForeignAgentState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 7, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtAgentState"), ranges: &[], labels: &[("serving", 1), ("stale", 2), ("absent", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtVisitorForeignAgent", "mip4ExtVisitorIdType", "mip4ExtVisitorId", "mip4ExtVisitorHomeAddress"] },
+        Object { name: "mip4ExtRegionalVisitorGateway", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorLocalCareOfAddress", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorTimeGranted", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("seconds"), default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorTimeRemaining", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: Some("seconds"), default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorReplay", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: None, ranges: &[], labels: &[("none", 1), ("timestamps", 2), ("nonces", 3)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalVisitorAccepted", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 8, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtAgentRole", "mip4ExtAgentAddress", "mip4ExtAgentInstance"] },
+        Object { name: "mip4ExtRegionalCounterRequestsReceived", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterRequestsRelayed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterRequestsAccepted", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterRequestsDenied", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterRepliesRelayed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegionalCounterStrangersRefused", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 12, 9, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
     ],
     notifications: &[
         crate::Notification { name: "mip4ExtInstanceGone", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 1], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
@@ -871,6 +1227,7 @@ pub static MODULE: Module = Module {
         crate::Notification { name: "mip4ExtStoreHealthy", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 10], status: Status::Current, objects: &["mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction"] },
         crate::Notification { name: "mip4ExtOperationFinished", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 20], status: Status::Current, objects: &["mip4ExtOperationAction", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationReason", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationError"] },
         crate::Notification { name: "mip4ExtOperationFailed", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 21], status: Status::Current, objects: &["mip4ExtOperationAction", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationReason", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationError"] },
+        crate::Notification { name: "mip4ExtRegionalRolledBack", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 0, 30], status: Status::Current, objects: &["mip4ExtRegionalCommitCause", "mip4ExtRegionalCommitOf", "mip4ExtRegionalCommitWho", "mip4ExtRegionalCommitReason", "mip4ExtRegionalCommitChanges"] },
     ],
     groups: &[
         crate::Group { name: "mip4ExtInstanceGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 1], status: Status::Current, members: &["mip4ExtInstanceCount", "mip4ExtInstanceStaleCount", "mip4ExtInstanceRoles", "mip4ExtInstanceAddresses", "mip4ExtInstanceState", "mip4ExtInstanceStale", "mip4ExtInstanceHeartbeatAge", "mip4ExtInstanceStartedAt", "mip4ExtInstanceClockStep", "mip4ExtInstanceVersion", "mip4ExtInstanceProcessId", "mip4ExtInstanceAppliedRevision", "mip4ExtInstanceApplyError"] },
@@ -881,13 +1238,16 @@ pub static MODULE: Module = Module {
         crate::Group { name: "mip4ExtSnmpGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 6], status: Status::Current, members: &["mip4ExtSnmpNotificationsLimited", "mip4ExtSnmpNotificationsDropped", "mip4ExtSnmpInformsAcknowledged", "mip4ExtSnmpInformsFailed"] },
         crate::Group { name: "mip4ExtCapacityGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 7], status: Status::Current, members: &["mip4ExtUsageLimit", "mip4ExtUsageInUse", "mip4ExtUsagePeak", "mip4ExtUsagePeakAt"] },
         crate::Group { name: "mip4ExtAlarmGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 8], status: Status::Current, members: &["mip4ExtAlarmCount", "mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction", "mip4ExtGateOpen", "mip4ExtGatePerMinute", "mip4ExtGateSent", "mip4ExtGateSuppressed"] },
-        crate::Group { name: "mip4ExtOperationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 9], status: Status::Current, members: &["mip4ExtOperationCount", "mip4ExtOperationOpenCount", "mip4ExtOperationNextId", "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum", "mip4ExtOperationRate", "mip4ExtOperationInform", "mip4ExtOperationReason", "mip4ExtOperationTimeLimit", "mip4ExtOperationWish", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationCreatedAt", "mip4ExtOperationFinishedAt", "mip4ExtOperationError", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationRowStatus", "mip4ExtOperationResultCount", "mip4ExtBindingTargetState", "mip4ExtBindingTargetCode", "mip4ExtBindingTargetMessages", "mip4ExtBindingTargetEndedAt", "mip4ExtVisitorTargetState", "mip4ExtVisitorTargetCode", "mip4ExtVisitorTargetMessages", "mip4ExtVisitorTargetEndedAt"] },
-        crate::Group { name: "mip4ExtRevocationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 10], status: Status::Current, members: &["mip4ExtRevocationSent", "mip4ExtRevocationRetried", "mip4ExtRevocationAcknowledged", "mip4ExtRevocationTimedOut", "mip4ExtRevocationPending", "mip4ExtRevocationReceived", "mip4ExtRevocationAcknowledgmentsSent", "mip4ExtRevocationDiscarded", "mip4ExtRevocationAcknowledgmentsUnexpected"] },
+        crate::Group { name: "mip4ExtOperationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 9], status: Status::Current, members: &["mip4ExtOperationCount", "mip4ExtOperationOpenCount", "mip4ExtOperationNextId", "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum", "mip4ExtOperationRate", "mip4ExtOperationInform", "mip4ExtOperationReason", "mip4ExtOperationTimeLimit", "mip4ExtOperationWish", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationCreatedAt", "mip4ExtOperationFinishedAt", "mip4ExtOperationError", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationRowStatus", "mip4ExtOperationText", "mip4ExtOperationPath", "mip4ExtOperationAlternate", "mip4ExtOperationDelay", "mip4ExtOperationResultCount", "mip4ExtBindingTargetState", "mip4ExtBindingTargetCode", "mip4ExtBindingTargetMessages", "mip4ExtBindingTargetEndedAt", "mip4ExtVisitorTargetState", "mip4ExtVisitorTargetCode", "mip4ExtVisitorTargetMessages", "mip4ExtVisitorTargetEndedAt"] },
+        crate::Group { name: "mip4ExtRevocationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 10], status: Status::Current, members: &["mip4ExtRevocationSent", "mip4ExtRevocationRetried", "mip4ExtRevocationAcknowledged", "mip4ExtRevocationTimedOut", "mip4ExtRevocationPending", "mip4ExtRevocationReceived", "mip4ExtRevocationAcknowledgmentsSent", "mip4ExtRevocationDiscarded", "mip4ExtRevocationAcknowledgmentsUnexpected", "mip4ExtRevocationWaiting"] },
+        crate::Group { name: "mip4ExtNotifyGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 11], status: Status::Current, members: &["mip4ExtNotifySent", "mip4ExtNotifyRetried", "mip4ExtNotifyAcknowledged", "mip4ExtNotifyDenied", "mip4ExtNotifyTimedOut", "mip4ExtNotifyPending", "mip4ExtNotifyWaiting", "mip4ExtNotifyReceived", "mip4ExtNotifyAcknowledgementsSent", "mip4ExtNotifyDiscarded", "mip4ExtNotifyRelayed", "mip4ExtNotifyAcknowledgementsUnexpected", "mip4ExtNotifyMessageStringsSent", "mip4ExtNotifyMessageStringsReceived"] },
+        crate::Group { name: "mip4ExtRegionalGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 12], status: Status::Current, members: &["mip4ExtRegionalRevision", "mip4ExtRegionalChangedBy", "mip4ExtRegionalChangedAt", "mip4ExtRegionalConfirmWithin", "mip4ExtRegionalCommitCause", "mip4ExtRegionalCommitOf", "mip4ExtRegionalCommitWho", "mip4ExtRegionalCommitAt", "mip4ExtRegionalCommitReason", "mip4ExtRegionalCommitChanges", "mip4ExtRegionalCommitState", "mip4ExtRegionalCommitEndedBy", "mip4ExtRegionalGatewayLifetime", "mip4ExtRegionalGatewayRegionalLifetime", "mip4ExtRegionalGatewayReplay", "mip4ExtRegionalGatewayDynamic", "mip4ExtRegionalGatewayOrigin", "mip4ExtRegionalGatewayForeignAgents", "mip4ExtRegionalGatewayVisitors", "mip4ExtRegionalGatewayState", "mip4ExtRegionalForeignAgentIsPrimary", "mip4ExtRegionalForeignAgentAssignment", "mip4ExtRegionalForeignAgentNai", "mip4ExtRegionalForeignAgentSpi", "mip4ExtRegionalForeignAgentOrigin", "mip4ExtRegionalForeignAgentState", "mip4ExtRegionalVisitorGateway", "mip4ExtRegionalVisitorLocalCareOfAddress", "mip4ExtRegionalVisitorTimeGranted", "mip4ExtRegionalVisitorTimeRemaining", "mip4ExtRegionalVisitorReplay", "mip4ExtRegionalVisitorAccepted", "mip4ExtRegionalCounterRequestsReceived", "mip4ExtRegionalCounterRequestsRelayed", "mip4ExtRegionalCounterRequestsAccepted", "mip4ExtRegionalCounterRequestsDenied", "mip4ExtRegionalCounterRepliesRelayed", "mip4ExtRegionalCounterStrangersRefused"] },
         crate::Group { name: "mip4ExtNotificationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 20], status: Status::Current, members: &["mip4ExtInstanceGone", "mip4ExtInstanceBack", "mip4ExtCapacityHigh", "mip4ExtCapacityNormal", "mip4ExtViolationBurst", "mip4ExtViolationBurstEnd", "mip4ExtClockTrouble", "mip4ExtClockSettled", "mip4ExtStoreTrouble", "mip4ExtStoreHealthy"] },
         crate::Group { name: "mip4ExtOperationNotificationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 21], status: Status::Current, members: &["mip4ExtOperationFinished", "mip4ExtOperationFailed"] },
+        crate::Group { name: "mip4ExtRegionalNotificationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 22], status: Status::Current, members: &["mip4ExtRegionalRolledBack"] },
     ],
     compliances: &[
-        crate::Compliance { name: "mip4ExtCompliance", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 2, 1], status: Status::Current, mandatory: &["mip4ExtInstanceGroup", "mip4ExtStatisticsGroup", "mip4ExtStoreGroup", "mip4ExtSnmpGroup", "mip4ExtCapacityGroup", "mip4ExtAlarmGroup", "mip4ExtNotificationGroup", "mip4ExtOperationGroup", "mip4ExtRevocationGroup", "mip4ExtOperationNotificationGroup"], conditional: &["mip4ExtBindingGroup", "mip4ExtVisitorGroup"] },
+        crate::Compliance { name: "mip4ExtCompliance", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 2, 1], status: Status::Current, mandatory: &["mip4ExtInstanceGroup", "mip4ExtStatisticsGroup", "mip4ExtStoreGroup", "mip4ExtSnmpGroup", "mip4ExtCapacityGroup", "mip4ExtAlarmGroup", "mip4ExtNotificationGroup", "mip4ExtOperationGroup", "mip4ExtRevocationGroup", "mip4ExtNotifyGroup", "mip4ExtOperationNotificationGroup"], conditional: &["mip4ExtBindingGroup", "mip4ExtVisitorGroup", "mip4ExtRegionalGroup", "mip4ExtRegionalNotificationGroup"] },
     ],
     capabilities: &[
     ],

@@ -19,6 +19,7 @@
 //! A new row of configuration is: the trait for it in `validate.rs`, an arm in
 //! [`AnyRow::configuration`] and [`AnyRow::stamped`], and whoever acts on it.
 
+mod agents;
 mod application;
 mod audit;
 mod proposal;
@@ -31,6 +32,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+pub use agents::{Advertising, nearest_foreign_agent};
 pub(crate) use application::utc_now;
 pub use application::{Application, Concerns};
 pub use audit::{Author, audit};

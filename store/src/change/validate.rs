@@ -129,7 +129,10 @@ impl Configuration for Setting {
                 (matches!(self.index, Some(SettingIndex::Identity(_))), "an offender")
             }
             SettingValue::NotificationGate { .. } => {
-                (matches!(self.index, Some(SettingIndex::Notification(_))), "a kind")
+                let is_kind = |kind: &str| SettingIndex::NOTIFICATIONS.contains(&kind);
+                let is_right =
+                    matches!(&self.index, Some(SettingIndex::Notification(kind)) if is_kind(kind));
+                (is_right, "a kind of notification")
             }
             SettingValue::Other { kind, values } => {
                 return Err(match SettingValue::read(kind, values) {

@@ -30,8 +30,20 @@ pub struct Counters {
     /// How many messages wait for their acknowledgments at the moment; what is not here is none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waiting: BTreeMap<Awaited, u64>,
+    /// Where the agent went on counting when it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Began>,
     #[serde(flatten)]
     pub unknown: Unknown,
+}
+
+/// When an agent started, and what it had counted before: who has not looked by then can still tell
+/// how much came since.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Began {
+    pub at: UtcTime,
+    /// [`Counter::MipSecTotalViolations`].
+    pub violations: u64,
 }
 
 /// A kind of message that is acknowledged.
@@ -352,6 +364,7 @@ mod tests {
             replies: Vec::new(),
             usage: Vec::new(),
             waiting: BTreeMap::new(),
+            began: None,
             unknown: Unknown::default(),
         }
     }

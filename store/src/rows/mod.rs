@@ -30,7 +30,7 @@ pub use binding::{Binding, BindingKey, RevocationSupport, Revoking};
 pub use candidate::{Candidate, CandidateEdit, CandidateEditKey};
 pub use care_of_address::{CareOfAddress, CareOfAddressKey};
 pub use configuration::{Changed, Origin, StorageType};
-pub use counters::{Awaited, Counter, Counters, CountersKey, Resource, Usage};
+pub use counters::{Awaited, Began, Counter, Counters, CountersKey, Resource, Usage};
 pub use instance::{
     ClockHealth, ClockState, HEARTBEAT, HEARTBEATS_MISSED_MAX, Instance, InstanceState, Role,
 };

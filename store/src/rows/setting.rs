@@ -183,6 +183,12 @@ impl Default for AdvertisementSetting {
 }
 
 impl SettingValue {
+    /// How many notifications of a kind may be sent a minute unless somebody says otherwise.
+    pub const GATE_PER_MINUTE: u32 = 600;
+    /// How a gate stands that nobody has set.
+    pub const OPEN_GATE: Self =
+        Self::NotificationGate { open: true, per_minute: Self::GATE_PER_MINUTE };
+
     /// Reads the values of a setting of that kind; the error says what is wrong with them.
     pub(crate) fn read(
         kind: &str,
@@ -238,6 +244,19 @@ impl Scope {
 }
 
 impl SettingIndex {
+    /// The kinds of notification, in the order of `Mip4ExtNotificationKind`.
+    pub const NOTIFICATIONS: [&str; 9] = [
+        "authentication-failure",
+        "old-authentication-failure",
+        "instance",
+        "capacity",
+        "violations",
+        "clock",
+        "store",
+        "operation",
+        "regional",
+    ];
+
     fn segment(&self) -> String {
         match self {
             Self::Interface(index) => format!("interface={index}"),

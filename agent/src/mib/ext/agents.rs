@@ -19,6 +19,15 @@ pub(super) fn rows(context: Context<'_>) -> impl Iterator<Item = (Oid, &Counters
     })
 }
 
+/// The same, each with an index that ends with the name of its instance.
+pub(super) fn named(context: Context<'_>) -> Vec<(Oid, &Counters)> {
+    let indexed = rows(context).map(|(mut index, row)| {
+        push_implied(&mut index, &row.instance);
+        (index, row)
+    });
+    indexed.collect()
+}
+
 pub(super) struct AgentTable;
 
 impl SmallTable for AgentTable {
@@ -26,11 +35,7 @@ impl SmallTable for AgentTable {
     type Row<'a> = &'a Counters;
 
     fn rows(context: Context<'_>) -> Option<Vec<(Oid, &Counters)>> {
-        let indexed = rows(context).map(|(mut index, row)| {
-            push_implied(&mut index, &row.instance);
-            (index, row)
-        });
-        Some(indexed.collect())
+        Some(named(context))
     }
 
     fn cell(_: Context<'_>, row: &&Counters, column: Self::Column) -> Option<Value> {

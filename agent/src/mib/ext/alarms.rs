@@ -8,16 +8,15 @@ use super::{admin_string, date_and_time};
 use crate::alarms::{Alarm, GateState, NotificationKind, setting_key};
 use crate::engine::{ErrorStatus, Staging};
 use crate::mib::conventions::from_truth;
-use crate::mib::small::{SmallTable, Source};
-use crate::mib::{Context, Registry, Scalar, TableObject, Writable};
+use crate::mib::small::SmallTable;
+use crate::mib::{Context, Registry, Scalar, writable};
 use crate::{Oid, Value};
 
 pub(super) fn register(registry: &mut Registry) {
     let count = |context: Context<'_>| Some(super::instances::gauge(raised(context).count()));
     registry.add(module::MIP4_EXT_ALARM_COUNT, Scalar(count));
     super::add_small::<AlarmTable>(registry, mip4_ext_alarm_table::OID);
-    let object = TableObject(Source::<GateTable>::new());
-    registry.add(mip4_ext_gate_table::OID, Writable { object, set: set_gate });
+    writable::<GateTable>(registry, mip4_ext_gate_table::OID, set_gate);
 }
 
 /// Writes to a gate: a setting that all SNMP engines of the store act on.

@@ -52,6 +52,7 @@ impl SmallTable for InstanceTable {
                     Role::MobileNode,
                     Role::Snmp,
                     Role::Store,
+                    Role::Gateway,
                 ];
                 flags::bits(&order.map(|role| row.roles.contains(&role)))
             }

@@ -4,7 +4,9 @@ mod agents;
 mod alarms;
 mod bindings;
 mod instances;
+mod notification;
 mod operations;
+mod regional;
 mod revocation;
 mod store_health;
 mod visitors;
@@ -18,10 +20,12 @@ use mibs::mip4_ext_mib as module;
 use store::wire::Flags;
 use store::{Instance, InstanceState, Role, UtcTime};
 
-use super::{Context, Registry, Scalar, TableObject, small};
+use super::small as add_small;
+use super::{Context, Registry, Scalar, TableObject};
 use crate::{Oid, Value};
 
 pub(crate) use operations::{OperationDraft, ending};
+pub(crate) use regional::going_back;
 
 /// How many octets of a name the last part of an index holds.
 const KEY_LEN_MAX: usize = 100;
@@ -39,10 +43,8 @@ pub(super) fn register(registry: &mut Registry) {
     alarms::register(registry);
     operations::register(registry);
     add_small::<revocation::RevocationTable>(registry, module::mip4_ext_revocation_table::OID);
-}
-
-fn add_small<T: small::SmallTable + 'static>(registry: &mut Registry, oid: &'static [u32]) {
-    registry.add(oid, TableObject(small::Source::<T>::new()));
+    add_small::<notification::NotifyTable>(registry, module::mip4_ext_notify_table::OID);
+    regional::register(registry);
 }
 
 /// Appends an `IMPLIED` index of text: no length, as it is the last part.
@@ -57,7 +59,8 @@ fn role_number(role: Role) -> Option<u32> {
         Role::HomeAgent => Some(1),
         Role::ForeignAgent => Some(2),
         Role::MobileNode => Some(3),
-        Role::Gateway | Role::Snmp | Role::Store => None,
+        Role::Gateway => Some(4),
+        Role::Snmp | Role::Store => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `mip4ExtRevocationTable`: what each agent counted of registration revocation (RFC 3543).
 
 use mibs::mip4_ext_mib::mip4_ext_revocation_table;
-use store::{Counter, Counters, OperationShare};
+use store::{Awaited, Counter, Counters, Operation, OperationAction, OperationShare};
 
 use super::agents;
 use crate::mib::Context;
@@ -15,11 +15,7 @@ impl SmallTable for RevocationTable {
     type Row<'a> = &'a Counters;
 
     fn rows(context: Context<'_>) -> Option<Vec<(Oid, &Counters)>> {
-        let indexed = agents::rows(context).map(|(mut index, row)| {
-            super::push_implied(&mut index, &row.instance);
-            (index, row)
-        });
-        Some(indexed.collect())
+        Some(agents::named(context))
     }
 
     fn cell(context: Context<'_>, row: &&Counters, column: Self::Column) -> Option<Value> {
@@ -30,7 +26,12 @@ impl SmallTable for RevocationTable {
             Column::Retried => count(Counter::RevocationsRetried),
             Column::Acknowledged => count(Counter::RevocationsAcknowledged),
             Column::TimedOut => count(Counter::RevocationsTimedOut),
-            Column::Pending => Value::gauge32(pending(context, row)),
+            Column::Pending => {
+                // What is left of a drain at its end is revoked.
+                let is_meant = |action: &OperationAction| !action.is_notification();
+                Value::gauge32(pending(context, row, is_meant))
+            }
+            Column::Waiting => Value::gauge32(row.waiting(Awaited::Revocations)),
             Column::Received => count(Counter::RevocationsReceived),
             Column::AcknowledgmentsSent => count(Counter::RevocationAcknowledgmentsSent),
             Column::Discarded => count(Counter::RevocationsDiscarded),
@@ -41,13 +42,20 @@ impl SmallTable for RevocationTable {
     }
 }
 
-/// What is left to do for this agent of operations that have not ended. There are few shares, and
-/// may be a million bindings.
-fn pending(context: Context<'_>, row: &Counters) -> u64 {
+/// What is left to do for this agent of operations that have not ended, of some actions. There are
+/// few shares, and may be a million bindings.
+pub(super) fn pending(
+    context: Context<'_>,
+    row: &Counters,
+    is_meant: fn(&OperationAction) -> bool,
+) -> u64 {
+    let operations = context.snapshot.rows::<Operation>();
     let shares = context.snapshot.rows::<OperationShare>().iter();
     let open = shares.filter(|share| {
         let owner = &share.owner;
-        !share.state.is_final() && (owner.role, owner.address) == (row.role, row.address)
+        !share.state.is_final()
+            && (owner.role, owner.address) == (row.role, row.address)
+            && operations.get(&share.id).is_some_and(|operation| is_meant(&operation.action))
     });
     open.map(|share| share.targets.saturating_sub(share.results.values().sum())).sum()
 }

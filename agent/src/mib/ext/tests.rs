@@ -4,6 +4,7 @@ use std::time::Duration;
 use mibs::{Kind, mip4_ext_mib as module};
 use store::{Counter, Counters, Disk, Health, InstanceState, Resource, Role, UtcTime};
 
+pub(crate) use super::regional::tests::commit;
 use super::{civil, date_and_time};
 use crate::alarms::{Alarm, NotificationKind, Severity};
 use crate::mib::tests::registry::check_syntax;
@@ -43,6 +44,7 @@ pub(crate) fn complete() -> World {
     let mut world = everything();
     world.put(counted());
     super::operations::tests::operations(&mut world);
+    super::regional::tests::region(&mut world);
     let mut revocable = binding([10, 0, 9, 9], [192, 0, 2, 9]);
     revocable.revocation = Some(store::RevocationSupport {
         peer_inform: true,
@@ -131,7 +133,6 @@ fn the_root_is_in_one_place() {
     for object in module::MODULE.objects {
         assert!(object.oid.starts_with(PRODUCT), "{}", object.name);
     }
-    // Kept for operations, revocation, notification and regional registration.
     let taken =
         module::MODULE.objects.iter().filter_map(|object| object.oid.get(PRODUCT.len() + 1));
     assert!(taken.into_iter().all(|group| *group <= 12));

@@ -20,10 +20,9 @@ use store::{
 };
 use zeroize::Zeroizing;
 
-use super::Source;
 use crate::engine::{ErrorStatus, Staging, status_of};
 use crate::mib::conventions::{change_storage, integer};
-use crate::mib::{Context, Cursor, GetResult, Object, TableObject, index};
+use crate::mib::{Context, index};
 use crate::row_status::{RowAction, RowStatus};
 use crate::security::SecurityLevel;
 use crate::{Table as _, Value};
@@ -31,51 +30,37 @@ use crate::{Table as _, Value};
 /// How many octets `mipSecurityKey` has.
 const KEY_LEN: usize = 16;
 
-/// The table as an object that can be written.
-pub(crate) struct AssociationObject;
-
-impl Object for AssociationObject {
-    fn get(&self, context: Context<'_>, suffix: &[u32]) -> GetResult {
-        TableObject(Source).get(context, suffix)
+/// Writes to a column of an association.
+pub(crate) fn set(
+    staging: &mut Staging<'_>,
+    suffix: &[u32],
+    value: &Value,
+) -> Result<(), ErrorStatus> {
+    let [1, column @ 4..=12, index @ ..] = suffix else {
+        return Err(ErrorStatus::NotWritable);
+    };
+    let context = staging.context;
+    let key = key_of(context, index).ok_or(ErrorStatus::NoCreation)?;
+    let hidden = |row: &std::sync::Arc<Association>| !context.shows_association(row);
+    if context.snapshot.rows::<Association>().get(&key).is_some_and(hidden) {
+        // Another daemon's: it is not in this context, and a second one cannot be made.
+        return Err(ErrorStatus::InconsistentName);
     }
-
-    fn seek<'a>(&'a self, context: Context<'a>, suffix: &[u32]) -> Box<dyn Cursor + 'a> {
-        static TABLE: TableObject<Source> = TableObject(Source);
-        TABLE.seek(context, suffix)
-    }
-
-    fn set(
-        &self,
-        staging: &mut Staging<'_>,
-        suffix: &[u32],
-        value: &Value,
-    ) -> Result<(), ErrorStatus> {
-        let [1, column @ 4..=12, index @ ..] = suffix else {
-            return Err(ErrorStatus::NotWritable);
-        };
-        let context = staging.context;
-        let key = key_of(context, index).ok_or(ErrorStatus::NoCreation)?;
-        let hidden = |row: &std::sync::Arc<Association>| !context.shows_association(row);
-        if context.snapshot.rows::<Association>().get(&key).is_some_and(hidden) {
-            // Another daemon's: it is not in this context, and a second one cannot be made.
-            return Err(ErrorStatus::InconsistentName);
+    let level = staging.requester.level;
+    let draft = staging.association(&key);
+    match column {
+        4 => draft.set_algorithm_type(value),
+        5 => draft.set_algorithm_mode(value),
+        6 => draft.set_key(value, level),
+        7 => draft.set_replay_method(value),
+        8 => draft.set_replay_time(value),
+        9 => draft.set_peer_nai(value),
+        10 => draft.set_peer_address(value),
+        11 => {
+            draft.action = Some(RowAction::from_value(value)?);
+            Ok(())
         }
-        let level = staging.requester.level;
-        let draft = staging.association(&key);
-        match column {
-            4 => draft.set_algorithm_type(value),
-            5 => draft.set_algorithm_mode(value),
-            6 => draft.set_key(value, level),
-            7 => draft.set_replay_method(value),
-            8 => draft.set_replay_time(value),
-            9 => draft.set_peer_nai(value),
-            10 => draft.set_peer_address(value),
-            11 => {
-                draft.action = Some(RowAction::from_value(value)?);
-                Ok(())
-            }
-            _ => draft.set_storage(value),
-        }
+        _ => draft.set_storage(value),
     }
 }
 

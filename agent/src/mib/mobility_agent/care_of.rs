@@ -7,9 +7,7 @@
 use std::net::Ipv4Addr;
 
 use mibs::mip_mib::fa_coa_table;
-use store::{
-    CareOfAddress, Instance, InstanceState, Origin, Role, StorageType as StoredAs, Unknown,
-};
+use store::{CareOfAddress, Origin, Role, StorageType as StoredAs, Unknown, nearest_foreign_agent};
 
 use crate::engine::{ErrorStatus, Staging};
 use crate::mib::conventions::{change_storage, row_status, storage_type};
@@ -112,7 +110,7 @@ fn status_of(is_active: bool) -> RowStatus {
 /// A row that is not there yet; none, if there is no foreign agent that it could be of.
 fn new(context: Context<'_>, address: Ipv4Addr) -> Option<CareOfAddress> {
     Some(CareOfAddress {
-        instance: nearest(context, address)?.name.clone(),
+        instance: nearest_foreign_agent(context.all_instances(), address)?.name.clone(),
         address,
         active: false,
         origin: Origin::Snmp,
@@ -120,17 +118,4 @@ fn new(context: Context<'_>, address: Ipv4Addr) -> Option<CareOfAddress> {
         changed: None,
         unknown: Unknown::default(),
     })
-}
-
-/// The foreign agent with an address that shares the longest prefix with `address`; of several,
-/// the first by name.
-fn nearest(context: Context<'_>, address: Ipv4Addr) -> Option<&Instance> {
-    let shared = |instance: &Instance| {
-        let own = instance.addresses.iter();
-        own.map(|own| (own.to_bits() ^ address.to_bits()).leading_zeros()).max()
-    };
-    let agents = context.instances(Role::ForeignAgent);
-    let mut agents: Vec<_> = agents.filter(|it| it.state != InstanceState::Gone).collect();
-    agents.sort_by_key(|instance| std::cmp::Reverse(shared(instance)));
-    agents.into_iter().next()
 }

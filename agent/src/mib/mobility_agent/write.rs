@@ -14,11 +14,11 @@ use std::net::Ipv4Addr;
 
 use store::wire::{AdvertisementFlags, Nai};
 use store::{
-    Advertisement, AdvertisementSetting, Origin, Role, Scope, Setting, SettingIndex, SettingKey,
-    SettingValue, StorageType as StoredAs, Unknown,
+    Advertisement, AdvertisementSetting, Advertising, Origin, Scope, Setting, SettingIndex,
+    SettingKey, SettingValue, StorageType as StoredAs, Unknown,
 };
 
-use super::{AGENTS, Sent, sent};
+use super::{AGENTS, sent};
 use crate::Value;
 use crate::engine::{ErrorStatus, Staging};
 use crate::mib::Context;
@@ -33,38 +33,9 @@ const REGISTRATION_REQUIRED: &str = "registration-required";
 /// The longest network access identifier that `MipEntityIdentifierNAI` holds.
 const NAI_MAX: usize = 255;
 
-/// The agents of one instance on an interface.
-struct OnInterface<'a> {
-    instance: &'a str,
-    /// What is shown of them: the foreign agent's, if there is one.
-    shown: Sent<'a>,
-    has_foreign_agent: bool,
-    has_home_agent: bool,
-}
-
 /// The instances with an agent that advertises on `interface`; those with foreign agents first.
-fn agents_on(context: Context<'_>, interface: u32) -> Vec<OnInterface<'_>> {
-    let rows = sent(context, &AGENTS).filter(|(row, _)| row.interface == interface);
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort_by_key(|(row, _)| row.role != Role::ForeignAgent);
-    let mut agents: Vec<OnInterface<'_>> = Vec::new();
-    for shown in rows {
-        let row = shown.0;
-        let is = |role, mask| row.role == role || AdvertisementFlags(row.flags).any(mask);
-        let has_foreign_agent = is(Role::ForeignAgent, AdvertisementFlags::FOREIGN_AGENT);
-        let has_home_agent = is(Role::HomeAgent, AdvertisementFlags::HOME_AGENT);
-        match agents.iter_mut().find(|it| it.instance == row.instance) {
-            Some(other) => {
-                other.has_foreign_agent |= has_foreign_agent;
-                other.has_home_agent |= has_home_agent;
-            }
-            None => {
-                let instance = &row.instance;
-                agents.push(OnInterface { instance, shown, has_foreign_agent, has_home_agent });
-            }
-        }
-    }
-    agents
+fn agents_on(context: Context<'_>, interface: u32) -> Vec<Advertising<'_>> {
+    Advertising::on(interface, context.snapshot, |instance| context.shows(instance))
 }
 
 fn key(instance: &str, kind: &str, interface: u32) -> SettingKey {
@@ -95,29 +66,12 @@ pub(super) fn is_registration_required(context: Context<'_>, row: &Advertisement
     }
 }
 
-/// What is sent, in the words of a setting.
-pub(super) fn as_sent((row, schedule): &Sent<'_>) -> AdvertisementSetting {
-    let flags = AdvertisementFlags(row.flags);
-    AdvertisementSetting {
-        registration_lifetime: row.registration_lifetime.0,
-        prefix_lengths: !row.prefix_lengths.is_empty(),
-        destination: row.destination,
-        interval_max: schedule.interval_max,
-        interval_min: schedule.interval_min,
-        lifetime: row.lifetime,
-        solicited_only: schedule.solicited_only,
-        home_agent: flags.any(AdvertisementFlags::HOME_AGENT),
-        foreign_agent: flags.any(AdvertisementFlags::FOREIGN_AGENT),
-        network_nai: row.network_nai.clone(),
-    }
-}
-
 /// The roles that are offered on an interface: `foreignAgent`, then `homeAgent`.
 pub(super) fn services(context: Context<'_>, interface: u32) -> [bool; 2] {
     let rows = sent(context, &AGENTS).filter(|(row, _)| row.interface == interface);
-    rows.fold([false; 2], |[foreign_agent, home_agent], shown| {
-        let values = setting_of(context, shown.0);
-        let values = values.map_or_else(|| as_sent(&shown), |(_, values)| values.clone());
+    rows.fold([false; 2], |[foreign_agent, home_agent], (row, schedule)| {
+        let values = setting_of(context, row);
+        let values = values.map_or_else(|| row.as_setting(schedule), |(_, it)| it.clone());
         [foreign_agent || values.foreign_agent, home_agent || values.home_agent]
     })
 }
@@ -160,7 +114,7 @@ impl Writes {
         Ok(())
     }
 
-    fn apply(&self, values: &mut AdvertisementSetting, agents: &OnInterface<'_>) {
+    fn apply(&self, values: &mut AdvertisementSetting, agents: &Advertising<'_>) {
         fn set<T: Copy>(field: &mut T, value: Option<T>) {
             *field = value.unwrap_or(*field);
         }
@@ -294,7 +248,7 @@ impl AdvertisementDraft {
         Ok(())
     }
 
-    fn check_services(&self, agents: &[OnInterface<'_>]) -> Result<(), ErrorStatus> {
+    fn check_services(&self, agents: &[Advertising<'_>]) -> Result<(), ErrorStatus> {
         let Some([foreign_agent, home_agent]) = self.writes.services else { return Ok(()) };
         let lacks = (foreign_agent && !agents.iter().any(|it| it.has_foreign_agent))
             || (home_agent && !agents.iter().any(|it| it.has_home_agent));
@@ -304,20 +258,15 @@ impl AdvertisementDraft {
     fn put(
         &self,
         interface: u32,
-        agents: &OnInterface<'_>,
+        agents: &Advertising<'_>,
         status: RowStatus,
         staging: &mut Staging<'_>,
     ) -> Result<(), ErrorStatus> {
         let before = staging.row::<Setting>(&key(agents.instance, ADVERTISEMENT, interface));
         let mut values = match before.as_ref().map(|setting| &setting.value) {
             Some(SettingValue::Advertisement(values)) => values.clone(),
-            _ => as_sent(&agents.shown),
+            _ => agents.values(),
         };
-        if before.is_none() {
-            // The agents of an instance share the setting, and what is shown is of one of them.
-            (values.foreign_agent, values.home_agent) =
-                (agents.has_foreign_agent, agents.has_home_agent);
-        }
         self.writes.apply(&mut values, agents);
         let present = before.as_ref().map_or(StoredAs::NonVolatile, |setting| setting.storage);
         let storage = match &self.storage {

@@ -14,6 +14,9 @@ fn complete(line: &str) -> Vec<String> {
         Live::HomeAddress => vec!["10.99.0.7".to_owned(), "10.99.0.12".to_owned()],
         Live::Nai => vec!["truck-07@fleet.example".to_owned()],
         Live::Node | Live::Peer => vec!["10.99.0.7".to_owned()],
+        Live::Instance => vec!["ha@gate".to_owned()],
+        Live::Interface => vec!["2".to_owned()],
+        Live::Offender | Live::Offered => vec!["10.99.0.66".to_owned()],
         Live::CareOf | Live::HomeAgent | Live::ForeignAgent | Live::Spi => Vec::new(),
     };
     let candidates = position(&grammar, &words).candidates(&partial, &mut in_store);
@@ -48,6 +51,24 @@ fn live_values() {
     assert_eq!(complete("show nodes --nai=tr"), ["--nai=truck-07@fleet.example"]);
     // After the value the grammar goes on.
     assert_eq!(complete("show bindings --nai x --fr"), ["--fresh"]);
+}
+
+#[test]
+fn settings_are_completed_from_kind_to_value() {
+    let whole = |line: &str, word: &str| {
+        assert!(complete(line).contains(&word.to_owned()), "{line}: {:?}", complete(line));
+    };
+    assert_eq!(complete("setting "), ["list", "set", "unset", "help"]);
+    assert_eq!(complete("setting set not"), ["notification-gate"]);
+    assert_eq!(complete("setting set notification-gate reg"), ["regional"]);
+    whole("setting set enabled ", "no");
+    whole("setting set enabled no --role g", "gateway");
+    whole("setting set enabled no --instance ", "ha@gate");
+    whole("setting set advertisement ", "2");
+    whole("setting set advertisement 2 --act", "--active");
+    whole("setting set violation ", "10.99.0.66");
+    whole("setting unset care-of-address ", "10.99.0.66");
+    whole("setting unset enabled --ins", "--instance");
 }
 
 #[test]

@@ -157,6 +157,11 @@ impl Operation {
             OperationAction::Drain { .. } if self.selector.home_agents.len() != 1 => {
                 Err("a drain is of one home agent")
             }
+            OperationAction::Drain { alternate: Some(alternate), .. }
+                if self.selector.home_agents.contains(alternate) =>
+            {
+                Err("the alternate is the home agent that is to be drained")
+            }
             OperationAction::Drain { .. } if self.deadline.is_none() => {
                 Err("a drain needs a deadline")
             }
@@ -245,6 +250,14 @@ impl OperationAction {
             Self::NotifyShutdown { .. } => "notify-shutdown",
             Self::NotifyMessage { .. } => "notify-message",
             Self::Drain { .. } => "drain",
+        }
+    }
+
+    /// Whether it tells somebody something, and changes nothing.
+    pub const fn is_notification(&self) -> bool {
+        match self {
+            Self::NotifyShutdown { .. } | Self::NotifyMessage { .. } => true,
+            Self::RevokeBindings { .. } | Self::RevokeVisitors { .. } | Self::Drain { .. } => false,
         }
     }
 

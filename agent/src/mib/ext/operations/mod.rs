@@ -9,12 +9,13 @@ use mibs::mip4_ext_mib::{
     self as module, mip4_ext_operation_result_table, mip4_ext_operation_table,
 };
 use store::{
-    Operation, OperationAction, OperationId, OperationState, OperationWish, Progress, TargetResult,
+    NotificationPath, Operation, OperationAction, OperationId, OperationState, OperationWish,
+    Progress, TargetResult,
 };
 
 use super::{admin_string, date_and_time};
 use crate::mib::small::SmallTable;
-use crate::mib::{Context, Registry, Scalar, TableObject};
+use crate::mib::{Context, Registry, Scalar, TableObject, writable};
 use crate::row_status::RowStatus;
 use crate::{Oid, Value};
 
@@ -31,7 +32,7 @@ pub(super) fn register(registry: &mut Registry) {
     let next =
         |context: Context<'_>| Some(Value::Gauge32(OperationId::next(context.snapshot).0.max(1)));
     registry.add(module::MIP4_EXT_OPERATION_NEXT_ID, Scalar(next));
-    registry.add(mip4_ext_operation_table::OID, write::OperationObject);
+    writable::<OperationTable>(registry, mip4_ext_operation_table::OID, write::set);
     super::add_small::<ResultTable>(registry, mip4_ext_operation_result_table::OID);
     registry.add(module::mip4_ext_binding_target_table::OID, TableObject(targets::BindingTargets));
     registry.add(module::mip4_ext_visitor_target_table::OID, TableObject(targets::VisitorTargets));
@@ -105,6 +106,25 @@ impl SmallTable for OperationTable {
             Column::Ended => Value::gauge32(progress.ended()),
             Column::Failures => Value::gauge32(progress.failed()),
             Column::RowStatus => Value::Integer32(RowStatus::Active.number()),
+            Column::Text => match &operation.action {
+                OperationAction::NotifyMessage { text, .. } => admin_string(text),
+                _ => admin_string(""),
+            },
+            Column::Path => Value::Integer32(match operation.action {
+                OperationAction::NotifyMessage { path, .. } => path_number(path),
+                _ => 1,
+            }),
+            Column::Alternate => super::address_or_zero(match operation.action {
+                OperationAction::NotifyShutdown { alternate, .. }
+                | OperationAction::Drain { alternate, .. } => alternate,
+                _ => None,
+            }),
+            Column::Delay => Value::gauge32(match operation.action {
+                OperationAction::NotifyShutdown { at, .. } => {
+                    at.since(operation.created_at).as_secs()
+                }
+                _ => 0,
+            }),
         })
     }
 }
@@ -117,6 +137,18 @@ const fn action_number(action: &OperationAction) -> i32 {
         OperationAction::NotifyShutdown { .. } => 3,
         OperationAction::NotifyMessage { .. } => 4,
         OperationAction::Drain { .. } => 5,
+    }
+}
+
+/// The number of who says something to whom.
+const fn path_number(path: NotificationPath) -> i32 {
+    match path {
+        NotificationPath::HomeAgentToMobileNode => 1,
+        NotificationPath::HomeAgentToForeignAgent => 2,
+        NotificationPath::ForeignAgentToMobileNode => 3,
+        NotificationPath::ForeignAgentToHomeAgent => 4,
+        NotificationPath::MobileNodeToHomeAgent => 5,
+        NotificationPath::MobileNodeToForeignAgent => 6,
     }
 }
 

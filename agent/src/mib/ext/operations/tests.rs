@@ -127,6 +127,10 @@ fn every_column_of_an_operation_and_its_targets() {
         ("mip4ExtOperationEnded", Value::Gauge32(5)),
         ("mip4ExtOperationFailures", Value::Gauge32(1)),
         ("mip4ExtOperationRowStatus", Value::Integer32(1)),
+        ("mip4ExtOperationText", Value::octets("")),
+        ("mip4ExtOperationPath", Value::Integer32(1)),
+        ("mip4ExtOperationAlternate", Value::IpAddress([0; 4])),
+        ("mip4ExtOperationDelay", Value::Gauge32(0)),
     ] {
         assert_eq!(world.value(column, &[3]), value, "{column}");
     }
@@ -229,6 +233,72 @@ fn an_operation_is_made_whole_or_not_at_all() {
     assert_eq!(made(bare, 1), Err(ErrorStatus::InconsistentValue));
 }
 
+/// What is written of each action, and what does not belong to it.
+#[test]
+fn notifications_and_drains_are_made_with_what_belongs_to_them() {
+    let mut world = World::with_home_agent();
+    world.put(binding([10, 0, 0, 1], [192, 0, 2, 1]));
+    let context = world.context();
+    let agent = HOME_AGENT.to_string();
+    let alternate = Ipv4Addr::new(192, 0, 2, 9);
+    let text = |text: &str| Value::OctetString(Octets::from(text.as_bytes()));
+    // Action, text, path, whether there is an alternate, delay, time limit.
+    let made = |action, words: &str, path, has_alternate: bool, delay, time_limit| {
+        let mut draft = OperationDraft::new(None, 1);
+        draft.set_all(&format!("home-agent={agent}"), 1);
+        draft.set_action(&Value::Integer32(action)).unwrap();
+        draft.set_text(&text(words)).unwrap();
+        draft.set_path(&Value::Integer32(path)).unwrap();
+        let octets = if has_alternate { alternate.octets() } else { [0; 4] };
+        draft.set_alternate(&Value::IpAddress(octets)).unwrap();
+        draft.set_times(delay, time_limit);
+        let row = draft.finish(OperationId(1), context, by())?;
+        Ok(row.unwrap().action)
+    };
+    let refused = || Err(ErrorStatus::InconsistentValue);
+    let (at, in_ten_minutes) = (UtcTime(35_000), UtcTime(605_000));
+    let shutdown = |at, alternate| OperationAction::NotifyShutdown { at, alternate };
+    assert_eq!(made(3, "", 1, true, Some(30), 0), Ok(shutdown(at, Some(alternate))));
+    assert_eq!(made(3, "", 1, false, None, 0), Ok(shutdown(in_ten_minutes, None)));
+    assert_eq!(made(3, "bye", 1, false, None, 0), refused());
+    let path = store::NotificationPath::HomeAgentToForeignAgent;
+    let message = OperationAction::NotifyMessage { text: "bye".to_owned(), path };
+    assert_eq!(made(4, "bye", 2, false, None, 0), Ok(message));
+    assert_eq!(made(4, "", 1, false, None, 0), refused(), "nothing is said");
+    assert_eq!(made(4, "bye", 1, true, None, 0), refused(), "a text has no alternate");
+    assert_eq!(made(4, "bye", 1, false, Some(1), 0), refused(), "nor a delay");
+    let drain = |alternate: Option<Ipv4Addr>| OperationAction::Drain {
+        alternate,
+        redirect: alternate.is_some(),
+    };
+    assert_eq!(made(5, "", 1, true, None, 600), Ok(drain(Some(alternate))));
+    assert_eq!(made(5, "", 1, false, None, 600), Ok(drain(None)));
+    assert_eq!(made(5, "", 1, false, None, 0), refused(), "a drain has an end");
+    assert_eq!(made(5, "", 3, false, None, 600), refused());
+    assert_eq!(made(1, "bye", 1, false, None, 0), refused());
+}
+
+/// A drain is of a home agent, not of its bindings; and nobody is sent back to where they are.
+#[test]
+fn a_drain_needs_a_home_agent_and_no_bindings() {
+    let world = World::with_home_agent();
+    let drain = |selector: &str, alternate: Ipv4Addr| {
+        let mut draft = OperationDraft::new(None, 1);
+        draft.set_all(selector, 1);
+        draft.set_action(&Value::Integer32(5)).unwrap();
+        draft.set_alternate(&Value::IpAddress(alternate.octets())).unwrap();
+        draft.set_times(None, 600);
+        let row = draft.finish(OperationId(1), world.context(), by());
+        row.map(|row| row.unwrap().owners.len())
+    };
+    let own = format!("home-agent={HOME_AGENT}");
+    let refused = Err(ErrorStatus::InconsistentValue);
+    assert_eq!(drain(&own, Ipv4Addr::new(192, 0, 2, 9)), Ok(1));
+    assert_eq!(drain(&own, HOME_AGENT), refused);
+    assert_eq!(drain("home-agent=192.0.2.77", Ipv4Addr::UNSPECIFIED), refused, "nobody's");
+    assert_eq!(drain("all", Ipv4Addr::UNSPECIFIED), refused);
+}
+
 #[test]
 fn of_a_row_that_is_there_the_wish_alone_changes() {
     use OperationState::{Done, Running};
@@ -257,9 +327,14 @@ fn what_is_no_value_of_a_column() {
     assert_eq!(draft.set_selector(&text("everything")), Err(ErrorStatus::WrongValue));
     assert_eq!(draft.set_selector(&text("")), Err(ErrorStatus::WrongLength));
     assert_eq!(draft.set_selector(&Value::Integer32(1)), Err(ErrorStatus::WrongType));
-    assert_eq!(draft.set_action(&Value::Integer32(5)), Err(ErrorStatus::InconsistentValue));
+    assert_eq!(draft.set_action(&Value::Integer32(0)), Err(ErrorStatus::WrongValue));
     assert_eq!(draft.set_action(&Value::Integer32(6)), Err(ErrorStatus::WrongValue));
     assert_eq!(draft.set_wish(&Value::Integer32(0)), Err(ErrorStatus::WrongValue));
     assert_eq!(draft.set_inform(&Value::Integer32(4)), Err(ErrorStatus::WrongValue));
+    assert_eq!(draft.set_text(&text(&"x".repeat(255))), Err(ErrorStatus::WrongLength));
+    assert_eq!(draft.set_path(&Value::Integer32(7)), Err(ErrorStatus::WrongValue));
+    let everybody = Value::IpAddress([255; 4]);
+    assert_eq!(draft.set_alternate(&everybody), Err(ErrorStatus::WrongValue));
+    assert_eq!(draft.set_alternate(&text("x")), Err(ErrorStatus::WrongType));
     assert_eq!(draft.set_reason(&text(&"x".repeat(201))), Err(ErrorStatus::WrongLength));
 }
