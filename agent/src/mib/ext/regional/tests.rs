@@ -91,6 +91,8 @@ pub(crate) fn region(world: &mut World) {
         identification: Identification(7),
         nonce: Some(1),
         accepted: 5,
+        revocation: None,
+        revoking: None,
     }));
     world.put(visiting);
 }
