@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import MIP4CTL, free_port, wait_until
+from harness import FOREIGN_AGENT, MIP4CTL, free_port, wait_until
 from node import KEY, authenticated
 from notification import (
     A_BIT, FIGURE, FOREIGN_AGENT_TO_HOME_AGENT, FOREIGN_AGENT_TO_NODE, FOREIGN_HOME, HOME_AGENT_TO_FOREIGN_AGENT,
@@ -239,11 +239,7 @@ def test_a_node_is_notified_through_its_foreign_agent(served, agent):
     assert ended(served, row["id"])["results"] == {"acknowledged": 1}
 
 
-FOREIGN_AGENT = """
-[foreign-agent]
-address = "127.0.0.3"
-port = {port}
-home-agent-port = {port}
+TALKING_FOREIGN_AGENT = FOREIGN_AGENT + """
 [[foreign-agent.message]]
 text = "coffee is on the left"
 [[association]]
@@ -256,7 +252,8 @@ key = "hex:{key}"
 
 def test_our_foreign_agent_between_a_node_and_a_home_agent(daemon):
     port = free_port()
-    extra = FOREIGN_AGENT.format(port=port, home=HOME, key=KEY.hex())
+    extra = TALKING_FOREIGN_AGENT.format(
+        address="127.0.0.3", port=port, home_agent_port=port, home=HOME, key=KEY.hex())
     served = daemon(associations=[ONE], port=port, extra=extra).start()
     node = Peer(("127.0.0.3", port), HOME, source="127.0.0.9")
 
@@ -313,6 +310,24 @@ def test_nodes_go_to_the_alternate_before_their_home_agent_shuts_down(lab):
     assert len(said) >= 4 and all("alternate=127.0.0.2" in text for text in said), said
 
 
+def test_mobile_nodes_are_told_to_notify(lab):
+    running = lab(nodes=6, words=["--home-agents", "2", "--foreign-agents", "2"])
+    # The rows of mobile nodes follow a moment after their replies.
+    wait_until(lambda: len([row for row in running.rows("show", "registrations") if row["accepted"]]) == 6, what="all rows")
+    words = ["notify", "message", "battery is low", "--from", "mobile-node", "--all", "--yes", "--wait", "--timeout", "60s"]
+    (row,) = running.rows(*words, "--to", "home-agent")
+    assert (row["state"], row["targets"], row["results"]) == ("done", 6, {"acknowledged": 6}), row
+    homes = sorted(target["home_address"] for target in running.rows("show", "operation", str(row["id"])))
+    assert homes == sorted({row["home_address"] for row in running.rows("show", "bindings")})
+    for home in homes:
+        wait_until(lambda: "notified: battery is low" in events(running, home), what=f"the trail of {home}")
+    assert wait_until(lambda: counted(running, "notificationsSent", "mobile-node") == 6)
+    # The nodes of a lab have no associations with foreign agents: nothing is sent.
+    (row,) = running.rows(*words, "--to", "foreign-agent", "--reason", "no key", expect=1)
+    assert row["results"] == {"no-association": 6} and row["reason"] == "no key", row
+    assert counted(running, "notificationsSent", "mobile-node") == 6
+
+
 def test_usage_of_notify_and_drain(lab):
     running = lab(nodes=2)
     for words, status in [
@@ -328,6 +343,9 @@ def test_usage_of_notify_and_drain(lab):
         (["drain", "home-agent", "127.0.0.77", "--yes"], 4),
         (["drain", "home-agent", "127.0.0.1"], 2),
         (["drain", "home-agent", "127.0.0.1", "--alternate", "127.0.0.1", "--yes"], 2),
+        (["undrain", "home-agent", "127.0.0.1"], 4),
+        (["undrain", "home-agent"], 2),
+        (["notify", "message", "hello", "--all", "--yes", "--from", "mobile-node"], 2),
     ]:
         running.ctl(*words, expect=status)
     assert running.rows("show", "operations") == []
@@ -412,6 +430,39 @@ def test_a_drain_that_is_cancelled(lab):
     assert row["state"] == "cancelled" and row["results"] == {"not-tried": 4}, row
     wait_until(lambda: "draining" not in {row["state"] for row in running.rows("show", "status")}, what="serving again")
     assert len(running.rows("show", "bindings")) == 4
+
+
+def states(running):
+    return {row["state"] for row in running.rows("show", "status")}
+
+
+def test_a_drained_home_agent_comes_back_without_a_restart(served, node):
+    served.ctl("undrain", "home-agent", "127.0.0.1", expect=4)
+    assert node.register().code == 0
+    (row,) = served.rows("drain", "home-agent", "127.0.0.1", "--by", "4s", "--yes")
+    row = ended(served, row["id"])
+    assert row["state"] == "done" and row["targets"] == 1, row
+    # Done, and out of service: nobody is let in, whatever is tried with its operation but to cancel it.
+    other = Peer(node.home_agent, OTHER_HOME)
+    assert other.register().code == 129
+    served.ctl("operation", "resume", str(row["id"]), expect=5)
+    assert states(served) == {"draining"}
+    served.ctl("undrain", "home-agent", "127.0.0.1")
+    wait_until(lambda: states(served) == {"serving"}, what="serving again")
+    reply = other.register()
+    assert reply.code == 0 and reply.lifetime > 4, "a whole lifetime, not what a drain leaves"
+    served.ctl("undrain", "home-agent", "127.0.0.1", expect=4)
+    (row,) = served.rows("show", "operations")
+    assert (row["state"], row["wish"]) == ("done", "cancel"), row
+    assert "undrain" in [entry["verb"] for entry in served.rows("show", "audit")]
+    # It stays so over a restart, and can be drained again.
+    served.kill()
+    served.start()
+    assert states(served) == {"serving"}
+    served.rows("drain", "home-agent", "127.0.0.1", "--by", "10m", "--yes")
+    wait_until(lambda: states(served) == {"draining"}, what="`draining`")
+    served.ctl("undrain", "home-agent", "127.0.0.1")
+    wait_until(lambda: states(served) == {"serving"}, what="serving again")
 
 
 def test_a_drain_goes_on_after_kill_9(served, node):

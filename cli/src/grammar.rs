@@ -13,8 +13,8 @@ use crate::commands::{
 };
 use crate::commands::{
     DrainHomeAgent, NotifyHaShutdown, NotifyMessage, OperationCancel, OperationPause,
-    OperationResume, RevokeBinding, RevokeVisitor, ShowOperation, ShowOperations, WaitOperation,
-    WatchOperations,
+    OperationResume, RevokeBinding, RevokeVisitor, ShowOperation, ShowOperations, UndrainHomeAgent,
+    WaitOperation, WatchOperations,
 };
 use crate::commands::{
     RegionalCommit, RegionalConfirm, RegionalDelete, RegionalDiff, RegionalDiscard,
@@ -157,6 +157,9 @@ pub(crate) enum Command {
     /// Take an agent out of service
     #[command(subcommand, arg_required_else_help = false)]
     Drain(Drain),
+    /// Put an agent back into service
+    #[command(subcommand, arg_required_else_help = false)]
+    Undrain(Undrain),
     /// Pause, resume or cancel an operation
     #[command(subcommand, arg_required_else_help = false)]
     Operation(OperationVerb),
@@ -216,6 +219,12 @@ pub(crate) enum Notify {
 #[command(infer_subcommands = true, infer_long_args = true)]
 pub(crate) enum Drain {
     HomeAgent(DrainHomeAgent),
+}
+
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true, infer_long_args = true)]
+pub(crate) enum Undrain {
+    HomeAgent(UndrainHomeAgent),
 }
 
 #[derive(Debug, Subcommand)]
@@ -324,6 +333,7 @@ impl Command {
             Self::Notify(Notify::HaShutdown(command)) => command.run(session),
             Self::Notify(Notify::Message(command)) => command.run(session),
             Self::Drain(Drain::HomeAgent(command)) => command.run(session),
+            Self::Undrain(Undrain::HomeAgent(command)) => command.run(session),
             Self::Operation(operation) => match operation {
                 OperationVerb::Pause(command) => command.run(session),
                 OperationVerb::Resume(command) => command.run(session),

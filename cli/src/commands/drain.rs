@@ -1,12 +1,13 @@
-//! `mip4ctl drain home-agent`
+//! `mip4ctl drain home-agent`, and back: `mip4ctl undrain home-agent`
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use store::OperationAction;
+use store::{Operation, OperationAction, OperationWish};
 
-use super::operate::{Guard, Words, start};
-use crate::failure::{Failure, Stop};
+use super::operate::{Guard, TABLES, Words, start};
+use super::operation::wish;
+use crate::failure::{ExitStatus, Failure, Stop};
 use crate::selector::Selector;
 use crate::session::Session;
 use crate::timeout;
@@ -16,8 +17,8 @@ use crate::timeout;
 /// From now on new mobile nodes are refused, or redirected to the alternate if they can be, and
 /// renewals are granted at most the time left. Those that are there are notified; in the last
 /// quarter of the time what is left is revoked, spread evenly or at `--rate`. What remains at the
-/// end is reported and makes the exit status 1. The home agent stays out of service until it is
-/// started anew, or the drain is cancelled before its end.
+/// end is reported and makes the exit status 1. The home agent stays out of service until `undrain
+/// home-agent` puts it back, or it is started anew.
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("deadline", |arg| arg.hide(true)))]
 pub(crate) struct DrainHomeAgent {
@@ -45,5 +46,30 @@ impl DrainHomeAgent {
         let selector = Selector::of_home_agent(self.home_agent);
         let guard = self.guard.with_deadline(self.by);
         start(session, &words, &selector, action, &guard)
+    }
+}
+
+/// Put a home agent that was drained, or is being drained, back into service
+///
+/// It takes new mobile nodes from now on, and grants whole lifetimes. A drain that has not ended is
+/// cancelled: what was begun is finished, the rest is left alone. Nodes that went to the alternate
+/// stay there.
+#[derive(clap::Args, Debug)]
+pub(crate) struct UndrainHomeAgent {
+    /// The home agent
+    home_agent: Ipv4Addr,
+}
+
+impl UndrainHomeAgent {
+    pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
+        let view = session.read(TABLES)?;
+        match Operation::drain_of(self.home_agent, &view.snapshot) {
+            Some(drain) => wish(session, drain.id, OperationWish::Cancel),
+            None => {
+                let message = format!("no drain of home agent {} is in force", self.home_agent);
+                let failure = Failure::new(ExitStatus::NothingMatched, message);
+                Err(failure.hint("`show operations` lists drains, `show status` who drains").into())
+            }
+        }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) use association_add::AssociationAdd;
 pub(crate) use association_delete::AssociationDelete;
 pub(crate) use association_roll::AssociationRoll;
 pub(crate) use complete::Complete;
-pub(crate) use drain::DrainHomeAgent;
+pub(crate) use drain::{DrainHomeAgent, UndrainHomeAgent};
 pub(crate) use explain::Explain;
 pub(crate) use export::Export;
 pub(crate) use import::Import;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Batch, Class, Expect, Operation, OperationId, OperationWish};
+use store::{Batch, Class, Expect, Operation, OperationAction, OperationId, OperationWish};
 
 use super::operate::{TABLES, follow, unknown};
 use crate::failure::{Failure, Stop};
@@ -24,6 +24,8 @@ pub(crate) struct OperationResume {
 }
 
 /// End an operation: what was begun is finished, the rest is not tried
+///
+/// A drain that has done its work is cancelled as well: its home agent serves again.
 #[derive(clap::Args, Debug)]
 pub(crate) struct OperationCancel {
     /// The number of the operation
@@ -32,27 +34,27 @@ pub(crate) struct OperationCancel {
 
 impl OperationPause {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        wish(session, self.id, OperationWish::Pause, "is to pause")
+        wish(session, self.id, OperationWish::Pause)
     }
 }
 
 impl OperationResume {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        wish(session, self.id, OperationWish::Run, "is to go on")
+        wish(session, self.id, OperationWish::Run)
     }
 }
 
 impl OperationCancel {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        wish(session, self.id, OperationWish::Cancel, "is to be cancelled")
+        wish(session, self.id, OperationWish::Cancel)
     }
 }
 
-fn wish(
+/// Says what is to become of an operation.
+pub(super) fn wish(
     session: &mut Session,
     id: OperationId,
     wish: OperationWish,
-    words: &str,
 ) -> Result<(), Stop> {
     /// How often it is tried while daemons change the row.
     const TRIES: usize = 16;
@@ -61,7 +63,8 @@ fn wish(
         let Some(entry) = view.rows::<Operation>().entry(&id) else {
             return Err(unknown(id).into());
         };
-        if entry.row.state.is_final() {
+        let row = Operation { wish, ..Operation::clone(&entry.row) };
+        if Operation::admits(Some(&entry.row), &row).is_err() {
             let message = format!("operation {id} has ended: it is {}", entry.row.state.word());
             return Err(Failure::refused(message).into());
         }
@@ -69,19 +72,30 @@ fn wish(
             let message = format!("operation {id} is being cancelled");
             return Err(Failure::refused(message).into());
         }
+        let words = words(&entry.row, wish);
         let mut batch = Batch::new(Class::Durable);
-        let row = Operation { wish, ..Operation::clone(&entry.row) };
         batch.expect::<Operation>(id, Expect::Modified(entry.modified)).put(row);
         match session.source()?.commit(batch) {
-            Ok(revision) => {
-                return session.report_done(revision, &format!("operation {id} {words}"));
-            }
+            Ok(revision) => return session.report_done(revision, &words),
             Err(crate::source::SourceError::Changed(_)) => {}
             Err(err) => return Err(err.into()),
         }
     }
     let message = format!("operation {id} changes all the time");
     Err(Failure::refused(message).hint("repeat the command").into())
+}
+
+/// What is said of an operation that is wished otherwise.
+fn words(operation: &Operation, wish: OperationWish) -> String {
+    let id = operation.id;
+    match (wish, &operation.action, operation.selector.home_agents.first()) {
+        (OperationWish::Pause, ..) => format!("operation {id} is to pause"),
+        (OperationWish::Run, ..) => format!("operation {id} is to go on"),
+        (OperationWish::Cancel, OperationAction::Drain { .. }, Some(home_agent)) => {
+            format!("operation {id} is to be cancelled: {home_agent} serves again")
+        }
+        (OperationWish::Cancel, ..) => format!("operation {id} is to be cancelled"),
+    }
 }
 
 /// Wait until an operation has ended, then show it

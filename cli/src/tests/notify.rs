@@ -1,4 +1,7 @@
-use store::{Operation, OperationAction};
+use store::{
+    Operation, OperationAction, OperationId, OperationSelector, OperationState, OperationWish,
+    Revision, Unknown, UtcTime,
+};
 
 use super::on;
 use crate::failure::ExitStatus;
@@ -13,6 +16,11 @@ fn nobody_is_notified_by_accident() {
             "notify message hello --all --yes --from foreign-agent --to foreign-agent",
             ExitStatus::Usage,
         ),
+        ("notify message hello --all --yes --from mobile-node", ExitStatus::Usage),
+        (
+            "notify message hello --nai nobody@* --yes --from mobile-node --to home-agent",
+            ExitStatus::NothingMatched,
+        ),
         ("notify message hello --all --limit 1", ExitStatus::Refused),
         ("notify message hello --nai nobody@* --yes", ExitStatus::NothingMatched),
         ("notify message hello --all --yes --from foreign-agent", ExitStatus::NothingMatched),
@@ -22,6 +30,8 @@ fn nobody_is_notified_by_accident() {
         ("drain home-agent 192.0.2.1 --alternate 192.0.2.1 --yes", ExitStatus::Usage),
         ("drain home-agent 192.0.2.1", ExitStatus::Usage),
         ("drain home-agent", ExitStatus::Usage),
+        ("undrain home-agent", ExitStatus::Usage),
+        ("undrain home-agent 192.0.2.1", ExitStatus::NothingMatched),
     ] {
         let fake = Fake::network();
         let told = std::rc::Rc::clone(&fake.told);
@@ -47,6 +57,16 @@ fn a_dry_run_says_whom_it_would_concern() {
 }
 
 #[test]
+fn mobile_nodes_are_told_to_notify() {
+    for receiver in ["home-agent", "foreign-agent"] {
+        let line = format!("notify message hello --all --from mobile-node --to {receiver}");
+        let done = on(Fake::whole_network(), &format!("{line} --dry-run"), "");
+        assert_eq!(done.status, ExitStatus::Success, "{done}");
+        assert!(done.out.contains("would notify about 1 registration of 1 mobile node"), "{done}");
+    }
+}
+
+#[test]
 fn a_drain_has_a_deadline_and_redirects_to_its_alternate() {
     let fake = Fake::network();
     let told = std::rc::Rc::clone(&fake.told);
@@ -66,4 +86,64 @@ fn a_drain_has_a_deadline_and_redirects_to_its_alternate() {
     assert_eq!(operation.action, OperationAction::Drain { alternate, redirect: true });
     assert_eq!(operation.deadline.unwrap().since(operation.created_at).as_secs(), 120);
     assert_eq!((operation.rate, operation.maximum, operation.owners.len()), (Some(5), 2, 1));
+}
+
+#[test]
+fn a_drain_in_force_is_undone() {
+    let mut done = None;
+    for (state, wish, is_in_force) in [
+        (OperationState::Running, OperationWish::Run, true),
+        (OperationState::Running, OperationWish::Pause, true),
+        (OperationState::Done, OperationWish::Run, true),
+        (OperationState::Done, OperationWish::Cancel, false),
+        (OperationState::Failed, OperationWish::Run, false),
+        (OperationState::Cancelled, OperationWish::Cancel, false),
+    ] {
+        let mut fake = Fake::network();
+        fake.put(drain(state, wish));
+        let told = std::rc::Rc::clone(&fake.told);
+        let said = on(fake, "undrain home-agent 192.0.2.1", "");
+        let told = told.borrow();
+        let committed = told.committed.iter().flat_map(|batch| &batch.changes);
+        let wishes: Vec<OperationWish> = committed
+            .filter_map(|change| match change {
+                store::Change::Put(store::AnyRow::Operation(row)) => Some(row.wish),
+                _ => None,
+            })
+            .collect();
+        if is_in_force {
+            assert_eq!(said.status, ExitStatus::Success, "{state:?}: {said}");
+            assert_eq!(wishes, [OperationWish::Cancel]);
+            done = Some(said);
+        } else {
+            assert_eq!(said.status, ExitStatus::NothingMatched, "{state:?}: {said}");
+            assert!(wishes.is_empty());
+        }
+    }
+    let done = done.unwrap();
+    assert!(done.err.contains("192.0.2.1 serves again"), "{done}");
+}
+
+fn drain(state: OperationState, wish: OperationWish) -> Operation {
+    Operation {
+        action: OperationAction::Drain { alternate: None, redirect: false },
+        selector: OperationSelector {
+            home_agents: vec![[192, 0, 2, 1].into()],
+            ..OperationSelector::default()
+        },
+        state,
+        wish,
+        id: OperationId(7),
+        counted_at: Revision::default(),
+        maximum: 10,
+        owners: Vec::new(),
+        deadline: Some(UtcTime(1)),
+        rate: None,
+        reason: None,
+        who: "root".to_owned(),
+        created_at: UtcTime(0),
+        finished_at: None,
+        error: None,
+        unknown: Unknown::default(),
+    }
 }

@@ -490,7 +490,8 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let snapshot = self.store.snapshot();
         let operations = snapshot.rows::<Operation>();
         self.has_operations = operations.iter().any(|operation| !operation.state.is_final());
-        if !self.has_operations {
+        // A drain that is done is in force until its operation says otherwise.
+        if !self.has_operations && !self.machine.is_draining() {
             return;
         }
         let output = self.machine.on_operations(&snapshot, self.clock.now());
