@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::engine::Engine;
 use crate::local::Local;
 use crate::memory::Memory;
+use crate::progress::Progress;
 use crate::remote::Remote;
 use crate::{Batch, Class, Compare, Revision, Snapshot, Table, WatchStream};
 
@@ -35,7 +36,7 @@ impl Store {
                 })?))
             }
             StoreUrl::Unix(path) => {
-                Ok(Self::from_engine(Remote::unix(path, options.tables).await?))
+                Ok(Self::from_engine(Remote::unix(path, options.tables, &options.progress).await?))
             }
             StoreUrl::Etcd(endpoints) => {
                 Ok(Self::from_engine(Remote::etcd(endpoints, &options).await?))
@@ -225,6 +226,8 @@ pub struct OpenOptions {
     /// The others stay empty here, and their changes are left out of watches; revisions count
     /// on. A copy of one small table of a store with millions of rows is there at once.
     pub tables: Option<BTreeSet<Table>>,
+    /// Says how far reading has come, which takes its time where there are millions of rows.
+    pub progress: Progress,
 }
 
 /// Certificates for an etcd cluster, as files in PEM.

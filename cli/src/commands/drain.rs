@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use store::{Operation, OperationAction, OperationWish};
 
-use super::operate::{Guard, TABLES, Words, start};
+use super::operate::{FOLLOWED, Guard, Words, start};
 use super::operation::wish;
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::selector::Selector;
@@ -62,7 +62,7 @@ pub(crate) struct UndrainHomeAgent {
 
 impl UndrainHomeAgent {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        let view = session.read(TABLES)?;
+        let view = session.read(FOLLOWED)?;
         match Operation::drain_of(self.home_agent, &view.snapshot) {
             Some(drain) => wish(session, drain.id, OperationWish::Cancel),
             None => {

@@ -33,7 +33,7 @@ pub(super) const TABLES: &[Table] = &[
 ];
 
 /// What is read to follow an operation: not the targets, of which there may be very many.
-const FOLLOWED: &[Table] = &[Table::Operations, Table::OperationShares];
+pub(super) const FOLLOWED: &[Table] = &[Table::Operations, Table::OperationShares];
 
 /// How a command that changes many things at once is held in check.
 #[derive(clap::Args, Clone, Debug)]

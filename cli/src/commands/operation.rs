@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::{Batch, Class, Expect, Operation, OperationAction, OperationId, OperationWish};
 
-use super::operate::{TABLES, follow, unknown};
+use super::operate::{FOLLOWED, follow, unknown};
 use crate::failure::{Failure, Stop};
 use crate::session::Session;
 use crate::timeout;
@@ -59,7 +59,7 @@ pub(super) fn wish(
     /// How often it is tried while daemons change the row.
     const TRIES: usize = 16;
     for _ in 0..TRIES {
-        let view = session.read(TABLES)?;
+        let view = session.read(FOLLOWED)?;
         let Some(entry) = view.rows::<Operation>().entry(&id) else {
             return Err(unknown(id).into());
         };

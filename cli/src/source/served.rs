@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use store::maintenance::{Progress, Step};
 use store::{
     Author, Batch, CommitError, Event, OpenError, OpenOptions, Origin, Revision, Snapshot, Store,
     StoreUrl, Table, WatchEvent, WatchStream,
@@ -18,10 +21,12 @@ use crate::failure::{Failure, Stop, chain};
 use crate::session::StorePlace;
 use crate::source::{Health, Source, SourceError};
 
-/// How long a store may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long the copy of the tables that a command needs may take: millions of rows take their time.
-const COPY_WITHIN: Duration = Duration::from_secs(600);
+/// How long a store may be silent; the copy of millions of rows takes its time.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// How long reading goes on before somebody is told how far it is, and how often it is looked at.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Opens the store at `place`.
 pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
@@ -32,22 +37,63 @@ pub(crate) fn connect(place: &StorePlace) -> Result<Box<dyn Source>, Stop> {
     let runtime = start_runtime().map_err(|err| SourceError::Unreachable(err.to_string()))?;
     let mut interrupts = listen(&runtime)?;
     let options = OpenOptions { tables: copied.clone(), ..place.options.clone() };
-    let opening = open(&url, options, if is_served { ANSWER_WITHIN } else { COPY_WITHIN });
+    let opening = open(&url, options);
     let store = interruptible(&runtime, &mut interrupts, opening)??;
     let place = (url, place.options.clone());
     let audits = !is_served;
     Ok(Box::new(Served { runtime, interrupts, place, store, copied, audits, changes: None }))
 }
 
-async fn open(
-    url: &StoreUrl,
-    options: OpenOptions,
-    patience: Duration,
-) -> Result<Store, SourceError> {
-    match tokio::time::timeout(patience, Store::open(url, options)).await {
-        Ok(opened) => Ok(opened?),
-        Err(_) => Err(SourceError::Unreachable(format!("`{url}` does not answer"))),
+async fn open(url: &StoreUrl, options: OpenOptions) -> Result<Store, SourceError> {
+    // Each copy is counted from its beginning.
+    let progress = Progress::default();
+    let options = OpenOptions { progress: progress.clone(), ..options };
+    match patiently(Store::open(url, options), || progress.step(), SILENCE_MAX).await {
+        Some(opened) => Ok(opened?),
+        None => Err(SourceError::Unreachable(format!("`{url}` does not answer"))),
     }
+}
+
+/// Waits for a store for as long as it takes to read it, and says how far that is; `None` if nothing
+/// came for as long as `silence_max`.
+async fn patiently<T>(
+    opening: impl Future<Output = T>,
+    step: impl Fn() -> Option<Step>,
+    silence_max: Duration,
+) -> Option<T> {
+    let mut opening = pin!(opening);
+    let bar = ProgressBar::hidden();
+    let begun = Instant::now();
+    let (mut heard, mut heard_at) = (None, begun);
+    loop {
+        if let Ok(opened) = tokio::time::timeout(LOOK_EVERY, &mut opening).await {
+            bar.finish_and_clear();
+            return Some(opened);
+        }
+        let step = step();
+        if step != heard {
+            (heard, heard_at) = (step, Instant::now());
+        } else if heard_at.elapsed() >= silence_max {
+            bar.finish_and_clear();
+            return None;
+        }
+        if let Some(step) = step.filter(|_| begun.elapsed() >= TOLD_AFTER) {
+            draw(&bar, &step);
+        }
+    }
+}
+
+/// Draws how far reading is, at a terminal.
+fn draw(bar: &ProgressBar, step: &Step) {
+    if bar.length().is_none() {
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar.set_message(step.doing);
+    bar.set_length(step.total.max(step.done));
+    bar.set_position(step.done);
 }
 
 struct Served {
@@ -152,7 +198,7 @@ impl Served {
         }
         let (url, options) = &self.place;
         let options = OpenOptions { tables: Some(wanted.clone()), ..options.clone() };
-        let opening = open(url, options, COPY_WITHIN);
+        let opening = open(url, options);
         self.store = interruptible(&self.runtime, &mut self.interrupts, opening)??;
         self.copied = Some(wanted);
         // It came from the copy before.

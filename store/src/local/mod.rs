@@ -64,7 +64,7 @@ impl From<OpenOptions> for LocalOptions {
             files: Arc::new(RealFiles),
             key_file: options.key_file,
             limits: Limits::default(),
-            progress: Progress::default(),
+            progress: options.progress,
         }
     }
 }

@@ -84,6 +84,8 @@ pub(crate) struct Page {
     pub(crate) lineage: u64,
     /// Where the next page starts, if there is one.
     pub(crate) next: Option<Vec<u8>>,
+    /// How many rows there are from the first of this page on.
+    pub(crate) count: u64,
 }
 
 impl Calls {
@@ -143,7 +145,8 @@ impl Calls {
         let header = response.header.unwrap_or_default();
         let now = Revision(unsigned(header.revision));
         let revision = if revision.0 == 0 { now } else { revision };
-        Ok(Page { rows: response.kvs, revision, lineage: header.cluster_id, next })
+        let count = unsigned(response.count);
+        Ok(Page { rows: response.kvs, revision, lineage: header.cluster_id, next, count })
     }
 
     /// Makes the changes of `batch`, or says which compare does not hold.

@@ -10,6 +10,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status};
 
 use super::calls::{self, Calls, Done, Peer, ROWS};
+use crate::progress::Progress;
 use crate::published::Published;
 use crate::served::generated::etcdserverpb::watch_request::RequestUnion;
 use crate::served::generated::etcdserverpb::{
@@ -65,8 +66,9 @@ impl Mirror {
     pub(crate) async fn load(
         calls: Calls,
         selected: Option<BTreeSet<Table>>,
+        progress: &Progress,
     ) -> Result<Self, Status> {
-        let (snapshot, lineage) = load(&calls, selected.as_ref()).await?;
+        let (snapshot, lineage) = load(&calls, selected.as_ref(), progress).await?;
         let server = match calls.peer {
             Peer::Served => calls.server_degraded().await?,
             Peer::Etcd => None,
@@ -228,7 +230,8 @@ impl Mirror {
 
     async fn reload(&self) -> Result<(), Status> {
         tracing::info!("the history since the last revision is gone: loading everything");
-        let (snapshot, lineage) = load(&self.calls, self.selected.as_ref()).await?;
+        let unseen = Progress::default();
+        let (snapshot, lineage) = load(&self.calls, self.selected.as_ref(), &unseen).await?;
         self.in_contact();
         self.published.reset(snapshot, lineage);
         Ok(())
@@ -270,11 +273,12 @@ impl Mirror {
 async fn load(
     calls: &Calls,
     selected: Option<&BTreeSet<Table>>,
+    progress: &Progress,
 ) -> Result<(Snapshot, u64), Status> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match load_once(calls, selected).await {
+        match load_once(calls, selected, progress).await {
             Err(status) if status.code() == Code::OutOfRange && attempts < LOADS_MAX => {}
             done => return done,
         }
@@ -284,10 +288,11 @@ async fn load(
 async fn load_once(
     calls: &Calls,
     selected: Option<&BTreeSet<Table>>,
+    progress: &Progress,
 ) -> Result<(Snapshot, u64), Status> {
     let mut snapshot = Snapshot::default();
     let Some(selected) = selected else {
-        let lineage = load_span(calls, ROWS, &mut snapshot).await?;
+        let lineage = load_span(calls, ROWS, &mut snapshot, progress).await?;
         return Ok((snapshot, lineage));
     };
     // The first page says at which revision to read all of them, also if none is wanted.
@@ -296,16 +301,27 @@ async fn load_once(
         page.lineage
     })?;
     for table in selected {
-        load_span(calls, &format!("{ROWS}{}/", table.name()), &mut snapshot).await?;
+        let prefix = format!("{ROWS}{}/", table.name());
+        load_span(calls, &prefix, &mut snapshot, progress).await?;
     }
     Ok((snapshot, lineage))
 }
 
 /// Reads what starts with `prefix` at the revision of `snapshot`, or at the newest if it has none.
-async fn load_span(calls: &Calls, prefix: &str, snapshot: &mut Snapshot) -> Result<u64, Status> {
+async fn load_span(
+    calls: &Calls,
+    prefix: &str,
+    snapshot: &mut Snapshot,
+    progress: &Progress,
+) -> Result<u64, Status> {
     let mut start = None;
     loop {
+        let is_first = start.is_none();
         let page = calls.raw_page(prefix, start, snapshot.revision).await?;
+        if is_first {
+            progress.begin("reading the store", page.count);
+        }
+        progress.advance(u64::try_from(page.rows.len()).unwrap_or(0));
         snapshot.revision = page.revision;
         for (row, stamp) in page.rows.iter().filter_map(calls::row) {
             snapshot.tables.restore(row, stamp);

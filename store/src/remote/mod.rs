@@ -25,6 +25,7 @@ use commits::{Commits, Order};
 use mirror::Mirror;
 
 use crate::engine::{Boxed, Engine};
+use crate::progress::Progress;
 use crate::published::Published;
 use crate::secrets::{PREFIX, Sealer};
 use crate::served::status::{describe, to_commit};
@@ -54,8 +55,10 @@ impl Remote {
     pub(crate) async fn unix(
         path: &Path,
         tables: Option<BTreeSet<Table>>,
+        progress: &Progress,
     ) -> Result<Self, OpenError> {
-        Self::open(Calls::new(Peer::Served, vec![connect::unix(path).await?]), None, tables).await
+        let calls = Calls::new(Peer::Served, vec![connect::unix(path).await?]);
+        Self::open(calls, None, tables, progress).await
     }
 
     /// Opens the store that a cluster keeps.
@@ -68,7 +71,7 @@ impl Remote {
         // What is made has to be there before anybody reads.
         let recovered = large::recover(&calls).await.map_err(|status| refusal(&status));
         let opened = match recovered {
-            Ok(()) => Self::open(calls.clone(), sealer, None).await,
+            Ok(()) => Self::open(calls.clone(), sealer, None, &options.progress).await,
             Err(error) => Err(error),
         };
         let mut remote = opened.map_err(|error| doubt_certificates(error, endpoints))?;
@@ -80,8 +83,9 @@ impl Remote {
         calls: Calls,
         sealer: Option<Sealer>,
         tables: Option<BTreeSet<Table>>,
+        progress: &Progress,
     ) -> Result<Self, OpenError> {
-        let loaded = Mirror::load(calls.clone(), tables).await;
+        let loaded = Mirror::load(calls.clone(), tables, progress).await;
         let mirror = Arc::new(loaded.map_err(|status| refusal(&status))?);
         let following = tokio::spawn({
             let mirror = Arc::clone(&mirror);

@@ -74,3 +74,19 @@ fn a_socket_that_nobody_serves_is_unreachable() {
     };
     assert_eq!(failure.status, ExitStatus::Unreachable);
 }
+
+#[test]
+fn reading_takes_as_long_as_it_goes_on() {
+    const SILENCE: Duration = Duration::from_secs(1);
+    let runtime = start_runtime().unwrap();
+    let begun = Instant::now();
+    let moves = || {
+        let done = u64::try_from(begun.elapsed().as_millis() / 100).unwrap();
+        Some(Step { doing: "reading the store", done, total: 1000 })
+    };
+    let long = async { tokio::time::sleep(3 * SILENCE).await };
+    assert!(runtime.block_on(patiently(long, moves, SILENCE)).is_some(), "it goes on");
+    let stuck = || Some(Step { doing: "reading the store", done: 7, total: 1000 });
+    let never = std::future::pending::<()>();
+    assert!(runtime.block_on(patiently(never, stuck, SILENCE)).is_none(), "it is stuck");
+}
