@@ -14,7 +14,8 @@ import subprocess
 import pytest
 
 from harness import (
-    ASSOCIATION, MIP, MIP4D, WRITER, WRITING_USER, Daemon, Process, TrapReceiver, free_port, snmp as run, v3, wait_until,
+    ASSOCIATION, MIP, MIP4D, WRITER, WRITING_USER, Daemon, Process, TrapReceiver, free_port, snmp as run, snmp_user, v3,
+    wait_until,
 )
 from node import KEY, Node
 
@@ -25,15 +26,8 @@ ADDRESS = ".1.3.6.1.6.3.12.1.2.1"
 #: `mip4ExtStoreAge.0`
 STORE_AGE = ".1.3.6.1.4.1.8072.9999.9999.434.1.5.3.0"
 
-USERS = """
-[[snmp.user]]
-name = "boss"
-auth = "SHA-256"
-auth-password = "authentication"
-priv = "AES"
-priv-password = "privacy-privacy"
-access = "write"
-view = ["1.3.6.1", "1.3.6.1.6.3.12", "1.3.6.1.6.3.13", "1.3.6.1.6.3.15", "1.3.6.1.6.3.16"]
+SECURITY = ["1.3.6.1", "1.3.6.1.6.3.12", "1.3.6.1.6.3.13", "1.3.6.1.6.3.15", "1.3.6.1.6.3.16"]
+USERS = snmp_user("boss", write=True, view=SECURITY) + """
 [[snmp.user]]
 name = "narrow"
 auth = "SHA-256"
