@@ -31,11 +31,12 @@ impl MobileNode {
         if is_granted && gateway.is_none() {
             return Err(Counter::MnRepliesWithoutGateway); // §7.1
         }
-        let gateway = gateway.or(route.peer()).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let signer = self.signing_gateway(route, extensions);
         let authentic = match extensions.mobile_foreign.as_slice() {
             [] => is_of_foreign_agent(reply.code) && !self.shares_keys_with_foreign_agent(),
+            [_] if is_granted => signer.is_some() && signer == gateway,
             [_] => {
-                self.is_from_gateway(gateway, extensions)
+                signer.is_some()
                     || is_of_foreign_agent(reply.code) && self.is_from_foreign_agent(extensions)
             }
             _ => false,
@@ -43,9 +44,19 @@ impl MobileNode {
         if authentic { Ok(()) } else { Err(Counter::MnRepliesFAAuthenticationFailure) }
     }
 
-    /// Whether the gateway itself authenticates a reply to a home registration.
-    fn is_from_gateway(&self, gateway: Ipv4Addr, extensions: &Extensions<'_>) -> bool {
-        self.is_signed_by(&Identity::Address(gateway), extensions)
+    /// The gateway that authenticates a reply to a home registration: the one that was asked, or any
+    /// of those that the region may have assigned.
+    fn signing_gateway(&self, route: Route, extensions: &Extensions<'_>) -> Option<Ipv4Addr> {
+        let asked = match route {
+            Route::Plain => Vec::new(),
+            Route::Gateway(gateway) => vec![gateway],
+            Route::Assigned(_) => {
+                let named = extensions.gateway_covered;
+                named.into_iter().chain(self.possible_gateways()).collect()
+            }
+        };
+        let mut asked = asked.into_iter();
+        asked.find(|gateway| self.is_signed_by(&Identity::Address(*gateway), extensions))
     }
 
     fn is_from_foreign_agent(&self, extensions: &Extensions<'_>) -> bool {
@@ -72,7 +83,8 @@ impl MobileNode {
     ) -> Vec<Action> {
         let route = pending.route;
         let peer = route.peer().unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let is_from_gateway = self.is_from_gateway(peer, extensions);
+        let signer = self.signing_gateway(route, extensions);
+        let is_from_gateway = signer.is_some();
         let mut actions = Self::denied(reply.code);
         match reply.code.0 {
             // Which lifetime would do, and that the home agent cannot be reached, is no fault of
@@ -80,11 +92,16 @@ impl MobileNode {
             69 => return self.denied_by_foreign_agent(reply, now),
             78 | 80..=95 if is_from_gateway => return self.denied_by_foreign_agent(reply, now),
             // §5.3: it has no nonces; timestamps are what everybody has.
-            110 if is_from_gateway && self.region.without_nonces != Some(peer) => {
-                self.region.without_nonces = Some(peer);
+            110 if is_from_gateway && self.region.without_nonces != signer => {
+                self.region.without_nonces = signer;
                 self.send_at = Some(self.earliest(now));
             }
-            // Another gateway was assigned than the one that it was authenticated for.
+            // Another gateway was assigned than the one that it was authenticated for: it says who
+            // it is, or not.
+            67 if matches!(route, Route::Assigned(_)) && signer.is_some_and(|it| it != peer) => {
+                (self.region.assigned, self.region.guess) = (signer, 0);
+                self.send_at = Some(self.earliest(now));
+            }
             67 if matches!(route, Route::Assigned(_)) && self.has_other_guess() => {
                 self.region.guess += 1;
                 self.send_at = Some(self.earliest(now));
