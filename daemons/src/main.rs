@@ -39,6 +39,11 @@ use clap::Parser as _;
 
 use cli::{Cli, Command, SnmpCommand};
 
+/// Rows are made by one thread and freed by another, many thousands a second: the allocator of the
+/// system takes a seventh of what a registration costs for that (`docs/performance.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let Cli { command, log } = Cli::parse();
     let done = match command {
