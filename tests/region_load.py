@@ -18,8 +18,8 @@ from node import KEY, authenticated, identification
 from region import HOME_AGENT, NODE_SPI, key_of
 from regional_node import MOBILE_GATEWAY, generalized, packed, regional_request
 
-#: A request that nobody answers is sent again after so long.
-PATIENCE = 2.0
+#: A request that nobody answers is sent again after so long, then after twice as long each time (RFC 5944 §3.6.3).
+PATIENCE, PATIENCE_MAX = 2.0, 32.0
 
 
 class LoadNode:
@@ -31,6 +31,7 @@ class LoadNode:
         self.at_home = 0  # The next home registration is due when this many regional ones have gone.
         self.awaited = None
         self.renewals = 0
+        self.patience = PATIENCE
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((source, 0))
         self.socket.setblocking(False)
@@ -57,7 +58,7 @@ class LoadNode:
         """Takes a datagram; its Code if it answers what was sent last."""
         if self.awaited is None or octets[0] != self.awaited[0] or octets[16:20] != self.awaited[1]:
             return None
-        is_home, self.awaited = octets[0] == 3, None
+        is_home, self.awaited, self.patience = octets[0] == 3, None, PATIENCE
         code = octets[1]
         if code in (0, 1):
             self.renewals += 1
@@ -97,8 +98,9 @@ class Load(threading.Thread):
                     continue
                 if node.awaited is not None:
                     self.unanswered += 1
+                    node.patience = min(2 * node.patience, PATIENCE_MAX)
                 node.socket.sendto(node.message(self.home_every), (node.agent, self.port))
-                waits[node] = now + PATIENCE
+                waits[node] = now + node.patience
                 heapq.heappush(due, (max(at, now - self.period) + self.period, next(order), node))
             for key, _ in self.selector.select(0.01):
                 try:

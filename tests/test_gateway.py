@@ -1,6 +1,7 @@
 """A region of real daemons: a home agent, a gateway, two foreign agents; and a node and a foreign agent by hand."""
 
 import socket
+import time
 
 import pytest
 
@@ -45,6 +46,34 @@ def test_moves_within_the_region_are_not_seen_at_home(region):
     assert len(region.rows("show", "bindings")) == 1
 
 
+def everything(region):
+    """What a request could change: bindings and visitors, as they are stored."""
+    exported = region.ctl("export", "--table", "bindings", "--table", "visitors").splitlines()[1:]
+    return sorted(exported)
+
+
+def violations(region, violator):
+    return [row for row in region.rows("show", "violations") if row["violator"] == violator]
+
+
+def test_replayed_regional_requests_are_counted_and_change_nothing(region):
+    """With timestamps, the default: what was accepted once is not accepted again, and neither is what is older."""
+    mine = node(region)
+    assert mine.register_at_home(HOME_AGENT).code == 0
+    old, first = mine.regional(at=time.time() - 2), mine.regional()
+    assert mine.ask(first).code == 0
+    before = everything(region)
+    for number, octets in enumerate((first, old, mine.regional(at=time.time() - 3600)), 1):
+        answer = mine.ask(octets)
+        assert answer.code == 133 and answer.is_authentic(key_of("node"))
+        settled(region, "gateway", "regionalRequestsDenied", number)
+        time.sleep(1)  # One denial a second to the same node (RFC 5944 §3.7.2).
+    replayed = wait_until(lambda: violations(region, HOME), what="the violation")
+    assert replayed[0]["reason"] == "bad identifier", replayed
+    assert everything(region) == before, "nothing changed"
+    assert mine.register_regionally().code == 0
+
+
 def test_nonces_and_replays(region):
     mine = node(region)
     reply = mine.register_at_home(HOME_AGENT, style=1)
@@ -65,9 +94,13 @@ def test_forged_requests_and_strangers_change_nothing(region):
     mine = node(region)
     assert mine.register_regionally().code == 193, "there is no home registration yet"
     assert mine.register_at_home(HOME_AGENT).code == 0
+    before = everything(region)
     assert mine.ask(mine.regional(key=key_of("home"))).code == 67
     assert mine.ask(mine.regional(gateway="127.0.0.99")).code == 112
-    before = region.rows("show", "visitors", "--foreign-agent", GATEWAY)
+    settled(region, "gateway", "regionalRequestsDenied", 2)
+    settled(region, "gateway", "faMNAuthenticationFailure", 1)
+    forger = wait_until(lambda: violations(region, HOME), what="the violation of who has another key")
+    assert forger[0]["reason"] == "bad authenticator", forger
 
     # A foreign agent that is not of this region, although it shares a key.
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -77,9 +110,11 @@ def test_forged_requests_and_strangers_change_nothing(region):
     stranger.sendto(generalized(message, FOREIGN_FOREIGN, 5003, key_of(BY_HAND)), (GATEWAY, region.port))
     answer = RegionalReply(stranger.recvfrom(4096)[0])
     assert answer.code == 65
-    assert region.rows("show", "visitors", "--foreign-agent", GATEWAY) == before
-    seen = lambda: any(row["violator"] == BY_HAND for row in region.rows("show", "violations"))  # noqa: E731
-    wait_until(seen, what="the violation of the stranger")
+    settled(region, "gateway", "regionalStrangersRefused", 1)
+    wait_until(lambda: violations(region, BY_HAND), what="the violation of the stranger")
+    assert everything(region) == before, "nothing changed"
+    why = region.ctl("explain", HOME)
+    assert "is not beneath that gateway; see `regional show`" in why, why
 
     # Live: it becomes one of them, and is believed from then on.
     region.ctl("regional", "set", "foreign-agent", BY_HAND, "--gateway", GATEWAY, "--spi", "5003")

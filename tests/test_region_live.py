@@ -162,5 +162,31 @@ def test_a_foreign_agent_changes_its_gateway_under_load_and_nobody_is_unbound(da
     a_region_that_is_changed(daemon, tmp_path, count=60, period=0.5)
 
 
+def test_what_nobody_confirms_is_taken_back_though_shell_and_daemons_are_killed(daemon, tmp_path):
+    """The deadline passes while nothing runs; afterwards rows and daemons do as before the commit."""
+    home = homes(1)[0]
+    served = start_region(daemon, [(FIRST_GATEWAY, MOVED), (SECOND_GATEWAY, STAYS)], [home])
+    configure(served, {MOVED: FIRST_GATEWAY, STAYS: SECOND_GATEWAY})
+    (other,) = served.others
+    node = RegionalNode((MOVED, served.port), home, FIRST_GATEWAY, key_of("node"), source="127.0.0.60")
+    assert node.register_at_home(HOME_AGENT).code == 0
+
+    shell = Shell(store=f"unix:{served.directory}/store.sock", state=tmp_path, columns=200)
+    shell.expect("store.sock> ", seconds=60)
+    shell.run(f"regional set foreign-agent {MOVED} --gateway {SECOND_GATEWAY}")
+    assert "unless `regional confirm` keeps it" in shell.run("regional commit confirmed 4s")
+    assert node.register_regionally().code == 112, "it is in force"
+    shell.close()  # By SIGKILL, as the daemons.
+    for one in (other, served):
+        one.kill()
+    time.sleep(4.2)
+    served.start()
+    other.start()
+    rows = wait_until(lambda: (lambda it: it if len(it) == 3 else None)(served.rows("regional", "history", "--sort", "id")), what="the roll-back")
+    assert [row["state"] for row in rows] == ["confirmed", "rolled back", "confirmed"] and rows[2]["who"].startswith("mip4d ")
+    assert bound_at(served) == {FIRST_GATEWAY: 1}
+    wait_until(lambda: (lambda it: it and it.code == 0)(node.register_regionally()), what="the first gateway to be known again")
+
+
 def test_soak_hundreds_of_nodes_keep_their_bindings(daemon, tmp_path):
-    a_region_that_is_changed(daemon, tmp_path, count=500, period=2.0)
+    a_region_that_is_changed(daemon, tmp_path, count=500, period=6.0)

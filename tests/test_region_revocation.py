@@ -128,7 +128,7 @@ def test_soak_hundreds_are_revoked_through_a_gateway(daemon):
         LoadNode(home, f"127.2.{number // 200}.{number % 200 + 1}", spread[number % 2], [GATEWAY])
         for number, home in enumerate(homes)
     ]
-    load = Load(made, served.port, period=2.0)
+    load = Load(made, served.port, period=6.0)
     load.start()
     wait_until(lambda: at_home_and_beneath(served) == [count, count, count // 2, count // 2], seconds=120, what="all of them")
     load.stop()

@@ -79,6 +79,34 @@ def test_a_region_is_committed_and_survives(daemon, tmp_path):
     assert f":{len(FILE.splitlines()) + 1}:1: unknown field" in refused["error"]["message"]
 
 
+def test_a_candidate_that_does_not_hold_together_changes_nothing(daemon):
+    """What cannot work is refused whatever runs, with a reason for each agent; nobody can force it."""
+    served = daemon(associations=[]).start()
+    served.ctl("regional", "set", "gateway", GATEWAY)
+    served.ctl("regional", "commit", "--force")
+    before, commits = agents(served), history(served)
+    elsewhere = ["set", "foreign-agent", FOREIGN_AGENT, "--gateway"]
+    broken = [
+        ([[*elsewhere, "127.0.0.77"]], "there is no gateway 127.0.0.77"),
+        ([[*elsewhere, GATEWAY, "--assignment", "dynamic"]], f"gateway {GATEWAY} is not `dynamic`"),
+        ([[*elsewhere, GATEWAY], ["set", "gateway", FOREIGN_AGENT]], "each role has an address of its own"),
+    ]
+    for commands, why in broken:
+        for words in commands:
+            served.ctl("regional", *words)
+        for command in (["validate"], ["commit"], ["commit", "--force"]):
+            refused = json.loads(served.ctl("-o", "json", "regional", *command, expect=5))
+            assert any(why in row["problem"] for row in refused["rows"]), (why, command, refused["rows"])
+            assert refused["error"]["kind"] == "refused" and refused["error"]["message"]
+        assert agents(served) == before and history(served) == commits, "nothing changed"
+        served.ctl("regional", "discard")
+    # Words that are none never get so far.
+    served.ctl("regional", "set", "gateway", "nowhere", expect=2)
+    served.ctl("regional", "delete", "gateway", "127.0.0.78", expect=4)
+    served.ctl("regional", "commit", expect=5)
+    assert agents(served) == before and history(served) == commits
+
+
 def test_what_is_not_confirmed_is_rolled_back_though_everybody_was_killed(daemon):
     served = daemon(associations=[]).start()
     served.ctl("regional", "set", "gateway", GATEWAY)

@@ -68,6 +68,8 @@ pub(crate) struct Region {
     pub(crate) gateway: Option<GatewaySetting>,
     /// The foreign agents beneath that gateway.
     pub(crate) beneath: BTreeSet<Ipv4Addr>,
+    /// Those beneath other gateways.
+    pub(crate) elsewhere: BTreeSet<Ipv4Addr>,
 }
 
 /// Follows the configuration of the store; ends when nobody listens any more.
@@ -208,9 +210,10 @@ impl Follower {
                     region.foreign_agent = Some(foreign_agent.clone());
                 }
                 RegionalValue::ForeignAgent(foreign_agent) if *role == Role::Gateway => {
-                    if foreign_agent.gateways().any(|gateway| addresses.contains(&gateway)) {
-                        region.beneath.insert(row.address);
-                    }
+                    let is_ours =
+                        foreign_agent.gateways().any(|gateway| addresses.contains(&gateway));
+                    let known = if is_ours { &mut region.beneath } else { &mut region.elsewhere };
+                    known.insert(row.address);
                 }
                 RegionalValue::Gateway(_) | RegionalValue::ForeignAgent(_) => {}
             }

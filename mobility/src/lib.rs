@@ -26,6 +26,7 @@ mod revocation;
 mod tally;
 mod trails;
 mod violations;
+mod visited;
 mod words;
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ fn refusal(trail: &[TrailRow]) -> Option<Finding> {
     let times = event.times;
     let words = format!("refused with {code} ({meaning}), {times} times in a row{from}{spi}");
     let finding = Finding::new("last event", words);
-    if let Some(hint) = foreign_agent_advice(code) {
+    if let Some(hint) = event_advice(&event.event).or_else(|| foreign_agent_advice(code)) {
         return Some(finding.hint(hint));
     }
     Some(match event.clock_offset {
@@ -322,6 +322,25 @@ const RELAYED: [&str; 2] = ["denied-by-home-agent", "denied-by-gateway"];
 
 fn is_relayed(event: &TrailEvent) -> bool {
     RELAYED.contains(&event.event.as_str())
+}
+
+/// What to look at where the event says more than its Code.
+fn event_advice(event: &str) -> Option<&'static str> {
+    Some(match event {
+        "foreign-agent-of-another-region" | "foreign-agent-of-another-gateway" => {
+            "the foreign agent that relayed it is not beneath that gateway; see `regional show`"
+        }
+        "foreign-agent-failed-authentication" => {
+            "compare the association of foreign agent and gateway"
+        }
+        "gateway-association-missing" => {
+            "the foreign agent shares no association with its gateway; see `spi` in `regional show`"
+        }
+        "revocation-required" => {
+            "its home agent takes no part in revocation: see `required` in `[….revocation]`"
+        }
+        _ => return None,
+    })
 }
 
 /// What to look at after a denial of a foreign agent, or of a gateway.

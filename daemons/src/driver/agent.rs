@@ -57,7 +57,7 @@ pub(crate) trait MobilityAgent: Send + 'static {
     /// Says what a foreign agent offers.
     fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>);
     /// Takes what the store says of regions.
-    fn set_region(&mut self, region: &Region);
+    fn set_region(&mut self, region: &Region, now: Now);
     fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
     fn on_deadline(&mut self, now: Now) -> Output;
     fn next_deadline(&self) -> Option<Time>;
@@ -100,9 +100,9 @@ macro_rules! mobility_agent {
                 offer(self, care_of_addresses);
             }
 
-            fn set_region(&mut self, region: &Region) {
-                let set_region: fn(&mut Self, &Region) = $set_region;
-                set_region(self, region);
+            fn set_region(&mut self, region: &Region, now: Now) {
+                let set_region: fn(&mut Self, &Region, Now) = $set_region;
+                set_region(self, region, now);
             }
 
             fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -192,7 +192,7 @@ mobility_agent!(
     |machine, now| Some(machine.clock_health(now)),
     |_, _, _, _| Output::default(),
     |_, _| (),
-    |_, _| ()
+    |_, _, _| ()
 );
 mobility_agent!(
     ForeignAgent,
@@ -371,7 +371,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         self.machine.set_volatile_violations(active.settings.volatile_violations.clone());
         let offered = self.offer(&active.care_of_addresses, &mut errors);
         self.advertisers.follow(&active.settings, &offered, now);
-        self.machine.set_region(&active.region);
+        self.machine.set_region(&active.region, now);
         self.advertisers.set_region(region::advertised(&active.region).as_ref());
         // Who waits for the change finds it in what is shown.
         let mut batch = Batch::new(Class::Relaxed);

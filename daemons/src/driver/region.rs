@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 
 use mobility::{AdvertisedRegion, ForeignAgent, Gateway, RegionConfig};
-use store::GatewayAssignment;
+use store::{GatewayAssignment, Now};
 
 use crate::configuration::Region;
 
-pub(super) fn of_foreign_agent(machine: &mut ForeignAgent, region: &Region) {
+pub(super) fn of_foreign_agent(machine: &mut ForeignAgent, region: &Region, _: Now) {
     machine.set_region(region.foreign_agent.as_ref().map(|it| RegionConfig {
         gateway: it.gateway,
         also: it.also.iter().copied().collect(),
@@ -19,8 +19,9 @@ pub(super) fn of_foreign_agent(machine: &mut ForeignAgent, region: &Region) {
 }
 
 /// A gateway that no row names serves nobody: nothing is beneath it.
-pub(super) fn of_gateway(machine: &mut Gateway, region: &Region) {
-    machine.set_region(region.gateway.as_ref(), region.beneath.clone());
+pub(super) fn of_gateway(machine: &mut Gateway, region: &Region, now: Now) {
+    let (beneath, elsewhere) = (region.beneath.clone(), region.elsewhere.clone());
+    machine.set_region(region.gateway.as_ref(), beneath, elsewhere, now);
 }
 
 /// What a foreign agent advertises of its region.

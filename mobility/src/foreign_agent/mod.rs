@@ -12,8 +12,6 @@
 
 mod config;
 mod denial;
-mod notification;
-mod notified;
 mod pending;
 mod regional;
 mod reply;
@@ -23,6 +21,7 @@ mod revoked;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod visited;
 pub(crate) mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet};

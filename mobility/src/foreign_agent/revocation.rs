@@ -23,6 +23,7 @@ use crate::operations::{Step, Task};
 use crate::revocation::{
     self, Draft, Offer, Revocation, Revoker, Revoking, SPACING, Sender, uses_inform,
 };
+use crate::visited::Sends as _;
 
 pub(super) type Work = revocation::Work<VisitorKey>;
 

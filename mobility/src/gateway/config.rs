@@ -29,6 +29,8 @@ pub struct GatewayConfig {
     pub home_agent_port: u16,
     /// The foreign agents beneath it; others are strangers.
     pub foreign_agents: BTreeSet<Ipv4Addr>,
+    /// Those of other gateways.
+    pub elsewhere: BTreeSet<Ipv4Addr>,
     /// The longest home registration that it passes on.
     pub lifetime_max: Lifetime,
     /// The longest regional registration; never longer than what is left of the home registration.
@@ -63,6 +65,7 @@ impl GatewayConfig {
             port: crate::PORT,
             home_agent_port: crate::PORT,
             foreign_agents: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
             lifetime_max: Lifetime(1800),
             regional_lifetime_max: Lifetime::INFINITE,
             replay: RegionalReplay::Timestamps,

@@ -14,6 +14,9 @@ pub enum GatewayDenial {
     RevocationRequired,
     /// What sent it is no foreign agent of this region.
     ForeignAgentOfAnotherRegion,
+    /// It is one of another gateway: the two have not heard of a change of their regions at the same
+    /// instant. Nobody is told, and the node asks again.
+    ForeignAgentOfAnotherGateway,
     /// The foreign agent's authentication is missing, repeated or wrong (RFC 4857 §11).
     ForeignAgentFailedAuthentication,
     TooManyVisitors,
@@ -64,7 +67,9 @@ impl GatewayDenial {
             Self::Draining | Self::RevocationRequired => (Code(65), Some(Counter::FaAdmProhibited)),
             // A reading: the RFC has no Code for a foreign agent that is not believed; the node
             // cannot mend it, and another foreign agent may do.
-            Self::ForeignAgentOfAnotherRegion | Self::ForeignAgentFailedAuthentication => {
+            Self::ForeignAgentOfAnotherRegion
+            | Self::ForeignAgentOfAnotherGateway
+            | Self::ForeignAgentFailedAuthentication => {
                 (Code(65), Some(Counter::RegionalStrangersRefused))
             }
             Self::TooManyVisitors | Self::TooManyPending | Self::CommitFailed => {

@@ -17,6 +17,7 @@ mod regional;
 mod reply;
 mod request;
 mod revocation;
+mod visited;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -34,8 +35,8 @@ use crate::association::{Associations, SecurityAssociation};
 use crate::foreign_agent::Unreachable;
 use crate::foreign_agent::visitors::{Visitors, visitor_key};
 use crate::home_agent::Admission;
-use crate::limits::Limiter;
-use crate::notification::{self as notifications, NotificationId};
+use crate::limits::{Limiter, RateLimits};
+use crate::notification::{self as notifications, Heard, NotificationId};
 use crate::operations::Operations;
 use crate::pending::PendingList;
 use crate::random::Random;
@@ -43,6 +44,7 @@ use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
 use crate::trails::Trails;
 use crate::violations::{Offence, Violations};
+use crate::visited::{Receives as _, Sends as _};
 
 pub use config::GatewayConfig;
 pub use denial::GatewayDenial;
@@ -68,6 +70,8 @@ pub struct Gateway {
     visitors: Visitors,
     /// When regional registrations end that end before their home registration.
     regional_deadlines: BTreeSet<(Time, VisitorKey)>,
+    /// Foreign agents that were moved to another gateway, and until when they are believed.
+    leaving: BTreeMap<Ipv4Addr, Time>,
     tally: Tally,
     violations: Violations,
     trails: Trails,
@@ -87,6 +91,9 @@ pub struct Gateway {
     beneath: Beneath,
     operations: Operations,
     notifications: notifications::Outstanding<VisitorKey>,
+    heard: Heard,
+    /// Refusals of notifications: no more than one a second to the same address.
+    refusals: Limiter,
 }
 
 /// A batch on its way to the store.
@@ -132,6 +139,7 @@ impl Gateway {
             pending: PendingList::default(),
             visitors: Visitors::load(config.address, snapshot, now),
             regional_deadlines: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             tally: Tally::load(&key, snapshot, config.counters_lost, now),
             violations: Violations::load(&config.instance, Role::Gateway, snapshot),
             trails: Trails::load(config.address, snapshot),
@@ -146,6 +154,8 @@ impl Gateway {
             used: Recent::default(),
             beneath: Beneath::default(),
             notifications: notifications::Outstanding::default(),
+            heard: Heard::new(now),
+            refusals: Limiter::new(RateLimits { all: None, peer: Some(1) }),
             // To operators it is one of the foreign agents, whose visitors are revoked.
             operations: Operations::new(Role::ForeignAgent, config.address, &config.instance),
             config,
@@ -175,16 +185,25 @@ impl Gateway {
 
     /// Changes the region that it serves, and how; visitors keep what they were granted.
     ///
-    /// Without a setting it serves none, and nobody is beneath it.
+    /// Without a setting it serves none, and nobody is beneath it. What a foreign agent that was moved
+    /// to another gateway relayed before it heard of that is still taken for as long as requests wait.
     pub fn set_region(
         &mut self,
         setting: Option<&GatewaySetting>,
         foreign_agents: BTreeSet<Ipv4Addr>,
+        elsewhere: BTreeSet<Ipv4Addr>,
+        now: Now,
     ) {
+        let until = now.uptime + self.config.pending_timeout;
+        let moved = self.config.foreign_agents.difference(&foreign_agents);
+        self.leaving.extend(moved.map(|address| (*address, until)));
+        self.leaving.retain(|address, until| elsewhere.contains(address) && *until > now.uptime);
         let config = &mut self.config;
         config.foreign_agents = foreign_agents;
+        config.elsewhere = elsewhere;
         let Some(setting) = setting else {
             config.foreign_agents.clear();
+            self.leaving.clear();
             return;
         };
         config.lifetime_max = setting.lifetime.map_or(self.lifetime_max, Lifetime);
@@ -234,6 +253,12 @@ impl Gateway {
             Some(message_type::REGISTRATION_REVOCATION) => self.on_any_revocation(received, now),
             Some(message_type::REGISTRATION_REVOCATION_ACKNOWLEDGMENT) => {
                 self.on_any_acknowledgment(received, now)
+            }
+            Some(message_type::GENERIC_NOTIFICATION) => {
+                self.take_notification_message(received, now)
+            }
+            Some(message_type::GENERIC_NOTIFICATION_ACKNOWLEDGMENT) => {
+                self.take_acknowledgement(received, now)
             }
             Some(got) => {
                 let want = RegistrationRequest::TYPE;
@@ -423,6 +448,7 @@ impl Gateway {
         self.tally.use_of(Resource::Pending, self.config.pending_max, pending, now);
         let revocations = self.revocations.len() + self.beneath.list.len();
         self.tally.waiting(Awaited::Revocations, revocations);
+        self.tally.waiting(Awaited::Notifications, self.notifications.len());
         self.tally.put(&mut batch);
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
@@ -440,6 +466,10 @@ impl Gateway {
         let (code, counter) = denial.answer();
         if let Some(counter) = counter {
             self.tally.count(counter);
+        }
+        if denial == GatewayDenial::ForeignAgentOfAnotherGateway {
+            self.trail(pending, &denial.word(), Some(code), now);
+            return None;
         }
         self.count_answer(pending, code);
         if let Some(reason) = denial.violation() {

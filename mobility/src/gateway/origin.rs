@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::Identity;
+use store::{Identity, Now};
 use wire::Spi;
 
 use super::Gateway;
@@ -24,11 +24,12 @@ impl Gateway {
         pending: &Pending,
         extensions: &Extensions<'_>,
         received: &Received<'_>,
+        now: Now,
     ) -> Result<Ipv4Addr, Fault> {
         let source = *received.source.ip();
         match (extensions.hierarchical, extensions.foreign_foreign.is_empty()) {
             (Some((address, start)), false) => {
-                self.check_foreign_agent(source, start, extensions)?;
+                self.check_foreign_agent(source, start, extensions, now)?;
                 // A node with an address of its own stays there, whoever relays (§5.1, the `R` bit).
                 let own = pending.request.care_of_address;
                 let is_own = pending.is_regional && pending.is_co_located();
@@ -59,20 +60,23 @@ impl Gateway {
         source: Ipv4Addr,
         hierarchical_at: usize,
         extensions: &Extensions<'_>,
+        now: Now,
     ) -> Result<(), Fault> {
         let [only] = extensions.foreign_foreign.as_slice() else {
             return Err((Denial::ForeignAgentFailedAuthentication, None));
         };
-        if !self.config.foreign_agents.contains(&source) {
-            return Err((Denial::ForeignAgentOfAnotherRegion, Some(only.spi)));
-        }
         let association = self.associations.get(&Identity::Address(source), only.spi);
         let is_valid =
             association.is_some_and(|it| it.verifies(only)) && only.covered.len() > hierarchical_at;
-        if is_valid {
-            Ok(())
-        } else {
-            Err((Denial::ForeignAgentFailedAuthentication, Some(only.spi)))
+        let is_leaving = self.leaving.get(&source).is_some_and(|until| *until > now.uptime);
+        let is_beneath = self.config.foreign_agents.contains(&source) || is_leaving;
+        match (is_beneath, is_valid) {
+            (true, true) => Ok(()),
+            (true, false) => Err((Denial::ForeignAgentFailedAuthentication, Some(only.spi))),
+            (false, true) if self.config.elsewhere.contains(&source) => {
+                Err((Denial::ForeignAgentOfAnotherGateway, Some(only.spi)))
+            }
+            (false, _) => Err((Denial::ForeignAgentOfAnotherRegion, Some(only.spi))),
         }
     }
 

@@ -60,7 +60,7 @@ impl Gateway {
         now: Now,
     ) -> Result<Arc<Visitor>, Fault> {
         pending.local_care_of_address =
-            self.local_care_of_address(pending, extensions, received)?;
+            self.local_care_of_address(pending, extensions, received, now)?;
         pending.vouching = self.vouching(extensions, received);
         let of = |denial| (denial, None);
         let request = &pending.request;

@@ -33,7 +33,7 @@ impl Gateway {
         pending.spi = known.map(|it| it.spi);
         pending.signer = self
             .mobile_signer(&pending.identity, extensions.mobile_foreign.first().map(|it| it.spi));
-        match self.check(&mut pending, &extensions, received) {
+        match self.check(&mut pending, &extensions, received, now) {
             // RFC 3543 §3.3: one message a second about a binding; it comes again.
             Ok(()) if self.is_too_soon(&pending, now) => {
                 self.tally.count(Counter::DatagramsRateLimited);
@@ -51,9 +51,10 @@ impl Gateway {
         pending: &mut Pending,
         extensions: &Extensions<'_>,
         received: &Received<'_>,
+        now: Now,
     ) -> Result<(), Fault> {
         pending.local_care_of_address =
-            self.local_care_of_address(pending, extensions, received)?;
+            self.local_care_of_address(pending, extensions, received, now)?;
         pending.vouching = self.vouching(extensions, received);
         self.check_mobile_node(pending, extensions)?;
         let asked = extensions.replay_style.map(|(style, _)| style.style);

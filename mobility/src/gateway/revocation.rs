@@ -19,10 +19,7 @@ use store::{
     Counter, Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time,
     Visitor, VisitorKey,
 };
-use wire::{
-    GenericNotificationAcknowledgement, Nai, RegistrationRevocation,
-    RegistrationRevocationAcknowledgment,
-};
+use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::beneath::is_leaving;
 use super::pending::Pending;
@@ -33,7 +30,7 @@ use crate::between::Between;
 use crate::clock;
 use crate::extensions::Extensions;
 use crate::foreign_agent::visitors::visitor_key;
-use crate::notification::{NotificationId, Notifier, Notifying, Sending};
+use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
 use crate::refusal::Refuse;
 use crate::revocation::{
@@ -41,6 +38,7 @@ use crate::revocation::{
 };
 use crate::tally::Tally;
 use crate::violations::Violations;
+use crate::visited::Sends as _;
 
 /// Names of what was sent: those of visitors towards home agents, those of the foreign agents'
 /// visitors beneath.
@@ -95,6 +93,7 @@ impl Gateway {
         let deadlines = [
             self.revocations.next_deadline(),
             self.beneath.list.next_deadline(),
+            self.notifications.next_deadline(),
             self.operations.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -197,41 +196,6 @@ impl Refuse for Gateway {
     }
 }
 
-impl Notifier for Gateway {
-    type Key = VisitorKey;
-
-    fn notifying(&mut self) -> Notifying<'_, VisitorKey> {
-        Notifying {
-            outstanding: &mut self.notifications,
-            config: &self.config.notification,
-            tally: &mut self.tally,
-        }
-    }
-
-    fn is_about(&self, key: &VisitorKey, fixed: &GenericNotificationAcknowledgement) -> bool {
-        key.home_address == fixed.home_address
-    }
-
-    fn check_answer(
-        &self,
-        sending: &Sending<VisitorKey>,
-        _: &GenericNotificationAcknowledgement,
-        extensions: &Extensions<'_>,
-    ) -> Result<(), Failure> {
-        let node = &sending.key.identity;
-        self.associations.authenticate(&extensions.mobile_foreign, node).map(drop)
-    }
-
-    fn check_stray_answer(
-        &self,
-        _: Ipv4Addr,
-        _: &GenericNotificationAcknowledgement,
-        _: &Extensions<'_>,
-    ) -> Result<(), Failure> {
-        Ok(())
-    }
-}
-
 impl Revoker for Gateway {
     type Row = Visitor;
 
@@ -322,7 +286,7 @@ impl Revoker for Gateway {
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
         let TargetKey::Visitor(key) = task.row.target.clone() else { return };
         let OperationAction::RevokeVisitors { inform } = task.operation.action else {
-            return self.finish_target(&task, TargetResult::NotTried, work, now);
+            return self.notify_target(task, &key, work, now);
         };
         let visitor = self.visitors.get(&key.identity, key.home_address);
         let visitor = visitor.filter(|it| it.created_at == task.row.since && !is_leaving(it));
@@ -408,10 +372,18 @@ impl Revoker for Gateway {
         revocation.finish(result, &mut self.operations, &mut work.batch, now);
     }
 
-    fn send_notification(&mut self, _: NotificationId, _: &mut Work, _: Now) {}
+    fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
+        self.notify_again(id, work, now);
+    }
 
-    fn end_notification(&mut self, id: NotificationId, _: TargetResult, _: &mut Work, _: Now) {
-        self.notifications.remove(id);
+    fn end_notification(
+        &mut self,
+        id: NotificationId,
+        result: TargetResult,
+        work: &mut Work,
+        now: Now,
+    ) {
+        self.end_notified(id, result, work, now);
     }
 
     fn commit(&mut self, work: Work, _: Now) -> Output {

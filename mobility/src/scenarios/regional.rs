@@ -1,9 +1,10 @@
 //! What scenarios of RFC 4857 need: a gateway, regional requests made by hand, and how all of it is printed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use store::{Identity, RegionalReplay, RegionalVisit, UtcTime};
+use store::{GatewaySetting, Identity, RegionalReplay, RegionalVisit, UtcTime};
 use wire::{
     Code, GeneralizedAuthentication, GfaIpAddress, HierarchicalForeignAgent, Identification,
     Lifetime, RegionalRegistrationLifetime, RegionalRegistrationReply, RegionalRegistrationRequest,
@@ -42,6 +43,7 @@ pub(super) fn gateway(world: &mut World, words: &Words<'_>) {
     config.minimal_encapsulation = words.or("minimal", true);
     config.rate_limits = setup::rate_limits(words);
     setup::revocation(&mut config.revocation, words);
+    setup::notification(&mut config.notification, words);
     let gateway = Gateway::new(config.clone(), &world.snapshot, world.now());
     world.gateway = Some((config, gateway));
 }
@@ -71,6 +73,20 @@ pub(super) fn append(message: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 impl World {
+    /// An operator says which foreign agents are beneath the gateway, and which beneath others:
+    /// `region beneath=ADDRESS … elsewhere=ADDRESS … regional-lifetime=`.
+    pub(super) fn region(&mut self, words: &Words<'_>) {
+        let addresses =
+            |key| words.all(key).into_iter().map(|it| it.parse().unwrap()).collect::<BTreeSet<_>>();
+        let setting = GatewaySetting {
+            regional_lifetime: words.value("regional-lifetime"),
+            ..GatewaySetting::default()
+        };
+        let now = self.now();
+        let (_, gateway) = self.gateway.as_mut().unwrap();
+        gateway.set_region(Some(&setting), addresses("beneath"), addresses("elsewhere"), now);
+    }
+
     /// A Regional Registration Request made by hand.
     pub(super) fn regional(&mut self, words: &Words<'_>, lines: &mut Vec<String>) {
         let octets = self.regional_octets(words);

@@ -107,7 +107,7 @@ pub(super) fn revocation(config: &mut crate::RevocationConfig, words: &Words<'_>
     }
 }
 
-fn notification(config: &mut crate::NotificationConfig, words: &Words<'_>) {
+pub(super) fn notification(config: &mut crate::NotificationConfig, words: &Words<'_>) {
     match words.text("notification") {
         None => {}
         Some("off") => config.enabled = false,

@@ -87,6 +87,7 @@ impl World {
             | "forget" | "mobile-node" => {
                 setup::input(self, words);
             }
+            "region" => self.region(words),
             "request" => self.request(words, &mut lines),
             "regional" => self.regional(words, &mut lines),
             "regional-answer" => self.regional_answer(words, &mut lines),

@@ -1,32 +1,30 @@
-//! Notifications that arrive at a foreign agent: those for it, and those that it relays
+//! Notifications that arrive at a foreign agent or a gateway: those for it, and those that it relays
 //! (RFC 6098 §4.6.1, §4.6.2).
 
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use store::{Counter, Identity, Now, TrailEvent, ViolationReason, Visitor};
 use wire::{Code, GenericNotification, Identification, MessageDirection, Spi, extension_type};
 
-use super::ForeignAgent;
+use super::Visited;
 use crate::action::{Action, Output, Received};
 use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
 use crate::notification::message::{About, acknowledgement};
 use crate::notification::{Heard, Opened, open};
-use crate::refusal::Refuse as _;
 
-impl ForeignAgent {
-    pub(super) fn on_notification(&mut self, received: &Received<'_>, now: Now) -> Output {
+/// Takes notifications about its visitors, and passes on those that are for others.
+pub(crate) trait Receives: Visited {
+    fn take_notification_message(&mut self, received: &Received<'_>, now: Now) -> Output {
         let source = *received.source.ip();
-        if !self.limiter.allows(source, now.uptime) {
-            self.tally.count(Counter::DatagramsRateLimited);
-            return Output::default();
+        if !self.parts().limiter.allows(source, now.uptime) {
+            return self.discard(Counter::DatagramsRateLimited);
         }
         let opened = match open(received.octets) {
             Ok(opened) => opened,
             Err(error) => return self.malformed(&error),
         };
-        self.tally.count(Counter::NotificationsReceived);
+        self.parts().tally.count(Counter::NotificationsReceived);
         let (fixed, extensions) = (&opened.fixed, &opened.extensions);
         if extensions.not_for_notifications {
             return self.discard(Counter::NotificationsDiscarded);
@@ -63,10 +61,12 @@ impl ForeignAgent {
 
     /// The visitor that a message names; none if there are several, which it cannot tell apart.
     fn notified_visitor(&self, about: About) -> Option<Arc<Visitor>> {
-        let visitors = self.visitors.with_home(about.home_address);
+        let visitors = self.visitors().with_home(about.home_address);
         let mut fitting = visitors.filter(|visitor| {
+            let is_leaving = visitor.regional.as_ref().is_some_and(|it| it.revoking.is_some());
             visitor.home_agent == about.home_agent
                 && visitor.care_of_address == about.care_of_address
+                && !is_leaving
         });
         let first = fitting.next()?;
         fitting.next().is_none().then(|| Arc::clone(first))
@@ -84,7 +84,7 @@ impl ForeignAgent {
         match self.notified_visitor(about) {
             // Who is not there, or not told apart, has nothing to hear or to say here.
             None => Relayed::Nowhere,
-            Some(_) if !self.config.notification.enabled => Relayed::Nowhere,
+            Some(_) if !self.is_notifying() => Relayed::Nowhere,
             Some(visitor) if !is_sender(&visitor) => Relayed::Offends(ViolationReason::Other),
             Some(_) if end == 0 => Relayed::Offends(ViolationReason::MissingSecurityExtension),
             Some(visitor) => Relayed::On(visitor, end),
@@ -96,7 +96,7 @@ impl ForeignAgent {
     ///
     /// A reading: an invalid Foreign-Home authentication does not keep us from relaying, as the
     /// text says, because we use nothing of what it protects; but it is a violation.
-    pub(super) fn relay_to_node(
+    fn relay_to_node(
         &mut self,
         about: About,
         identification: Identification,
@@ -115,16 +115,16 @@ impl ForeignAgent {
         };
         if !extensions.foreign_home.is_empty() {
             let list = &extensions.foreign_home;
-            let known = self.associations.authenticate(list, &Identity::Address(source));
+            let known = self.associations().authenticate(list, &Identity::Address(source));
             if let Err(failure) = known {
                 self.note_offence(source, identification, failure, now);
             }
         }
         let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
-        if let Some(association) = self.associations.with(&visitor.identity).next() {
+        if let Some(association) = self.associations().with(&visitor.identity).next() {
             association.sign(&mut octets, extension_type::MOBILE_FOREIGN_AUTHENTICATION);
         }
-        self.tally.count(Counter::NotificationsRelayed);
+        self.parts().tally.count(Counter::NotificationsRelayed);
         Output::at_once(vec![self.to_node(&visitor, octets)])
     }
 
@@ -132,7 +132,7 @@ impl ForeignAgent {
     ///
     /// A reading: where there is an association with the node its authentication has to be there,
     /// as with requests (RFC 5944 §3.7.2.1).
-    pub(super) fn relay_to_home_agent(
+    fn relay_to_home_agent(
         &mut self,
         about: About,
         identification: Identification,
@@ -141,8 +141,7 @@ impl ForeignAgent {
         now: Now,
     ) -> Output {
         let source = *received.source.ip();
-        let is_its =
-            |it: &Visitor| super::pending::reach(it.source, it.home_address).ip() == &source;
+        let is_its = |it: &Visitor| self.reached_at(it) == source;
         let (visitor, end) = match self.relayed(about, extensions, is_its) {
             Relayed::On(visitor, end) => (visitor, end),
             Relayed::Nowhere => return self.discard(Counter::NotificationsDiscarded),
@@ -152,21 +151,19 @@ impl ForeignAgent {
             }
         };
         let identity = &visitor.identity;
-        if self.associations.with(identity).next().is_some() {
+        if self.associations().with(identity).next().is_some() {
             let list = &extensions.mobile_foreign;
-            if let Err(failure) = self.associations.authenticate(list, identity) {
+            if let Err(failure) = self.associations().authenticate(list, identity) {
                 return self.refuse_notification(source, identification, failure, now);
             }
         }
         let mut octets = received.octets.get(..end).unwrap_or_default().to_vec();
         let home_agent = Identity::Address(visitor.home_agent);
-        if let Some(association) = self.associations.with(&home_agent).next() {
+        if let Some(association) = self.associations().with(&home_agent).next() {
             association.sign(&mut octets, extension_type::FOREIGN_HOME_AUTHENTICATION);
         }
-        self.tally.count(Counter::NotificationsRelayed);
-        let from = self.config.relay_source(visitor.care_of_address);
-        let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
-        Output::at_once(vec![Action::Send { from, to, octets }])
+        self.parts().tally.count(Counter::NotificationsRelayed);
+        Output::at_once(vec![self.to_home_agent(&visitor, octets)])
     }
 
     /// A notification that ends here, of the home agent or mobile node that `peer` names.
@@ -185,9 +182,9 @@ impl ForeignAgent {
         } else {
             (&opened.extensions.mobile_foreign, Code(67))
         };
-        let signer = self.associations.authenticate(list, peer);
+        let signer = self.associations().authenticate(list, peer);
         let (signer, failure) = match signer {
-            Ok(signer) if self.heard.is_fresh(peer, fixed.identification, &signer, now) => {
+            Ok(signer) if self.parts().heard.is_fresh(peer, fixed.identification, &signer, now) => {
                 (Some(signer), None)
             }
             Ok(signer) => {
@@ -195,14 +192,14 @@ impl ForeignAgent {
                 (Some(signer), Some((Code(69), (ViolationReason::BadIdentifier, spi))))
             }
             Err(failure) => {
-                let likely = self.associations.with(peer).next().cloned();
+                let likely = self.associations().with(peer).next().cloned();
                 (likely, Some((failed, failure)))
             }
         };
         if let Some((code, failure)) = failure {
             let is_allowed = fixed.wants_acknowledgement()
                 && signer.is_some()
-                && self.refusals.allows(source, now.uptime);
+                && self.parts().refusals.allows(source, now.uptime);
             let signer = signer.filter(|_| is_allowed);
             let stamp = Heard::mismatch(fixed.identification, now);
             let answer =
@@ -211,7 +208,7 @@ impl ForeignAgent {
             return Output::at_once(answer.into_iter().collect());
         }
         let Some(signer) = signer else { return Output::default() };
-        self.heard.accept(peer, fixed.identification, now);
+        self.parts().heard.accept(peer, fixed.identification, now);
         self.take_notification(opened, &signer, received, now)
     }
 
@@ -224,7 +221,7 @@ impl ForeignAgent {
     ) -> Output {
         let fixed = &opened.fixed;
         let visitor = self.notified_visitor(About::of(fixed));
-        let is_accepted = self.config.notification.enabled;
+        let is_accepted = self.is_notifying();
         if let Some(visitor) = visitor.filter(|_| is_accepted) {
             let event = TrailEvent {
                 at: now.stamp(),
@@ -236,9 +233,9 @@ impl ForeignAgent {
                 clock_offset: None,
                 times: 1,
             };
-            self.trails.record(&visitor.identity, event);
+            self.parts().trails.record(&visitor.identity, event);
         } else if !is_accepted {
-            self.tally.count(Counter::NotificationsDiscarded);
+            self.parts().tally.count(Counter::NotificationsDiscarded);
         }
         if !fixed.wants_acknowledgement() {
             return Output::default();
@@ -266,7 +263,7 @@ impl ForeignAgent {
                 extension_type::MOBILE_FOREIGN_AUTHENTICATION
             },
         );
-        self.tally.count(Counter::NotificationAcknowledgementsSent);
+        self.parts().tally.count(Counter::NotificationAcknowledgementsSent);
         let (from, to) = (received.local, received.source);
         match received.interface {
             Some(interface) if !is_of_home_agent => {
@@ -277,8 +274,10 @@ impl ForeignAgent {
     }
 }
 
+impl<T: Visited> Receives for T {}
+
 /// What becomes of a message between a home agent and a mobile node.
-enum Relayed {
+pub(crate) enum Relayed {
     /// It goes on, as many octets of it.
     On(Arc<Visitor>, usize),
     Nowhere,
