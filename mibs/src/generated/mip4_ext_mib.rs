@@ -610,6 +610,37 @@ pub mod mip4_ext_visitor_target_table {
     }
 }
 
+/// `mip4ExtRegistrationTargetTable`.
+pub mod mip4_ext_registration_target_table {
+    pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8];
+
+    /// The readable columns.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Column {
+        /// `mip4ExtRegistrationTargetState`.
+        State,
+        /// `mip4ExtRegistrationTargetCode`.
+        Code,
+        /// `mip4ExtRegistrationTargetMessages`.
+        Messages,
+        /// `mip4ExtRegistrationTargetEndedAt`.
+        EndedAt,
+    }
+
+    impl crate::Column for Column {
+        const ALL: &'static [Self] = &[Self::State, Self::Code, Self::Messages, Self::EndedAt];
+
+        fn sub_id(self) -> u32 {
+            match self {
+                Self::State => 5,
+                Self::Code => 6,
+                Self::Messages => 7,
+                Self::EndedAt => 8,
+            }
+        }
+    }
+}
+
 /// `mip4ExtRevocationTable`.
 pub mod mip4_ext_revocation_table {
     pub const OID: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1];
@@ -1134,6 +1165,16 @@ pub static MODULE: Module = Module {
         Object { name: "mip4ExtVisitorTargetCode", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtVisitorTargetMessages", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtVisitorTargetEndedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 7, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtOperationId", "mip4ExtRegistrationTargetIdType", "mip4ExtRegistrationTargetId", "mip4ExtRegistrationTargetAgent", "mip4ExtRegistrationTargetCareOf"] },
+        Object { name: "mip4ExtRegistrationTargetIdType", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("MipEntityIdentifierType"), ranges: &[], labels: &[("other", 1), ("ipaddress", 2), ("nai", 3)] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetId", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 2], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("MipEntityIdentifier"), ranges: &[(1, 64)], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetAgent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 3], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetCareOf", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 4], kind: Kind::Column, syntax: Syntax { base: Base::IpAddress, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetState", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 5], kind: Kind::Column, syntax: Syntax { base: Base::Integer32, convention: Some("Mip4ExtTargetState"), ranges: &[], labels: &[("pending", 1), ("sent", 2), ("acknowledged", 3), ("denied", 4), ("timedOut", 5), ("notNegotiated", 6), ("ambiguous", 7), ("gone", 8), ("unowned", 9), ("notTried", 10), ("leftOver", 11), ("noAssociation", 12)] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetCode", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 6], kind: Kind::Column, syntax: Syntax { base: Base::Unsigned32, convention: None, ranges: &[(0, 255)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetMessages", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 7], kind: Kind::Column, syntax: Syntax { base: Base::Gauge32, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
+        Object { name: "mip4ExtRegistrationTargetEndedAt", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 9, 8, 1, 8], kind: Kind::Column, syntax: Syntax { base: Base::OctetString, convention: Some("DateAndTime"), ranges: &[(8, 8), (11, 11)], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtRevocationTable", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1], kind: Kind::Table, syntax: Syntax { base: Base::Table, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &[] },
         Object { name: "mip4ExtRevocationEntry", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1], kind: Kind::Entry, syntax: Syntax { base: Base::Entry, convention: None, ranges: &[], labels: &[] }, access: Access::NotAccessible, status: Status::Current, units: None, default: None, index: &["mip4ExtAgentRole", "mip4ExtAgentAddress", "mip4ExtAgentInstance"] },
         Object { name: "mip4ExtRevocationSent", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 1, 10, 1, 1, 1], kind: Kind::Column, syntax: Syntax { base: Base::Counter64, convention: None, ranges: &[], labels: &[] }, access: Access::ReadOnly, status: Status::Current, units: None, default: None, index: &[] },
@@ -1238,7 +1279,7 @@ pub static MODULE: Module = Module {
         crate::Group { name: "mip4ExtSnmpGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 6], status: Status::Current, members: &["mip4ExtSnmpNotificationsLimited", "mip4ExtSnmpNotificationsDropped", "mip4ExtSnmpInformsAcknowledged", "mip4ExtSnmpInformsFailed"] },
         crate::Group { name: "mip4ExtCapacityGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 7], status: Status::Current, members: &["mip4ExtUsageLimit", "mip4ExtUsageInUse", "mip4ExtUsagePeak", "mip4ExtUsagePeakAt"] },
         crate::Group { name: "mip4ExtAlarmGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 8], status: Status::Current, members: &["mip4ExtAlarmCount", "mip4ExtAlarmSeverity", "mip4ExtAlarmSince", "mip4ExtAlarmCause", "mip4ExtAlarmAction", "mip4ExtGateOpen", "mip4ExtGatePerMinute", "mip4ExtGateSent", "mip4ExtGateSuppressed"] },
-        crate::Group { name: "mip4ExtOperationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 9], status: Status::Current, members: &["mip4ExtOperationCount", "mip4ExtOperationOpenCount", "mip4ExtOperationNextId", "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum", "mip4ExtOperationRate", "mip4ExtOperationInform", "mip4ExtOperationReason", "mip4ExtOperationTimeLimit", "mip4ExtOperationWish", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationCreatedAt", "mip4ExtOperationFinishedAt", "mip4ExtOperationError", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationRowStatus", "mip4ExtOperationText", "mip4ExtOperationPath", "mip4ExtOperationAlternate", "mip4ExtOperationDelay", "mip4ExtOperationResultCount", "mip4ExtBindingTargetState", "mip4ExtBindingTargetCode", "mip4ExtBindingTargetMessages", "mip4ExtBindingTargetEndedAt", "mip4ExtVisitorTargetState", "mip4ExtVisitorTargetCode", "mip4ExtVisitorTargetMessages", "mip4ExtVisitorTargetEndedAt"] },
+        crate::Group { name: "mip4ExtOperationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 9], status: Status::Current, members: &["mip4ExtOperationCount", "mip4ExtOperationOpenCount", "mip4ExtOperationNextId", "mip4ExtOperationAction", "mip4ExtOperationSelector", "mip4ExtOperationMaximum", "mip4ExtOperationRate", "mip4ExtOperationInform", "mip4ExtOperationReason", "mip4ExtOperationTimeLimit", "mip4ExtOperationWish", "mip4ExtOperationState", "mip4ExtOperationWho", "mip4ExtOperationCreatedAt", "mip4ExtOperationFinishedAt", "mip4ExtOperationError", "mip4ExtOperationTargets", "mip4ExtOperationEnded", "mip4ExtOperationFailures", "mip4ExtOperationRowStatus", "mip4ExtOperationText", "mip4ExtOperationPath", "mip4ExtOperationAlternate", "mip4ExtOperationDelay", "mip4ExtOperationResultCount", "mip4ExtBindingTargetState", "mip4ExtBindingTargetCode", "mip4ExtBindingTargetMessages", "mip4ExtBindingTargetEndedAt", "mip4ExtVisitorTargetState", "mip4ExtVisitorTargetCode", "mip4ExtVisitorTargetMessages", "mip4ExtVisitorTargetEndedAt", "mip4ExtRegistrationTargetState", "mip4ExtRegistrationTargetCode", "mip4ExtRegistrationTargetMessages", "mip4ExtRegistrationTargetEndedAt"] },
         crate::Group { name: "mip4ExtRevocationGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 10], status: Status::Current, members: &["mip4ExtRevocationSent", "mip4ExtRevocationRetried", "mip4ExtRevocationAcknowledged", "mip4ExtRevocationTimedOut", "mip4ExtRevocationPending", "mip4ExtRevocationReceived", "mip4ExtRevocationAcknowledgmentsSent", "mip4ExtRevocationDiscarded", "mip4ExtRevocationAcknowledgmentsUnexpected", "mip4ExtRevocationWaiting"] },
         crate::Group { name: "mip4ExtNotifyGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 11], status: Status::Current, members: &["mip4ExtNotifySent", "mip4ExtNotifyRetried", "mip4ExtNotifyAcknowledged", "mip4ExtNotifyDenied", "mip4ExtNotifyTimedOut", "mip4ExtNotifyPending", "mip4ExtNotifyWaiting", "mip4ExtNotifyReceived", "mip4ExtNotifyAcknowledgementsSent", "mip4ExtNotifyDiscarded", "mip4ExtNotifyRelayed", "mip4ExtNotifyAcknowledgementsUnexpected", "mip4ExtNotifyMessageStringsSent", "mip4ExtNotifyMessageStringsReceived"] },
         crate::Group { name: "mip4ExtRegionalGroup", oid: &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 434, 2, 1, 12], status: Status::Current, members: &["mip4ExtRegionalRevision", "mip4ExtRegionalChangedBy", "mip4ExtRegionalChangedAt", "mip4ExtRegionalConfirmWithin", "mip4ExtRegionalCommitCause", "mip4ExtRegionalCommitOf", "mip4ExtRegionalCommitWho", "mip4ExtRegionalCommitAt", "mip4ExtRegionalCommitReason", "mip4ExtRegionalCommitChanges", "mip4ExtRegionalCommitState", "mip4ExtRegionalCommitEndedBy", "mip4ExtRegionalGatewayLifetime", "mip4ExtRegionalGatewayRegionalLifetime", "mip4ExtRegionalGatewayReplay", "mip4ExtRegionalGatewayDynamic", "mip4ExtRegionalGatewayOrigin", "mip4ExtRegionalGatewayForeignAgents", "mip4ExtRegionalGatewayVisitors", "mip4ExtRegionalGatewayState", "mip4ExtRegionalForeignAgentIsPrimary", "mip4ExtRegionalForeignAgentAssignment", "mip4ExtRegionalForeignAgentNai", "mip4ExtRegionalForeignAgentSpi", "mip4ExtRegionalForeignAgentOrigin", "mip4ExtRegionalForeignAgentState", "mip4ExtRegionalVisitorGateway", "mip4ExtRegionalVisitorLocalCareOfAddress", "mip4ExtRegionalVisitorTimeGranted", "mip4ExtRegionalVisitorTimeRemaining", "mip4ExtRegionalVisitorReplay", "mip4ExtRegionalVisitorAccepted", "mip4ExtRegionalCounterRequestsReceived", "mip4ExtRegionalCounterRequestsRelayed", "mip4ExtRegionalCounterRequestsAccepted", "mip4ExtRegionalCounterRequestsDenied", "mip4ExtRegionalCounterRepliesRelayed", "mip4ExtRegionalCounterStrangersRefused"] },

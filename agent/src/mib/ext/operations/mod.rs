@@ -1,5 +1,6 @@
 //! `mip4ExtOperationTable` and what became of each target: operations as managers see them.
 
+mod registrations;
 mod targets;
 #[cfg(test)]
 pub(super) mod tests;
@@ -36,6 +37,8 @@ pub(super) fn register(registry: &mut Registry) {
     super::add_small::<ResultTable>(registry, mip4_ext_operation_result_table::OID);
     registry.add(module::mip4_ext_binding_target_table::OID, TableObject(targets::BindingTargets));
     registry.add(module::mip4_ext_visitor_target_table::OID, TableObject(targets::VisitorTargets));
+    let registrations = module::mip4_ext_registration_target_table::OID;
+    super::add_small::<registrations::RegistrationTargets>(registry, registrations);
 }
 
 /// The operations that are shown: in the context of one daemon those that it has a part in.

@@ -105,7 +105,7 @@ impl Kind for Visitors {
     }
 }
 
-fn state(row: &OperationTarget) -> Value {
+pub(super) fn state(row: &OperationTarget) -> Value {
     Value::Integer32(match row.state {
         TargetState::Pending => 1,
         TargetState::Sent => 2,
@@ -113,7 +113,7 @@ fn state(row: &OperationTarget) -> Value {
     })
 }
 
-fn code(row: &OperationTarget) -> Value {
+pub(super) fn code(row: &OperationTarget) -> Value {
     Value::Gauge32(match row.state {
         TargetState::Ended(TargetResult::Denied(code)) => code.0.into(),
         _ => 0,

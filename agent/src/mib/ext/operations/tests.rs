@@ -3,8 +3,9 @@ use std::net::Ipv4Addr;
 use mibs::mip4_ext_mib as module;
 use store::{
     BindingKey, Changed, Identity, Operation, OperationAction, OperationId, OperationOwner,
-    OperationSelector, OperationShare, OperationState, OperationTarget, OperationWish, Revision,
-    Role, TargetKey, TargetResult, TargetState, Unknown, UtcTime, VisitorKey,
+    OperationSelector, OperationShare, OperationState, OperationTarget, OperationWish,
+    RegistrationKey, Revision, Role, TargetKey, TargetResult, TargetState, Unknown, UtcTime,
+    VisitorKey,
 };
 
 use super::OperationDraft;
@@ -70,6 +71,12 @@ fn visiting(identity: Identity) -> TargetKey {
     TargetKey::Visitor(VisitorKey { foreign_agent: HOME_AGENT, identity, home_address })
 }
 
+fn registered(identity: Identity) -> TargetKey {
+    let [agent_address, care_of_address] = [HOME_AGENT, Ipv4Addr::new(192, 0, 2, 1)];
+    let instance = "mn1".to_owned();
+    TargetKey::Registration(RegistrationKey { instance, identity, agent_address, care_of_address })
+}
+
 fn share(id: u32, state: OperationState, results: &[(TargetResult, u64)]) -> OperationShare {
     OperationShare {
         id: OperationId(id),
@@ -98,6 +105,11 @@ pub(crate) fn operations(world: &mut World) {
         3,
         visiting(address("10.0.0.9")),
         TargetState::Ended(TargetResult::Denied(wire::Code(70))),
+    ));
+    world.put(target(
+        3,
+        registered(address("10.0.0.9")),
+        TargetState::Ended(TargetResult::TimedOut(3)),
     ));
 }
 
@@ -155,6 +167,9 @@ fn every_column_of_an_operation_and_its_targets() {
     let visitor = [&[3], &agent[..], &[2, 4, 10, 0, 0, 9, 10, 0, 0, 9]].concat();
     assert_eq!(world.value("mip4ExtVisitorTargetState", &visitor), Value::Integer32(4));
     assert_eq!(world.value("mip4ExtVisitorTargetCode", &visitor), Value::Gauge32(70));
+    let registration = [&[3, 2, 4, 10, 0, 0, 9], &agent[..], &[192, 0, 2, 1]].concat();
+    assert_eq!(world.value("mip4ExtRegistrationTargetState", &registration), Value::Integer32(5));
+    assert_eq!(world.value("mip4ExtRegistrationTargetMessages", &registration), Value::Gauge32(2));
 }
 
 #[test]
@@ -162,6 +177,7 @@ fn targets_are_in_order_over_all_operations() {
     let mut world = World::with_home_agent();
     let names = ["a@x", "bb@x", "b@x", "z", "ü@x"];
     for id in [1, 2, 7, u32::MAX] {
+        world.put(operation(id));
         for last in [0, 1, 255] {
             world.put(target(id, bound(last, None), TargetState::Pending));
             for name in names {
@@ -170,12 +186,17 @@ fn targets_are_in_order_over_all_operations() {
             }
         }
         world.put(target(id, visiting(address("10.0.0.3")), TargetState::Pending));
+        for name in names {
+            world.put(target(id, registered(Identity::Nai(nai(name))), TargetState::Pending));
+        }
     }
     // Four columns, of which one has no instance while nothing has ended.
     let bindings = world.check_walk(module::mip4_ext_binding_target_table::OID);
     assert_eq!(bindings, 3 * 4 * 3 * (1 + names.len()));
     let visitors = world.check_walk(module::mip4_ext_visitor_target_table::OID);
     assert_eq!(visitors, 3 * 4 * (1 + names.len()));
+    let registrations = world.check_walk(module::mip4_ext_registration_target_table::OID);
+    assert_eq!(registrations, 3 * 4 * names.len());
 }
 
 #[test]
