@@ -175,6 +175,7 @@ impl ForeignAgent {
             config,
         };
         foreign_agent.resume_revocations(now);
+        foreign_agent.resume_operations(snapshot);
         foreign_agent
     }
 

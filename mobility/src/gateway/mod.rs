@@ -165,6 +165,7 @@ impl Gateway {
             gateway.arm(visitor);
         }
         gateway.resume_revocations(now);
+        gateway.resume_operations(snapshot);
         gateway
     }
 

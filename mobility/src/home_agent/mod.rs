@@ -177,6 +177,7 @@ impl HomeAgent {
         };
         home_agent.settle_service_times(now);
         home_agent.resume_revocations(now);
+        home_agent.resume_operations(snapshot);
         home_agent.look_for_drain(snapshot);
         home_agent
     }

@@ -44,6 +44,9 @@ pub(crate) struct Operations {
     jobs: BTreeMap<OperationId, Job>,
     /// Results that the store did not take.
     unwritten: Vec<Arc<OperationTarget>>,
+    /// Results that came while the rows of their operation were not known: they are looked at anew
+    /// after a step of it failed.
+    early: BTreeMap<(OperationId, TargetKey), (TargetResult, usize)>,
     retry_at: Option<Time>,
 }
 
@@ -69,8 +72,43 @@ impl Operations {
             owner: OperationOwner { role, address, instance: instance.to_owned() },
             jobs: BTreeMap::new(),
             unwritten: Vec::new(),
+            early: BTreeMap::new(),
             retry_at: None,
         }
+    }
+
+    /// Goes on with what an owner before this one had taken on. What is on its way from then may end
+    /// at any moment, and its result is written with that.
+    pub(crate) fn resume(
+        &mut self,
+        snapshot: &Snapshot,
+        is_begun: impl Fn(OperationId, &TargetKey) -> bool,
+    ) {
+        for operation in snapshot.rows::<Operation>().iter() {
+            if let Some(share) = self.open_share(operation, snapshot) {
+                let job = Job::resume(Arc::clone(operation), share, snapshot, &is_begun);
+                self.jobs.insert(operation.id, job);
+            }
+        }
+    }
+
+    fn is_ours(&self, operation: &Operation) -> bool {
+        operation.action.role() == self.owner.role
+            && operation.owners.iter().any(|owner| owner.address == self.owner.address)
+    }
+
+    /// Our share of an operation, if we have one that has not ended.
+    fn open_share<'s>(
+        &self,
+        operation: &Operation,
+        snapshot: &'s Snapshot,
+    ) -> Option<&'s Arc<OperationShare>> {
+        if operation.state.is_final() || !self.is_ours(operation) {
+            return None;
+        }
+        let OperationOwner { role, address, .. } = self.owner;
+        let key = OperationShareKey { id: operation.id, role, address };
+        snapshot.rows::<OperationShare>().get(&key).filter(|share| !share.state.is_final())
     }
 
     /// Names the owner by another address, as a mobile node is once it has one.
@@ -87,6 +125,8 @@ impl Operations {
         now: Now,
         is_begun: impl Fn(OperationId, &TargetKey) -> bool,
     ) -> Option<Step> {
+        let operations = snapshot.rows::<Operation>();
+        self.early.retain(|(id, _), _| operations.get(id).is_some_and(|it| !it.state.is_final()));
         for operation in snapshot.rows::<Operation>().iter() {
             if operation.state.is_final() {
                 self.jobs.remove(&operation.id);
@@ -110,9 +150,7 @@ impl Operations {
         is_begun: &impl Fn(OperationId, &TargetKey) -> bool,
     ) -> Option<Step> {
         let id = operation.id;
-        let is_ours = operation.action.role() == self.owner.role
-            && operation.owners.iter().any(|owner| owner.address == self.owner.address);
-        if !is_ours {
+        if !self.is_ours(operation) {
             return None;
         }
         if let Some(job) = self.jobs.get_mut(&id) {
@@ -134,6 +172,10 @@ impl Operations {
             None => self.claim(operation, snapshot, now),
             Some(share) if share.state.is_final() => None,
             Some(share) => {
+                let early = &mut self.early;
+                let is_begun = |id, target: &TargetKey| {
+                    early.contains_key(&(id, target.clone())) || is_begun(id, target)
+                };
                 let job = Job::resume(Arc::clone(operation), share, snapshot, is_begun);
                 expand(self.jobs.entry(id).or_insert(job))
             }
@@ -258,7 +300,10 @@ impl Operations {
         batch: &mut Batch,
         now: Now,
     ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else {
+            self.early.insert((id, target.clone()), (result, messages));
+            return;
+        };
         let Some(mut row) = job.begun.remove(target) else { return };
         row.state = TargetState::Ended(result);
         row.ended_at = Some(now.stamp());
@@ -273,6 +318,13 @@ impl Operations {
         if self.retry_at.take_if(|at| *at <= now.uptime).is_some() {
             for row in self.unwritten.drain(..) {
                 batch.put::<OperationTarget>(row);
+            }
+        }
+        let known = |(id, _): &(OperationId, TargetKey)| self.jobs.contains_key(id);
+        let early: Vec<_> = self.early.keys().filter(|it| known(it)).cloned().collect();
+        for (id, target) in early {
+            if let Some(result) = self.early.remove(&(id, target.clone())) {
+                self.finish(id, &target, result, batch, now);
             }
         }
         for job in self.jobs.values_mut() {

@@ -4,7 +4,10 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Batch, Counter, Identity, Now, Row, Snapshot, TargetResult, ViolationReason};
+use store::{
+    Batch, Counter, Identity, Now, OperationId, Row, Snapshot, TargetKey, TargetResult,
+    ViolationReason,
+};
 use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::revocable::Revocable;
@@ -246,15 +249,18 @@ pub(crate) trait Revoker: Notifier {
         Output::default()
     }
 
+    /// Goes on with the operations that were taken on before a restart; the revocations from then
+    /// are resumed.
+    fn resume_operations(&mut self, snapshot: &Snapshot) {
+        let Revoking { outstanding, notifications, operations, .. } = self.revoking();
+        operations.resume(snapshot, is_begun::<Self::Row>(outstanding, notifications));
+    }
+
     /// Takes on what operators want; to be called until nothing comes of it.
     fn observe_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
         let Revoking { outstanding, notifications, operations, .. } = self.revoking();
-        let step = operations.observe(snapshot, now, |id, target| {
-            Self::Row::named_by(target).is_some_and(|key| {
-                outstanding.get(key).is_some_and(|it| it.operations.contains(&id))
-                    || notifications.is_of(id, key)
-            })
-        });
+        let is_begun = is_begun::<Self::Row>(outstanding, notifications);
+        let step = operations.observe(snapshot, now, is_begun);
         step.map_or_else(Output::default, |step| self.commit_step(step))
     }
 
@@ -337,6 +343,19 @@ pub(crate) trait Revoker: Notifier {
     ) {
         let (id, target) = (task.row.id, &task.row.target);
         self.revoking().operations.finish(id, target, (result, 0), &mut work.batch, now);
+    }
+}
+
+/// Knows of targets of operations that are on their way.
+fn is_begun<R: Revocable>(
+    revocations: &Outstanding<R>,
+    notifications: &notifications::Outstanding<R::Key>,
+) -> impl Fn(OperationId, &TargetKey) -> bool {
+    |id, target| {
+        R::named_by(target).is_some_and(|key| {
+            revocations.get(key).is_some_and(|it| it.operations.contains(&id))
+                || notifications.is_of(id, key)
+        })
     }
 }
 
