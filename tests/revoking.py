@@ -176,7 +176,13 @@ class Acknowledger(threading.Thread):
         self.agent, self.decide = agent, decide
         self.asked, self.acknowledged, self.unauthentic = {}, {}, 0
         self.is_over = False
+        self.enough, self.then, self.reached = None, None, threading.Event()
         agent.socket.settimeout(0.2)
+
+    def when(self, enough, then):
+        """Has `then` called between two answers, as soon as so many nodes were acknowledged; returns what is set after that."""
+        self.then, self.enough = then, enough
+        return self.reached
 
     def run(self):
         while not self.is_over:
@@ -203,6 +209,9 @@ class Acknowledger(threading.Thread):
         else:
             self.acknowledged.setdefault(home, []).append(identifier)
         self.agent.send(answer, source)
+        if self.enough is not None and len(self.acknowledged) >= self.enough and not self.reached.is_set():
+            self.then()
+            self.reached.set()
 
     def stop(self):
         self.is_over = True
