@@ -64,7 +64,7 @@ impl MobileNode {
         match receiver {
             NotificationReceiver::HomeAgent => Some(MessageDirection::MOBILE_NODE_TO_HOME_AGENT),
             NotificationReceiver::ForeignAgent => {
-                self.agent_identity().map(|_| MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT)
+                self.notified_agent().map(|_| MessageDirection::MOBILE_NODE_TO_FOREIGN_AGENT)
             }
         }
     }
@@ -87,9 +87,18 @@ impl MobileNode {
         Some(self.send_off(self.source(), self.destination(), octets))
     }
 
+    /// The foreign agent that notifications are from and to, or go through.
+    ///
+    /// A reading: where the node is registered regionally that is its gateway, whose care-of address
+    /// the home agent knows; the foreign agent on the link passes them on octet for octet.
+    fn notified_agent(&self) -> Option<Identity> {
+        let gateway = self.visit().map(|visit| Identity::Address(visit.gateway()));
+        gateway.or_else(|| self.agent_identity())
+    }
+
     /// What a message with that direction is authenticated with, in the order of §4.5.3.
     pub(super) fn notification_signers(&self, direction: MessageDirection) -> Option<Signers> {
-        let agent = self.agent_identity();
+        let agent = self.notified_agent();
         let of_agent = self.associations.iter().find(|it| Some(&it.peer) == agent.as_ref());
         let of_agent = of_agent
             .map(|it| (extension_type::MOBILE_FOREIGN_AUTHENTICATION, Arc::new(it.clone())));
@@ -183,7 +192,7 @@ impl MobileNode {
         authentication: &wire::Authentication<'_>,
         direction: MessageDirection,
     ) -> Option<&SecurityAssociation> {
-        let agent = self.agent_identity();
+        let agent = self.notified_agent();
         let is_of_agent = direction == MessageDirection::FOREIGN_AGENT_TO_MOBILE_NODE;
         self.associations.iter().find(|it| {
             (Some(&it.peer) == agent.as_ref()) == is_of_agent && it.verifies(authentication)

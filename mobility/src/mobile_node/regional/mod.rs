@@ -82,6 +82,10 @@ pub(super) struct Visit {
 }
 
 impl Visit {
+    pub(super) const fn gateway(&self) -> Ipv4Addr {
+        self.gateway
+    }
+
     /// The same as a row has it.
     pub(super) fn row(&self, stamp: impl Fn(Time) -> UtcTime) -> RegionalVisit {
         RegionalVisit {
