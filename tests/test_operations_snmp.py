@@ -125,7 +125,9 @@ def notify_counts(site, *names):
 def test_a_message_is_sent_by_a_manager_acknowledged_and_counted(site):
     # Another node, which registers by itself and answers.
     site.ours.stop()
-    site.ours.config.write_text(site.ours.config.read_text() + ASSOCIATION.format(**association("10.99.0.8", 1000)))
+    # Nothing is sent twice while this looks at it: only the answer to what was sent last counts.
+    text = site.ours.config.read_text() + "[home-agent.notification]\ntimeout = 60\n"
+    site.ours.config.write_text(text + ASSOCIATION.format(**association("10.99.0.8", 1000)))
     site.ours.start()
     node = Peer(site.to, "10.99.0.8", key=KEY)
     assert node.register().code == 0
@@ -142,7 +144,7 @@ def test_a_message_is_sent_by_a_manager_acknowledged_and_counted(site):
     assert value(site, f"{TEXT}.1") == words and value(site, f"{ACTION}.1") == "notifyMessage"
     (row,) = site.ours.rows("show", "operations")
     assert (row["who"], row["results"]) == ("snmp:operator", {"acknowledged": 1})
-    # One that nobody answers, and one that says when the home agent ends, and where to go.
+    # One that says when the home agent ends, and where to go, and is refused.
     done = snmpset(site, *request(2, action="notifyShutdown", selector="home-address=10.99.0.8"), f"{DELAY}.2", "u", "600",
                    f"{ALTERNATE}.2", "a", "192.0.2.9")
     assert done is None, done
@@ -170,6 +172,13 @@ def test_a_drain_is_begun_and_cancelled_by_a_manager(site):
     wait_until(lambda: value(site, "mip4ExtOperationState.1") == "cancelled", what="the end")
     wait_until(lambda: "draining" not in state().values(), what="serving again")
     assert len(site.ours.rows("show", "bindings")) == 1
+    # One that is done keeps the home agent out of service until that is taken back.
+    done = snmpset(site, *request(2, action="drain", selector="home-agent=127.0.0.1", maximum=10), f"{LIMIT}.2", "u", "2")
+    assert done is None, done
+    wait_until(lambda: value(site, "mip4ExtOperationState.2") == "done", seconds=60, what="the end")
+    assert "draining" in state().values()
+    assert snmpset(site, f"{WISH}.2", "i", "cancel") is None
+    wait_until(lambda: "draining" not in state().values(), what="serving again")
 
 
 def test_who_may_not_and_what_may_not_be(site):
