@@ -73,8 +73,14 @@ def bound_at(served):
     return collections.Counter(row["care_of_address"] for row in served.rows("show", "bindings"))
 
 
+def all_live(served):
+    """On a busy machine a heartbeat may be late, and then a commit is refused."""
+    wait_until(lambda: all(row["freshness"] == "live" for row in served.rows("show", "status")), seconds=120, what="all daemons to be live")
+
+
 def by_script(served, tmp_path, gateway):
     """Moves the foreign agent by a file of commands; what was printed about the commit."""
+    all_live(served)
     script = tmp_path / f"to-{gateway}.mip4"
     script.write_text(f"regional set foreign-agent {MOVED} --gateway {gateway}\nregional commit --reason 'by script'\n")
     printed = served.ctl("-o", "json", "-f", str(script))
@@ -84,6 +90,7 @@ def by_script(served, tmp_path, gateway):
 
 def by_shell(served, tmp_path, *lines):
     """Types commands into the interactive shell; what it said to the last of them."""
+    all_live(served)
     shell = Shell(store=f"unix:{served.directory}/store.sock", state=tmp_path, columns=200)
     try:
         shell.expect("store.sock> ", seconds=60)
@@ -103,8 +110,6 @@ def all_at(served, expected, seconds=120):
 
 
 def judged(load, watch, bindings, count):
-    for one in (load, bindings, watch):
-        one.stop()
     assert bindings.samples > 5 and bindings.lost == [], bindings.lost[:3]
     assert len(watch.events) > count and watch.lost() == [], watch.lost()[:3]
     # Told to go elsewhere, and nothing else.
@@ -124,8 +129,21 @@ def a_region_that_is_changed(daemon, tmp_path, count, period):
     all_at(served, before)
     watch, bindings = Watch(served), Bindings(served, homes(count))
     bindings.start()
-    wait_until(lambda: bindings.samples > 1, what="a look at the bindings")
+    try:
+        wait_until(lambda: bindings.samples > 1, what="a look at the bindings")
+        taken, back = change_live(served, tmp_path, before, after, moved)
+    finally:
+        for one in (load, bindings, watch):
+            one.stop()
+    judged(load, watch, bindings, count)
+    summary.say(
+        f"region changed live: {count} nodes, {moved} of them moved in {taken:.1f} s and back in {back:.1f} s after the commit, "
+        f"{bindings.samples} looks and {len(watch.events)} changes without a node unbound; "
+        f"{sum(node.renewals for node in nodes)} registrations accepted, {counted(served, 'home-agent', 'haRegRequestsReceived')} "
+        f"seen by the home agent; Codes {dict(load.codes)}, {load.unanswered} unanswered")
 
+
+def change_live(served, tmp_path, before, after, moved):
     commit = by_script(served, tmp_path, SECOND_GATEWAY)
     assert commit["reason"] == "by script" and len(commit["applied"]) == 2, commit
     taken = all_at(served, after)
@@ -139,23 +157,19 @@ def a_region_that_is_changed(daemon, tmp_path, count, period):
 
     # Dynamic assignment, on and off, while all of them go on.
     any_gateway = RegionalNode((MOVED, served.port), ANY_GATEWAY, FIRST_GATEWAY, key_of("node"), source="127.0.0.60")
-    by_shell(served, tmp_path, f"regional set gateway {FIRST_GATEWAY} --dynamic yes",
-             f"regional set foreign-agent {MOVED} --assignment dynamic", "regional commit")
+    said = by_shell(served, tmp_path, f"regional set gateway {FIRST_GATEWAY} --dynamic yes",
+                    f"regional set foreign-agent {MOVED} --assignment dynamic", "regional commit")
+    assert "2 agents changed" in said and "in force at" in said, said
     reply = any_gateway.register_at_home(HOME_AGENT, care_of="0.0.0.0")
     assert reply.code == 0 and dict(reply.extensions())[GFA_IP_ADDRESS][2:] == packed(FIRST_GATEWAY)
-    by_shell(served, tmp_path, "regional rollback")
+    said = by_shell(served, tmp_path, "regional rollback")
+    assert "in force at" in said, said
     denied = wait_until(lambda: any_gateway.register_at_home(HOME_AGENT, care_of="0.0.0.0"), what="the denial")
     assert denied.code == 77
     assert any_gateway.register_regionally().code == 0, "who is registered stays"
 
     assert not [row for row in served.rows("show", "violations") if row["violator"] in (MOVED, STAYS)]
-    renewals = sum(node.renewals for node in nodes)
-    seen = counted(served, "home-agent", "haRegRequestsReceived")
-    judged(load, watch, bindings, count)
-    summary.say(
-        f"region changed live: {count} nodes, {moved} of them moved in {taken:.1f} s and back in {back:.1f} s after the commit, "
-        f"{bindings.samples} looks and {len(watch.events)} changes without a node unbound; {renewals} registrations accepted, "
-        f"{seen} seen by the home agent; Codes {dict(load.codes)}, {load.unanswered} unanswered")
+    return taken, back
 
 
 def test_a_foreign_agent_changes_its_gateway_under_load_and_nobody_is_unbound(daemon, tmp_path):
@@ -189,4 +203,4 @@ def test_what_nobody_confirms_is_taken_back_though_shell_and_daemons_are_killed(
 
 
 def test_soak_hundreds_of_nodes_keep_their_bindings(daemon, tmp_path):
-    a_region_that_is_changed(daemon, tmp_path, count=500, period=6.0)
+    a_region_that_is_changed(daemon, tmp_path, count=300, period=6.0)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use store::{Batch, Identity, NodeKey, Snapshot, Trail, TrailEvent, Unknown};
+use store::{Batch, Identity, NodeKey, Snapshot, Trail, TrailEvent, Unknown, UtcTime};
 
 /// Of how many nodes events are kept; the one that was quiet longest makes room, and strangers go first.
 const NODES_MAX: usize = 4096;
@@ -46,6 +46,20 @@ impl Kept {
     }
 }
 
+/// An event of which nothing more is known than what happened, and when.
+pub(crate) fn plain(event: impl Into<String>, at: UtcTime) -> TrailEvent {
+    TrailEvent {
+        at,
+        event: event.into(),
+        code: None,
+        peer: None,
+        care_of_address: None,
+        spi: None,
+        clock_offset: None,
+        times: 1,
+    }
+}
+
 impl Trails {
     /// Takes over what the agent left in the store.
     pub(crate) fn load(agent: Ipv4Addr, snapshot: &Snapshot) -> Self {
@@ -72,13 +86,9 @@ impl Trails {
         self.note(identity, event, true);
     }
 
-    /// Adds an event of whoever it may be: anybody can make up nodes, and that must not take the
-    /// place of those that are known.
-    pub(crate) fn record_stranger(&mut self, identity: &Identity, event: TrailEvent) {
-        self.note(identity, event, false);
-    }
-
-    fn note(&mut self, identity: &Identity, event: TrailEvent, is_known: bool) {
+    /// Adds an event of whoever it may be. Anybody can make up nodes, and those that nobody vouches
+    /// for must not take the place of those that are known.
+    pub(crate) fn note(&mut self, identity: &Identity, event: TrailEvent, is_known: bool) {
         self.events += 1;
         let Some(kept) = self.nodes.get_mut(identity) else {
             return self.start(identity, event, is_known);
@@ -191,7 +201,7 @@ mod tests {
         let mut trails = Trails::load(Ipv4Addr::LOCALHOST, &Snapshot::default());
         trails.record(&node(1), event());
         for number in 10..10_000 {
-            trails.record_stranger(&node(number), event());
+            trails.note(&node(number), event(), false);
         }
         assert_eq!(trails.nodes.len(), NODES_MAX);
         assert!(
@@ -202,12 +212,12 @@ mod tests {
         for number in 10_000..20_000 {
             trails.record(&node(number), event());
         }
-        trails.record_stranger(&node(5), event());
+        trails.note(&node(5), event(), false);
         assert_eq!(trails.nodes.len(), NODES_MAX);
         assert!(!trails.nodes.contains_key(&node(5)), "no stranger takes the place of a known one");
         assert_eq!(trails.by_age.len(), NODES_MAX);
         // Whoever was vouched for once is known.
-        trails.record_stranger(&node(19_999), event());
+        trails.note(&node(19_999), event(), false);
         assert!(trails.nodes.values().all(|kept| kept.age.0));
     }
 }

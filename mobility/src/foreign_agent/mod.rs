@@ -44,7 +44,7 @@ use crate::pending::PendingList;
 use crate::random::Random;
 use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
-use crate::trails::Trails;
+use crate::trails::{Trails, plain};
 use crate::violations::{Offence, Violations};
 
 pub use config::{ForeignAgentConfig, RegionConfig};
@@ -490,39 +490,21 @@ impl ForeignAgent {
 
     fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
         let event = TrailEvent {
-            at: now.stamp(),
-            event: event.to_owned(),
             code,
             peer: Some(pending.source),
             care_of_address: Some(pending.request.care_of_address),
             spi: pending.spi,
-            clock_offset: None,
-            times: 1,
+            ..plain(event, now.stamp())
         };
-        let home_address = pending.request.home_address;
         let is_known = pending.authenticated
             || code.is_some_and(Code::is_accepted)
-            || self.visitors.contains(&pending.identity, home_address);
-        if is_known {
-            self.trails.record(&pending.identity, event);
-        } else {
-            self.trails.record_stranger(&pending.identity, event);
-        }
+            || self.visitors.contains(&pending.identity, pending.request.home_address);
+        self.trails.note(&pending.identity, event, is_known);
     }
 
     /// Something that no request is the cause of.
     fn note_event(&mut self, identity: &Identity, event: &str, now: Now) {
-        let event = TrailEvent {
-            at: now.stamp(),
-            event: event.to_owned(),
-            code: None,
-            peer: None,
-            care_of_address: None,
-            spi: None,
-            clock_offset: None,
-            times: 1,
-        };
-        self.trails.record(identity, event);
+        self.trails.record(identity, plain(event, now.stamp()));
     }
 
     fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {

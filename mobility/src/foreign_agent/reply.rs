@@ -15,6 +15,7 @@ use crate::extensions::Extensions;
 use crate::notification::message::append_text;
 use crate::notification::text_for;
 use crate::revocation::Revoker as _;
+use crate::trails::plain;
 
 impl ForeignAgent {
     pub(super) fn on_reply(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -114,14 +115,10 @@ impl ForeignAgent {
         }
         let home_agent = pending.request.home_agent;
         let event = TrailEvent {
-            at: now.stamp(),
-            event: "answered".to_owned(),
             code: Some(reply.code),
             peer: Some(SocketAddrV4::new(home_agent, self.config.home_agent_port)),
-            care_of_address: None,
             spi: extensions.foreign_home.first().map(|it| it.spi),
-            clock_offset: None,
-            times: 1,
+            ..plain("answered", now.stamp())
         };
         self.trails.record(&Identity::Address(home_agent), event);
     }

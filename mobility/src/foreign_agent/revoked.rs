@@ -41,7 +41,9 @@ impl ForeignAgent {
         self.give_up_revocation(&visitor.key(), TargetResult::Gone, &mut work.batch, now);
         work.actions.push(acknowledgment);
         work.actions.extend(inform.then(|| informing(&visitor)));
-        work.ended = vec![(visitor.identity.clone(), "revoked-by-home-agent")];
+        let is_regional = visitor.regional.is_some();
+        let by = if is_regional { "revoked-by-gateway" } else { "revoked-by-home-agent" };
+        work.ended = vec![(visitor.identity.clone(), by)];
         self.commit(work, now)
     }
 

@@ -11,6 +11,7 @@
 mod beneath;
 mod config;
 mod denial;
+mod notes;
 mod origin;
 mod pending;
 mod regional;
@@ -26,9 +27,9 @@ use std::time::Duration;
 
 use store::{
     Awaited, Batch, Change, Counter, CountersKey, GatewaySetting, Identity, Now, OperationId,
-    Resource, Role, Row, Snapshot, TargetResult, Time, TrailEvent, Visitor, VisitorKey,
+    Resource, Role, Row, Snapshot, TargetResult, Time, Visitor, VisitorKey,
 };
-use wire::{Code, Identification, Lifetime, ParseError, RegistrationRequest, Spi, message_type};
+use wire::{Code, Lifetime, ParseError, RegistrationRequest, message_type};
 
 use crate::action::{Action, CommitId, Output, Received, Service};
 use crate::association::{Associations, SecurityAssociation};
@@ -43,7 +44,7 @@ use crate::random::Random;
 use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
 use crate::trails::Trails;
-use crate::violations::{Offence, Violations};
+use crate::violations::Violations;
 use crate::visited::{Receives as _, Sends as _};
 
 pub use config::GatewayConfig;
@@ -367,7 +368,7 @@ impl Gateway {
             let ended = Arc::new(ended);
             self.visitors.insert(Arc::clone(&ended));
             batch.put::<Visitor>(ended);
-            self.note(&identity, "regional-registration-ended", None, None, now);
+            self.note_event(&identity, "regional-registration-ended", now);
         }
     }
 
@@ -394,7 +395,7 @@ impl Gateway {
                 self.arm_work(&sent, &notified, now);
                 self.arm_beneath(&sent, now);
                 for (identity, word) in &ended {
-                    self.note(identity, word, None, None, now);
+                    self.note_event(identity, word, now);
                 }
             }
             Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
@@ -454,113 +455,6 @@ impl Gateway {
         self.violations.put(&mut batch, now);
         self.trails.put(&mut batch);
         batch
-    }
-
-    /// Counts and notes a denial; returns the reply that says it.
-    fn deny(
-        &mut self,
-        pending: &Pending,
-        denial: GatewayDenial,
-        spi: Option<Spi>,
-        now: Now,
-    ) -> Option<Action> {
-        let (code, counter) = denial.answer();
-        if let Some(counter) = counter {
-            self.tally.count(counter);
-        }
-        if denial == GatewayDenial::ForeignAgentOfAnotherGateway {
-            self.trail(pending, &denial.word(), Some(code), now);
-            return None;
-        }
-        self.count_answer(pending, code);
-        if let Some(reason) = denial.violation() {
-            self.tally.count(Counter::MipSecTotalViolations);
-            let home_agent = pending.request.home_agent;
-            let (violator, address) = match denial {
-                GatewayDenial::HomeAgentFailedAuthentication => {
-                    (Identity::Address(home_agent), home_agent)
-                }
-                GatewayDenial::ForeignAgentOfAnotherRegion
-                | GatewayDenial::ForeignAgentFailedAuthentication => {
-                    (Identity::Address(*pending.source.ip()), *pending.source.ip())
-                }
-                _ => (pending.identity.clone(), *pending.source.ip()),
-            };
-            let identification = pending.request.identification;
-            let spi = spi.or(pending.spi).unwrap_or(Spi(0));
-            let code = Some(code);
-            let offence = Offence { violator, address, spi, identification, reason, code };
-            self.violations.record(offence, now);
-        }
-        self.trail(pending, &denial.word(), Some(code), now);
-        let is_mismatch = denial == GatewayDenial::IdentificationMismatch;
-        let identification = self.identification(pending, is_mismatch, now);
-        pending.deny(code, identification, &self.config)
-    }
-
-    /// The Identification of a refusal: what a node needs to get it right the next time.
-    fn identification(&self, pending: &Pending, is_mismatch: bool, now: Now) -> Identification {
-        let asked = pending.request.identification;
-        if !is_mismatch {
-            return asked;
-        }
-        let home = pending.request.home_address;
-        let visitor = self.visitors.get(&pending.identity, home);
-        let nonce = visitor.and_then(|it| it.regional.as_ref()).and_then(|it| it.nonce);
-        let high = nonce.unwrap_or(crate::clock::ntp(now.utc).high());
-        Identification::from_halves(high, asked.low())
-    }
-
-    fn count_answer(&mut self, pending: &Pending, code: Code) {
-        self.tally.count(match (pending.is_regional, code.is_accepted()) {
-            (true, true) => Counter::RegionalRequestsAccepted,
-            (true, false) => Counter::RegionalRequestsDenied,
-            (false, _) => Counter::FaRegRepliesRelayed,
-        });
-        self.tally.count_reply(code);
-    }
-
-    fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
-        let event = TrailEvent {
-            at: now.stamp(),
-            event: event.to_owned(),
-            code,
-            peer: Some(pending.source),
-            care_of_address: Some(pending.local_care_of_address),
-            spi: pending.spi,
-            clock_offset: None,
-            times: 1,
-        };
-        let is_known = pending.authenticated
-            || code.is_some_and(Code::is_accepted)
-            || self.visitors.contains(&pending.identity, pending.request.home_address);
-        if is_known {
-            self.trails.record(&pending.identity, event);
-        } else {
-            self.trails.record_stranger(&pending.identity, event);
-        }
-    }
-
-    /// Notes something that has no request.
-    fn note(
-        &mut self,
-        identity: &Identity,
-        event: &str,
-        code: Option<Code>,
-        spi: Option<Spi>,
-        now: Now,
-    ) {
-        let event = TrailEvent {
-            at: now.stamp(),
-            event: event.to_owned(),
-            code,
-            peer: None,
-            care_of_address: None,
-            spi,
-            clock_offset: None,
-            times: 1,
-        };
-        self.trails.record(identity, event);
     }
 
     fn send_off(&mut self, batch: Batch, actions: Vec<Action>, purpose: Purpose) -> Output {

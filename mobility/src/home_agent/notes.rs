@@ -8,6 +8,7 @@ use super::check::Offender;
 use super::denial::Denial;
 use super::request::{Answer, Request};
 use crate::clock;
+use crate::trails::plain;
 use crate::violations::Offence;
 
 impl HomeAgent {
@@ -79,7 +80,7 @@ impl HomeAgent {
                 code: Some(code),
                 peer: Some(answer.to),
                 spi: Some(spi),
-                ..plain_event("relayed", at)
+                ..plain("relayed", at)
             };
             self.trails.record(&agent, event);
         }
@@ -106,34 +107,17 @@ impl HomeAgent {
 
     /// Something that no request is the cause of.
     pub(super) fn note_event(&mut self, identity: &Identity, event: &str, at: UtcTime) {
-        self.trails.record(identity, plain_event(event, at));
-    }
-}
-
-/// An event of which nothing more is known.
-fn plain_event(event: &str, at: UtcTime) -> TrailEvent {
-    TrailEvent {
-        at,
-        event: event.to_owned(),
-        code: None,
-        peer: None,
-        care_of_address: None,
-        spi: None,
-        clock_offset: None,
-        times: 1,
+        self.trails.record(identity, plain(event, at));
     }
 }
 
 fn event(answer: &Answer, event: String, code: Code, at: UtcTime) -> TrailEvent {
     TrailEvent {
-        at,
-        event,
         code: Some(code),
         peer: Some(answer.to),
         care_of_address: Some(answer.request.care_of_address),
         spi: Some(answer.spi),
-        clock_offset: None,
-        times: 1,
+        ..plain(event, at)
     }
 }
 

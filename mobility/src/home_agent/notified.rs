@@ -12,6 +12,7 @@ use crate::association::{SecurityAssociation, Signers};
 use crate::notification::message::acknowledgement;
 use crate::notification::{Heard, Opened, open};
 use crate::refusal::Refuse as _;
+use crate::trails::plain;
 
 impl HomeAgent {
     pub(super) fn on_notification(&mut self, received: &Received<'_>, now: Now) -> Output {
@@ -204,14 +205,10 @@ impl HomeAgent {
         let is_accepted = self.config.notification.enabled;
         if is_accepted {
             let event = TrailEvent {
-                at: now.stamp(),
-                event: format!("notified: {}", opened.text()),
-                code: None,
                 peer: Some(received.source),
                 care_of_address: Some(binding.care_of_address),
                 spi: signers.first().map(|(_, signer)| signer.spi),
-                clock_offset: None,
-                times: 1,
+                ..plain(format!("notified: {}", opened.text()), now.stamp())
             };
             self.trails.record(&binding.identity(), event);
         } else {

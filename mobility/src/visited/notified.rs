@@ -12,6 +12,7 @@ use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
 use crate::notification::message::{About, acknowledgement};
 use crate::notification::{Heard, Opened, open};
+use crate::trails::plain;
 
 /// Takes notifications about its visitors, and passes on those that are for others.
 pub(crate) trait Receives: Visited {
@@ -224,14 +225,10 @@ pub(crate) trait Receives: Visited {
         let is_accepted = self.is_notifying();
         if let Some(visitor) = visitor.filter(|_| is_accepted) {
             let event = TrailEvent {
-                at: now.stamp(),
-                event: format!("notified: {}", opened.text()),
-                code: None,
                 peer: Some(received.source),
                 care_of_address: Some(visitor.care_of_address),
                 spi: Some(signer.spi),
-                clock_offset: None,
-                times: 1,
+                ..plain(format!("notified: {}", opened.text()), now.stamp())
             };
             self.parts().trails.record(&visitor.identity, event);
         } else if !is_accepted {
