@@ -147,7 +147,10 @@ def test_soak_500_nodes_that_move_every_second(lab):
 
 
 def test_soak_500_nodes_and_one_registration_a_lifetime(lab):
-    """Lifetimes end meanwhile: each node renews at home between 70 and 80 % of its lifetime, and not more often."""
+    """Lifetimes end meanwhile: each node renews at home between 70 and 80 % of its lifetime, and not more often.
+
+    Who moves before the reply is there asks again: on a busy machine more is asked for than is accepted.
+    """
     running = lab(nodes=500, words=[*REGION, "--lifetime", "60"])
     greeting(running)
     a_region_of(running, nodes=500, moves=20_000, seconds=600)
@@ -155,8 +158,9 @@ def test_soak_500_nodes_and_one_registration_a_lifetime(lab):
     print(f"in one region, with lifetimes of 60 s:\n{figures['text']}")
     seconds = int(re.search(r"times in (\d+) s", figures["text"])[1])
     # Renewed every 42 to 48 s, and the start of it all.
-    assert figures["at_home"] <= 500 * (seconds / 42 + 1), figures["text"]
-    assert figures["at_home"] >= 500 * int(seconds / 60), figures["text"]
+    accepted, asked = figures["home"]
+    assert 500 * int(seconds / 60) <= accepted <= 500 * (seconds / 42 + 1), figures["text"]
+    assert figures["at_home"] <= asked, figures["text"]
 
 
 def test_soak_500_nodes_without_gateways(lab):
