@@ -172,6 +172,8 @@ def test_soak_500_nodes_without_gateways(lab):
 
 
 def test_soak_a_gateway_of_500_nodes_is_killed(lab):
-    running = lab(nodes=500, words=[*REGION, "--regions", "2", "--gateway-processes"])
+    # Half of the moves are into another region, and all of these are seen by the home agent.
+    calmly = ["--gateways", "2", "--foreign-agents", "4", "--mobility", "10"]
+    running = lab(nodes=500, words=[*calmly, "--regions", "2", "--gateway-processes"])
     kill_a_gateway(running, nodes=500, seconds=300)
     print(f"killed:\n{summary(running)['text']}")

@@ -62,6 +62,9 @@ impl MobileNode {
             return Output::default();
         }
         let Some(pending) = self.pending.take() else { return Output::default() };
+        if pending.route != Route::Plain && !extensions.mobile_foreign.is_empty() {
+            self.heard_of_gateway();
+        }
         let mut actions = self.take_reply(&reply, &extensions, &pending, now);
         if let Some(registration) = &mut self.registration {
             registration.revocable_since = extensions.revocation_covered.map(|it| it.timestamp);

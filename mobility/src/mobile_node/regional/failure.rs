@@ -20,6 +20,10 @@ use crate::mobile_node::{HOLD_OFF_MAX, MobileNode, SPACING, Wish};
 /// How many requests a gateway may leave unanswered.
 pub(super) const ATTEMPTS: u32 = 3;
 
+/// How many it may leave unanswered in a row to a node that moves before it has sent so many from
+/// one place; replies may have come to where the node was.
+const UNANSWERED_MAX: u32 = 12;
+
 /// How many gateways are distrusted at a time.
 const DISTRUSTED_MAX: usize = 32;
 
@@ -42,6 +46,25 @@ impl MobileNode {
         suspect.filter(|_| attempts >= ATTEMPTS)
     }
 
+    /// A request goes to a gateway, from wherever.
+    pub(in crate::mobile_node) fn note_asked(&mut self, gateway: Option<Ipv4Addr>) {
+        let Some(gateway) = gateway else { return };
+        let known = self.region.unanswered.filter(|(it, _)| *it == gateway);
+        self.region.unanswered = Some((gateway, known.map_or(0, |(_, count)| count) + 1));
+    }
+
+    /// The gateway is there, whatever it said.
+    pub(in crate::mobile_node) fn heard_of_gateway(&mut self) {
+        self.region.unanswered = None;
+    }
+
+    /// The gateway that a node which moves all the time would ask, and that has not answered for long.
+    pub(super) fn quiet_gateway(&self, now: Now) -> Option<Ipv4Addr> {
+        let (gateway, count) = self.region.unanswered?;
+        let is_next = self.route(now).suspect() == Some(gateway);
+        (count >= UNANSWERED_MAX && is_next && !self.leaves()).then_some(gateway)
+    }
+
     /// A gateway does not serve the node: another one is asked, or else the node registers as if
     /// there was none. With a Code it has refused, and nothing has changed at home.
     pub(in crate::mobile_node) fn fail_gateway(
@@ -55,6 +78,7 @@ impl MobileNode {
         self.note_region("gateway-failed", Some(gateway), code, now);
         self.pending = None;
         self.cease_regional();
+        self.heard_of_gateway();
         self.region.visit.take_if(|visit| visit.gateway == gateway);
         self.is_row_stale = true;
         self.turn_to_other_gateway(now);

@@ -50,6 +50,8 @@ pub(super) struct Region {
     offer: Option<Offer>,
     /// Gateways that did not serve it; all ones stands for those that regions assign.
     distrusted: BTreeMap<Ipv4Addr, Distrust>,
+    /// How many requests in a row a gateway left unanswered, wherever the node was.
+    unanswered: Option<(Ipv4Addr, u32)>,
     /// A gateway that has no nonces.
     without_nonces: Option<Ipv4Addr>,
     /// Which of its associations it tries where the region assigns a gateway.
@@ -178,7 +180,7 @@ impl Route {
     }
 
     /// Under which name the gateway is distrusted if it fails.
-    const fn suspect(self) -> Option<Ipv4Addr> {
+    pub(super) const fn suspect(self) -> Option<Ipv4Addr> {
         match self {
             Self::Plain => None,
             Self::Gateway(gateway) => Some(gateway),
@@ -291,6 +293,11 @@ impl MobileNode {
     /// Registers where it is: regionally if its home agent need not know, or else at home.
     pub(super) fn start_here(&mut self, now: Now) -> Output {
         self.note_offer();
+        if let Some(gateway) = self.quiet_gateway(now) {
+            let mut actions = self.fail_gateway(gateway, None, now);
+            actions.extend(self.due(now).actions);
+            return Output::at_once(actions);
+        }
         if !self.can_register_regionally(now) {
             return self.start(now);
         }

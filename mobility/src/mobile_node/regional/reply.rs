@@ -143,6 +143,9 @@ impl MobileNode {
         let Some(asked) = self.region.asked.take() else { return Output::default() };
         self.is_row_stale = true;
         let is_of_gateway = !extensions.mobile_gateway.is_empty();
+        if is_of_gateway {
+            self.heard_of_gateway();
+        }
         let uses_nonces = self.visit().is_some_and(|it| it.replay == ReplayProtection::Nonces);
         if uses_nonces && is_of_gateway {
             // RFC 5944 §5.7.2: every reply brings the nonce of the next request.
