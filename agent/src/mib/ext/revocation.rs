@@ -1,7 +1,9 @@
 //! `mip4ExtRevocationTable`: what each agent counted of registration revocation (RFC 3543).
 
 use mibs::mip4_ext_mib::mip4_ext_revocation_table;
-use store::{Awaited, Counter, Counters, Operation, OperationAction, OperationShare};
+use store::{
+    Awaited, Counter, Counters, Operation, OperationAction, OperationShare, OperationShareKey,
+};
 
 use super::agents;
 use crate::mib::Context;
@@ -42,20 +44,20 @@ impl SmallTable for RevocationTable {
     }
 }
 
-/// What is left to do for this agent of operations that have not ended, of some actions. There are
-/// few shares, and may be a million bindings.
+/// What is left to do for this agent of open operations, of some actions: there are few of these,
+/// and may be very many shares and bindings.
 pub(super) fn pending(
     context: Context<'_>,
     row: &Counters,
     is_meant: fn(&OperationAction) -> bool,
 ) -> u64 {
-    let operations = context.snapshot.rows::<Operation>();
-    let shares = context.snapshot.rows::<OperationShare>().iter();
-    let open = shares.filter(|share| {
-        let owner = &share.owner;
-        !share.state.is_final()
-            && (owner.role, owner.address) == (row.role, row.address)
-            && operations.get(&share.id).is_some_and(|operation| is_meant(&operation.action))
+    let operations = context.snapshot.rows::<Operation>().iter();
+    let open = operations.filter(|it| !it.state.is_final() && is_meant(&it.action));
+    let shares = context.snapshot.rows::<OperationShare>();
+    let own = open.filter_map(|operation| {
+        let (id, role, address) = (operation.id, row.role, row.address);
+        shares.get(&OperationShareKey { id, role, address })
     });
-    open.map(|share| share.targets.saturating_sub(share.results.values().sum())).sum()
+    let own = own.filter(|share| !share.state.is_final());
+    own.map(|share| share.targets.saturating_sub(share.results.values().sum())).sum()
 }
