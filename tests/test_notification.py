@@ -345,7 +345,8 @@ def test_usage_of_notify_and_drain(lab):
         (["drain", "home-agent", "127.0.0.1", "--alternate", "127.0.0.1", "--yes"], 2),
         (["undrain", "home-agent", "127.0.0.1"], 4),
         (["undrain", "home-agent"], 2),
-        (["notify", "message", "hello", "--all", "--yes", "--from", "mobile-node"], 2),
+        (["notify", "message", "hello", "--all", "--yes", "--from", "mobile-node", "--to", "mobile-node"], 2),
+        (["drain", "home-agent", "127.0.0.1", "--by", "0s", "--yes"], 2),
     ]:
         running.ctl(*words, expect=status)
     assert running.rows("show", "operations") == []

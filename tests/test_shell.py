@@ -258,10 +258,15 @@ def test_control_c_at_the_question_does_nothing(busy_lab):
     assert len(running.rows("show", "bindings")) == 8
 
 
-def test_progress_is_shown_and_control_c_leaves_the_operation_running(busy_lab):
+@pytest.mark.parametrize("asked", [False, True], ids=["told", "asked"])
+def test_progress_is_shown_and_control_c_leaves_the_operation_running(busy_lab, asked):
     running, start = busy_lab
     typing = start()
-    typing.type("revoke binding --all --rate 1/s --yes --wait --reason 'window of maintenance'\r")
+    yes = "" if asked else " --yes"
+    typing.type(f"revoke binding --all --rate 1/s{yes} --wait --reason 'window of maintenance'\r")
+    if asked:
+        typing.expect("go on? [y/N] ")
+        typing.type("y\r")
     # A bar that moves: some of eight, and not all of them.
     typing.expect("/8 ", seconds=30)
     while not re.search(r"[1-7]/8 ", typing.screen):

@@ -1,18 +1,15 @@
 //! Keys of associations: read from a file, a prompt or standard input, never from the command line.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::history::MemHistory;
-use rustyline::{ColorMode, Config, Editor};
 use store::wire::SecretKey;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Stop};
 use crate::session::Session;
+use crate::terminal::{self, Shown, Typed};
 
 /// More than the longest key takes in hexadecimal, with its prefix and a line end.
 const TEXT_MAX: u64 = 1024;
@@ -119,29 +116,10 @@ fn read_line(source: impl Read) -> Result<Zeroizing<String>, Failure> {
 
 /// Asks for a secret; what is typed is not shown.
 fn prompt(words: &str) -> Result<Zeroizing<String>, Stop> {
-    let failed = |err| match err {
-        rustyline::error::ReadlineError::Interrupted | rustyline::error::ReadlineError::Eof => {
-            Stop::Interrupted
-        }
-        err => Failure::refused(format!("failed to read the key: {err}")).into(),
-    };
-    let config = Config::builder().color_mode(ColorMode::Forced).build();
-    let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
-    editor.set_helper(Some(Hidden));
-    editor.readline(words).map(Zeroizing::new).map_err(failed)
-}
-
-/// Shows stars for what is typed.
-#[derive(rustyline::Completer, rustyline::Helper, rustyline::Hinter, rustyline::Validator)]
-struct Hidden;
-
-impl Highlighter for Hidden {
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        Cow::Owned("*".repeat(line.chars().count()))
-    }
-
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
-        true
+    match terminal::ask(words, Shown::AsStars) {
+        Ok(Typed::Line(text)) => Ok(text),
+        Ok(Typed::End | Typed::Interrupted) => Err(Stop::Interrupted),
+        Err(err) => Err(Failure::refused(format!("failed to read the key: {err}")).into()),
     }
 }
 

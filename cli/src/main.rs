@@ -19,6 +19,7 @@ mod selector;
 mod session;
 mod shell;
 mod source;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod timeout;

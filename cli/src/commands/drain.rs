@@ -40,6 +40,10 @@ impl DrainHomeAgent {
             let message = "the alternate is the home agent that is to be drained";
             return Err(Failure::usage(message).into());
         }
+        if self.by.is_zero() {
+            let message = "a drain takes time: nobody can be told anything in none";
+            return Err(Failure::usage(message).hint("`--by 10m` is the default").into());
+        }
         let redirect = self.alternate.is_some();
         let action = OperationAction::Drain { alternate: self.alternate, redirect };
         let words = Words { verb: "drain", nouns: "bindings" };

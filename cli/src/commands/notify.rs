@@ -54,9 +54,9 @@ pub(crate) struct NotifyMessage {
     /// nodes of registrations
     #[arg(long, value_enum, default_value = "home-agent")]
     from: Sender,
-    /// Whom it is said to
-    #[arg(long, value_enum, default_value = "mobile-node")]
-    to: Receiver,
+    /// Whom it is said to; by default agents tell mobile nodes, and these their home agents
+    #[arg(long, value_enum)]
+    to: Option<Receiver>,
     #[command(flatten)]
     guard: Guard,
 }
@@ -77,7 +77,11 @@ enum Receiver {
 
 impl NotifyMessage {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
-        let (path, nouns) = match (self.from, self.to) {
+        let to = self.to.unwrap_or(match self.from {
+            Sender::HomeAgent | Sender::ForeignAgent => Receiver::MobileNode,
+            Sender::MobileNode => Receiver::HomeAgent,
+        });
+        let (path, nouns) = match (self.from, to) {
             (Sender::HomeAgent, Receiver::MobileNode) => {
                 (NotificationPath::HomeAgentToMobileNode, "bindings")
             }

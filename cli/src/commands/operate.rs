@@ -121,7 +121,13 @@ pub(super) fn start(
     confirm(session, guard, &sentence, total, words)?;
     operation.maximum = guard.limit.or(u32::try_from(total).ok()).unwrap_or(u32::MAX);
     let id = write(session, view, &operation)?;
-    let how = format!("operation {id}: {sentence}; {}", follow_words(id));
+    let back = match (&operation.action, operation.selector.home_agents.first()) {
+        (OperationAction::Drain { .. }, Some(home_agent)) => {
+            format!("; `undrain home-agent {home_agent}` puts it back into service")
+        }
+        _ => String::new(),
+    };
+    let how = format!("operation {id}: {sentence}; {}{back}", follow_words(id));
     if guard.wait {
         session.note(&how)?;
         return follow(session, id, guard.timeout.unwrap_or(Duration::MAX));

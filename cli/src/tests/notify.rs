@@ -16,7 +16,8 @@ fn nobody_is_notified_by_accident() {
             "notify message hello --all --yes --from foreign-agent --to foreign-agent",
             ExitStatus::Usage,
         ),
-        ("notify message hello --all --yes --from mobile-node", ExitStatus::Usage),
+        ("notify message hello --all --yes --from mobile-node --to mobile-node", ExitStatus::Usage),
+        ("drain home-agent 192.0.2.1 --by 0s --yes", ExitStatus::Usage),
         (
             "notify message hello --nai nobody@* --yes --from mobile-node --to home-agent",
             ExitStatus::NothingMatched,
@@ -58,8 +59,8 @@ fn a_dry_run_says_whom_it_would_concern() {
 
 #[test]
 fn mobile_nodes_are_told_to_notify() {
-    for receiver in ["home-agent", "foreign-agent"] {
-        let line = format!("notify message hello --all --from mobile-node --to {receiver}");
+    for receiver in ["", "--to home-agent", "--to foreign-agent"] {
+        let line = format!("notify message hello --all --from mobile-node {receiver}");
         let done = on(Fake::whole_network(), &format!("{line} --dry-run"), "");
         assert_eq!(done.status, ExitStatus::Success, "{done}");
         assert!(done.out.contains("would notify about 1 registration of 1 mobile node"), "{done}");
