@@ -178,7 +178,7 @@ fn visitor() -> Visitor {
     }
 }
 
-fn registration() -> Registration {
+pub(crate) fn registration() -> Registration {
     let binding = binding();
     Registration {
         instance: "ha@gate".to_owned(),

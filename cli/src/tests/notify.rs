@@ -5,7 +5,7 @@ use store::{
 
 use super::on;
 use crate::failure::ExitStatus;
-use crate::fixture::Fake;
+use crate::fixture::{Fake, registration};
 
 #[test]
 fn nobody_is_notified_by_accident() {
@@ -61,7 +61,12 @@ fn a_dry_run_says_whom_it_would_concern() {
 fn mobile_nodes_are_told_to_notify() {
     for receiver in ["", "--to home-agent", "--to foreign-agent"] {
         let line = format!("notify message hello --all --from mobile-node {receiver}");
-        let done = on(Fake::whole_network(), &format!("{line} --dry-run"), "");
+        let mut fake = Fake::whole_network();
+        // Who is not registered yet is not asked to tell anybody.
+        let waiting = on(Fake::whole_network(), &format!("{line} --dry-run"), "");
+        assert_eq!(waiting.status, ExitStatus::NothingMatched, "{waiting}");
+        fake.put(store::Registration { accepted: true, ..registration() });
+        let done = on(fake, &format!("{line} --dry-run"), "");
         assert_eq!(done.status, ExitStatus::Success, "{done}");
         assert!(done.out.contains("would notify about 1 registration of 1 mobile node"), "{done}");
     }
