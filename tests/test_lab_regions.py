@@ -52,9 +52,15 @@ def summary(running):
     return figures
 
 
-def a_region_of(running, nodes, moves, seconds=60):
+def calmly(condition, pause):
+    """Looks after a pause each time: who asks for all rows of a large lab all the time slows it down."""
+    return lambda: time.sleep(pause) or condition()
+
+
+def a_region_of(running, nodes, moves, seconds=60, pause=0):
     """Waits for so many regional registrations; returns them, and the requests at home agents."""
-    wait_until(lambda: counted(running, "mnRegionalRequestsAccepted", "mobile-node") >= moves, seconds, what=f"{moves} moves")
+    accepted = lambda: counted(running, "mnRegionalRequestsAccepted", "mobile-node")  # noqa: E731
+    wait_until(calmly(lambda: accepted() >= moves, pause), seconds, what=f"{moves} moves")
     regional = counted(running, "mnRegionalRequestsAccepted", "mobile-node")
     at_home = counted(running, "haRegRequestsReceived", "home-agent")
     assert set(bound(running)) <= set(GATEWAYS) and sum(bound(running).values()) == nodes
@@ -91,13 +97,10 @@ def test_regions_are_left_and_entered(lab):
 
 
 def kill_a_gateway(running, nodes, seconds=60, pause=0):
-    """Kills the first gateway: nodes go without it, nothing of it is shown as live, and they come back to it.
-
-    It is looked at after a `pause` each time: who asks for all rows of a large lab all the time slows it down.
-    """
+    """Kills the first gateway: nodes go without it, nothing of it is shown as live, and they come back to it."""
 
     def wait(condition, what):
-        return wait_until(lambda: time.sleep(pause) or condition(), seconds, what=what)
+        return wait_until(calmly(condition, pause), seconds, what=what)
 
     lines = greeting(running)
     pid, config = re.search(r"lab-gw1 is process (\d+); to start it again: mip4d run --config (\S+)", lines).groups()
@@ -146,7 +149,7 @@ def test_soak_500_nodes_that_move_every_second(lab):
     """The figures of docs/performance.md."""
     running = lab(nodes=500, words=REGION)
     greeting(running)
-    regional, at_home = a_region_of(running, nodes=500, moves=20_000, seconds=600)
+    regional, at_home = a_region_of(running, nodes=500, moves=20_000, seconds=600, pause=10)
     figures = summary(running)
     print(f"in one region:\n{figures['text']}")
     # One registration a lifetime and node; a few may be sent again on a busy machine.
@@ -161,7 +164,7 @@ def test_soak_500_nodes_and_one_registration_a_lifetime(lab):
     """
     running = lab(nodes=500, words=[*REGION, "--lifetime", "60"])
     greeting(running)
-    a_region_of(running, nodes=500, moves=20_000, seconds=600)
+    a_region_of(running, nodes=500, moves=20_000, seconds=600, pause=10)
     figures = summary(running)
     print(f"in one region, with lifetimes of 60 s:\n{figures['text']}")
     seconds = int(re.search(r"times in (\d+) s", figures["text"])[1])
@@ -175,13 +178,14 @@ def test_soak_500_nodes_without_gateways(lab):
     """What the same moves cost where there is no region."""
     running = lab(nodes=500, words=["--foreign-agents", "4", "--mobility", "1"])
     greeting(running)
-    wait_until(lambda: counted(running, "mnRegRequestsAccepted", "mobile-node") >= 20_000, 600, what="20,000 moves")
+    accepted = lambda: counted(running, "mnRegRequestsAccepted", "mobile-node")  # noqa: E731
+    wait_until(calmly(lambda: accepted() >= 20_000, pause=10), 600, what="20,000 moves")
     print(f"without gateways:\n{summary(running)['text']}")
 
 
 def test_soak_a_gateway_of_500_nodes_is_killed(lab):
     # Half of the moves are into another region, and all of these are seen by the home agent.
-    calmly = ["--gateways", "2", "--foreign-agents", "4", "--mobility", "10"]
-    running = lab(nodes=500, words=[*calmly, "--regions", "2", "--gateway-processes"])
+    slowly = ["--gateways", "2", "--foreign-agents", "4", "--mobility", "10"]
+    running = lab(nodes=500, words=[*slowly, "--regions", "2", "--gateway-processes"])
     kill_a_gateway(running, nodes=500, seconds=300, pause=3)
     print(f"killed:\n{summary(running)['text']}")

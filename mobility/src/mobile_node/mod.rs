@@ -459,7 +459,7 @@ impl MobileNode {
         self.send_at = None;
         // RFC 4857 §5.1: it tells the gateway and the home agent, so a regional request need not.
         self.cease_regional();
-        self.note_asked(route.suspect());
+        self.note_asked(route.suspect(), now);
         self.last_sent_at = Some(now.uptime);
         self.send_octets(sent)
     }

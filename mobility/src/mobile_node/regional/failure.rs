@@ -20,12 +20,21 @@ use crate::mobile_node::{HOLD_OFF_MAX, MobileNode, SPACING, Wish};
 /// How many requests a gateway may leave unanswered.
 pub(super) const ATTEMPTS: u32 = 3;
 
-/// How many it may leave unanswered in a row to a node that moves before it has sent so many from
-/// one place; replies may have come to where the node was.
+/// How many it may leave unanswered in a row, and for how long, to a node that moves before it has
+/// sent so many from one place: replies may have come to where the node was.
 const UNANSWERED_MAX: u32 = 12;
+const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// How many gateways are distrusted at a time.
 const DISTRUSTED_MAX: usize = 32;
+
+/// Requests in a row that a gateway did not answer, and since when there are such.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unanswered {
+    gateway: Ipv4Addr,
+    requests: u32,
+    since: Time,
+}
 
 /// Until when a gateway is not asked, and how long that was.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +56,12 @@ impl MobileNode {
     }
 
     /// A request goes to a gateway, from wherever.
-    pub(in crate::mobile_node) fn note_asked(&mut self, gateway: Option<Ipv4Addr>) {
+    pub(in crate::mobile_node) fn note_asked(&mut self, gateway: Option<Ipv4Addr>, now: Now) {
         let Some(gateway) = gateway else { return };
-        let known = self.region.unanswered.filter(|(it, _)| *it == gateway);
-        self.region.unanswered = Some((gateway, known.map_or(0, |(_, count)| count) + 1));
+        let first = Unanswered { gateway, requests: 0, since: now.uptime };
+        let known = self.region.unanswered.filter(|it| it.gateway == gateway).unwrap_or(first);
+        let requests = known.requests.saturating_add(1);
+        self.region.unanswered = Some(Unanswered { requests, ..known });
     }
 
     /// The gateway is there, whatever it said.
@@ -60,9 +71,10 @@ impl MobileNode {
 
     /// The gateway that a node which moves all the time would ask, and that has not answered for long.
     pub(super) fn quiet_gateway(&self, now: Now) -> Option<Ipv4Addr> {
-        let (gateway, count) = self.region.unanswered?;
+        let Unanswered { gateway, requests, since } = self.region.unanswered?;
         let is_next = self.route(now).suspect() == Some(gateway);
-        (count >= UNANSWERED_MAX && is_next && !self.leaves()).then_some(gateway)
+        let is_quiet = requests >= UNANSWERED_MAX && now.uptime.since(since) >= QUIET_MAX;
+        (is_quiet && is_next && !self.leaves()).then_some(gateway)
     }
 
     /// A gateway does not serve the node: another one is asked, or else the node registers as if

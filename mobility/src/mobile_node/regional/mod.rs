@@ -29,7 +29,7 @@ use crate::association::SecurityAssociation;
 use crate::extensions::Extensions;
 
 use diary::Diary;
-use failure::Distrust;
+use failure::{Distrust, Unanswered};
 use request::Asked;
 
 /// What a node knows of regions.
@@ -50,8 +50,8 @@ pub(super) struct Region {
     offer: Option<Offer>,
     /// Gateways that did not serve it; all ones stands for those that regions assign.
     distrusted: BTreeMap<Ipv4Addr, Distrust>,
-    /// How many requests in a row a gateway left unanswered, wherever the node was.
-    unanswered: Option<(Ipv4Addr, u32)>,
+    /// What a gateway has left unanswered, wherever the node was.
+    unanswered: Option<Unanswered>,
     /// A gateway that has no nonces.
     without_nonces: Option<Ipv4Addr>,
     /// Which of its associations it tries where the region assigns a gateway.

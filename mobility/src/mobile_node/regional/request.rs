@@ -79,7 +79,7 @@ impl MobileNode {
         now: Now,
     ) -> Action {
         self.tally.count(Counter::MnRegionalRequestsSent);
-        self.note_asked(Some(request.gfa_ip_address));
+        self.note_asked(Some(request.gfa_ip_address), now);
         let (sent_at, resend_at) = (now.uptime, now.uptime + timeout);
         let sent = octets.clone();
         self.region.asked = Some(Asked { request, octets, sent_at, resend_at, timeout, attempts });
