@@ -135,6 +135,10 @@ impl MobileNode {
         self.tally.count_reply(reply.code);
         if let Err(reason) = self.check_regional(&reply, &extensions) {
             self.tally.count(Counter::MnRegionalRepliesDiscarded);
+            // A reply to a request before the last one changes nothing, but the gateway is there.
+            if self.is_of_gateway(&reply, &extensions) {
+                self.heard_of_gateway();
+            }
             if let Some(reason) = reason {
                 self.note_forgery(&reply, &extensions, reason, received, now);
             }
@@ -173,17 +177,24 @@ impl MobileNode {
         {
             return Err(None);
         }
-        let gateway = Identity::Address(request.gfa_ip_address);
         match extensions.mobile_gateway.as_slice() {
             // §10: every one of a gateway has it. What the foreign agent says is a refusal.
             [] if is_of_foreign_agent(reply.code) => Ok(()),
-            [only] => {
-                let mut all = self.associations.iter().filter(|it| it.peer == gateway);
-                let authentic = all.any(|association| association.verifies(only));
-                if authentic { Ok(()) } else { Err(Some(ViolationReason::BadAuthenticator)) }
-            }
+            [_] if self.is_of_gateway(reply, extensions) => Ok(()),
+            [_] => Err(Some(ViolationReason::BadAuthenticator)),
             _ => Err(Some(ViolationReason::MissingSecurityExtension)),
         }
+    }
+
+    /// Whether the gateway that it names authenticates a reply.
+    fn is_of_gateway(
+        &self,
+        reply: &RegionalRegistrationReply,
+        extensions: &Extensions<'_>,
+    ) -> bool {
+        let [only] = extensions.mobile_gateway.as_slice() else { return false };
+        let gateway = Identity::Address(reply.gfa_ip_address);
+        self.associations.iter().any(|it| it.peer == gateway && it.verifies(only))
     }
 
     fn note_forgery(
