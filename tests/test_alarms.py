@@ -46,7 +46,7 @@ def test_a_burst_before_the_engine_was_there_is_raised_when_it_comes(three):  # 
     for running in (three.owner, three.home):
         running.start()
     forge(three, BURST + 20)
-    assert sum(row["count"] for row in three.home.rows("show", "violations")) > 0
+    wait_until(lambda: sum(row["count"] for row in three.home.rows("show", "violations")) > 0, what="violations in the store")
     total = lambda: sum(row["values"].get("mipSecTotalViolations", 0) for row in three.home.rows("show", "statistics"))  # noqa: E731
     wait_until(lambda: total() == BURST + 20, what="the counter in the store")
     three.snmp.start()
