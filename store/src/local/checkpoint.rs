@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::load;
@@ -208,6 +209,7 @@ fn make(
     let into = folder.clone();
     let (of, until) = (state.clone(), Arc::clone(stop));
     let totals = guarded(&folder, move || fill(&into, &of, &until))?;
+    let_go(&folder).map_err(failed("wait for"))?;
     files.sync_tree(&folder).map_err(failed("sync"))?;
     // Reading back also lets sled write what it writes at an opening, before the files are sealed.
     let from = folder.clone();
@@ -226,6 +228,7 @@ fn make(
     if found != totals {
         return Err(manifest.damaged(&folder, "what was written does not read back"));
     }
+    let_go(&folder).map_err(failed("wait for"))?;
     files.sync_tree(&folder).map_err(failed("sync"))?;
     manifest.files = seals(&folder, &Progress::default()).map_err(failed("read"))?;
     files.sync_directory(store).map_err(failed("sync"))?;
@@ -330,6 +333,23 @@ pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {
             opened => return opened.map_err(|error| error.to_string()),
         }
     }
+}
+
+/// Waits until sled has let go of all databases in `folder`: its own threads may still rename and
+/// remove files of one that was closed a moment ago.
+fn let_go(folder: &Path) -> io::Result<()> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    for entry in fs::read_dir(folder)? {
+        // The file that sled holds its lock on.
+        let Ok(database) = fs::File::open(entry?.path().join("db")) else { continue };
+        while let Err(error) = flock(&database, FlockOperation::NonBlockingLockExclusive) {
+            if Instant::now() >= until {
+                return Err(error.into());
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+    }
+    Ok(())
 }
 
 /// Whether `error` says that the lock of a database is held; sled has only words for it.
