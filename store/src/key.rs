@@ -50,6 +50,14 @@ impl Identity {
             None => Self::Address(home_address),
         }
     }
+
+    /// Its NAI, if it is known by one.
+    pub const fn nai(&self) -> Option<&Nai> {
+        match self {
+            Self::Nai(nai) => Some(nai),
+            Self::Address(_) => None,
+        }
+    }
 }
 
 impl Ord for Identity {

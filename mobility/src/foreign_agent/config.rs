@@ -127,10 +127,7 @@ impl ForeignAgentConfig {
 
     /// What the tunnel of a visitor needs at this end.
     pub(super) fn service(&self, visitor: &Visitor) -> Service {
-        let nai = match &visitor.identity {
-            store::Identity::Nai(nai) => Some(nai.clone()),
-            store::Identity::Address(_) => None,
-        };
+        let nai = visitor.identity.nai().cloned();
         let flags = visitor.flags;
         // Beneath a gateway the tunnel ends there, and begins where the gateway knows the node.
         let regional = visitor.regional.as_ref();

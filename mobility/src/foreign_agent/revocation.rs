@@ -3,29 +3,22 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
-use store::{
-    Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time, Visitor,
-    VisitorKey,
-};
+use store::{Identity, Now, Row as _, Snapshot, TargetResult, Time, Visitor, VisitorKey};
 use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::pending::Pending;
 use super::{ForeignAgent, Purpose};
-use crate::action::{Action, Output};
-use crate::association::{Associations, Failure};
+use crate::action::{Action, Output, Service};
+use crate::association::{Associations, Failure, SecurityAssociation};
 use crate::between::Between;
-use crate::clock;
 use crate::extensions::Extensions;
 use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
 use crate::revocation::{
-    self, Draft, Offer, Revocation, Revoker, Revoking, SPACING, Sender, uses_inform,
+    Offer, Recent, Revocation, RevocationConfig, Revoker, Revoking, SPACING, Sender,
 };
-use crate::visited::Sends as _;
-
-pub(super) type Work = revocation::Work<VisitorKey>;
+use crate::visited::{Revokes, Sends as _, Upstream, Work};
 
 impl ForeignAgent {
     /// Looks at what operators want; called whenever the store's operations have changed, and
@@ -45,7 +38,7 @@ impl ForeignAgent {
         let peer = self.upstream(&visitor).peer;
         let revocation = Revocation::new(&visitor, peer, inform, Vec::new());
         self.revocations.insert(key.clone(), revocation);
-        let earliest = self.visitors.uptime(visitor.registered_at) + SPACING;
+        let earliest = self.earliest(&visitor);
         self.revocations.arm(key, earliest.max(now.uptime));
         self.revocation_work(now)
     }
@@ -63,19 +56,12 @@ impl ForeignAgent {
 
     /// What is offered with a relayed request (§4.2.1).
     pub(super) fn offer(&self, pending: &Pending) -> Option<Offer> {
-        let config = &self.config.revocation;
-        if !config.enabled {
-            return None;
-        }
         let home_address = pending.request.home_address;
         let visitor = self.visitors.get(&pending.identity, home_address);
-        let before = visitor.and_then(|visitor| visitor.revocation).map(|it| it.own_timestamp);
+        let before = visitor.and_then(|visitor| visitor.revocation);
         let upstream = self.upstream_of(pending);
-        let name = (upstream.peer, home_address, upstream.domain);
-        let used = self.used.last(name);
-        let clock = clock::seconds(pending.sent_at.stamp());
-        let timestamp = before.into_iter().chain(used).fold(clock, clock::later);
-        Some(Offer { inform: config.negotiates_inform, timestamp })
+        let used = self.used.last((upstream.peer, home_address, upstream.domain));
+        self.config.revocation.offer(before, used, pending.sent_at.stamp())
     }
 
     /// When there is something to do about revocations and operations.
@@ -96,14 +82,6 @@ impl ForeignAgent {
         self.revocations.is_too_soon(&key, now.uptime)
     }
 
-    /// The row that says what was sent, and for whom.
-    fn write_intent(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
-        if let Some(row) = self.revocations.intent(key, now) {
-            self.visitors.insert(Arc::clone(&row));
-            work.batch.put::<Visitor>(row);
-        }
-    }
-
     /// Removes a visitor here.
     pub(super) fn drop_visitor(&mut self, visitor: &Arc<Visitor>, work: &mut Work) {
         self.visitors.remove(&visitor.identity, visitor.home_address);
@@ -114,31 +92,10 @@ impl ForeignAgent {
         work.ended.push((visitor.identity.clone(), "revoked"));
     }
 
-    /// Whether the home agent decides about informing the node (§4.2.3.1): not if the operator has
-    /// decided otherwise than is our policy.
-    fn asks(&self, revocation: &Revocation<Visitor>) -> bool {
-        let negotiated = revocation.row.revocation.as_ref();
-        negotiated.is_some_and(uses_inform) && revocation.inform == self.config.revocation.informs
-    }
-
-    /// Whether the home agent tells visitors with one home address apart by NAI.
-    fn tells_apart(&self, visitor: &Visitor) -> bool {
-        self.config.revocation.nai_peers.contains(&self.upstream(visitor).peer)
-    }
-
     /// Whether a message is authenticated by a home agent, or by a gateway.
     fn check_agent(&self, extensions: &Extensions<'_>, source: Ipv4Addr) -> Result<(), Failure> {
         let list = Between::of(extensions).list(extensions);
         self.associations.authenticate(list, &Identity::Address(source)).map(drop)
-    }
-
-    fn is_ambiguous(&self, visitor: &Visitor) -> bool {
-        let upstream = self.upstream(visitor);
-        let is_other = |other: &&Arc<Visitor>| {
-            other.identity != visitor.identity && self.upstream(other) == upstream
-        };
-        !self.tells_apart(visitor)
-            && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
     }
 }
 
@@ -213,80 +170,13 @@ impl Revoker for ForeignAgent {
     }
 
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
-        let TargetKey::Visitor(key) = task.row.target.clone() else { return };
-        let OperationAction::RevokeVisitors { inform } = task.operation.action else {
-            return self.notify_target(task, &key, work, now);
-        };
-        let visitor = self.visitors.get(&key.identity, key.home_address);
-        let visitor = visitor.filter(|it| it.created_at == task.row.since).cloned();
-        let Some(visitor) = visitor else {
-            return self.finish_target(&task, TargetResult::Gone, work, now);
-        };
-        let id = task.row.id;
-        if let Some(revocation) = self.revocations.get_mut(&key) {
-            if !revocation.operations.contains(&id) {
-                revocation.operations.push(id);
-            }
-            return self.write_intent(&key, work, now);
-        }
-        let has_association = self.upstream_signer(&self.upstream(&visitor)).is_some();
-        if visitor.revocation.is_none() || !has_association {
-            self.drop_visitor(&visitor, work);
-            let inform = inform.unwrap_or(self.config.revocation.informs);
-            work.actions.extend(inform.then(|| informing(&visitor)));
-            return self.finish_target(&task, TargetResult::NotNegotiated, work, now);
-        }
-        if self.is_ambiguous(&visitor) {
-            return self.finish_target(&task, TargetResult::Ambiguous, work, now);
-        }
-        let earliest = self.visitors.uptime(visitor.registered_at) + SPACING;
-        let is_pending = self.pending.contains(&key.identity, key.home_address);
-        if earliest > now.uptime || is_pending || self.is_in_flight(&visitor) {
-            let at = earliest.max(now.uptime + Duration::from_millis(100));
-            return self.operations.postpone(task, at);
-        }
-        let inform = inform.unwrap_or(self.config.revocation.informs);
-        let peer = self.upstream(&visitor).peer;
-        let revocation = Revocation::new(&visitor, peer, inform, vec![id]);
-        self.revocations.insert(key.clone(), revocation);
-        self.send_revocation(&key, work, now);
+        self.operate_on(task, work, now);
     }
 
     fn send_revocation(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
-        let Some(revocation) = self.revocations.get(key) else { return };
-        let visitor = Arc::clone(&revocation.row);
-        let upstream = self.upstream(&visitor);
-        let signer = self.upstream_signer(&upstream).cloned();
-        let (Some(signer), Some(negotiated)) = (signer, visitor.revocation) else {
-            return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
-        };
-        let name = (upstream.peer, visitor.home_address, upstream.domain);
-        let draft = Draft {
-            from_home_agent: false,
-            inform: self.asks(revocation),
-            domains: (upstream.peer, upstream.domain),
-            negotiated,
-            last: self.used.last(name),
-            nai: match &visitor.identity {
-                Identity::Nai(nai) if self.tells_apart(&visitor) => Some(nai),
-                _ => None,
-            },
-            signer: (upstream.between, &signer),
-        };
-        let message = self.revocations.message(key, &draft, &mut self.tally, now);
-        let Some(message) = message else { return };
-        if message.is_first {
-            work.actions.push(Action::StopService(self.config.service(&visitor)));
-        }
-        let from = self.config.relay_source(upstream.domain);
-        let to = SocketAddrV4::new(upstream.peer, self.config.home_agent_port);
-        work.actions.push(Action::Send { from, to, octets: message.octets });
-        work.sent.push(key.clone());
-        self.used.remember(name, message.identifier, now.uptime);
-        self.write_intent(key, work, now);
+        self.revoke_again(key, work, now);
     }
 
-    /// The revocation is over: the visitor goes, and what became of it is written down with that.
     fn end_revocation(
         &mut self,
         key: &VisitorKey,
@@ -294,16 +184,7 @@ impl Revoker for ForeignAgent {
         work: &mut Work,
         now: Now,
     ) {
-        let Some(revocation) = self.revocations.remove(key) else { return };
-        let visitor = Arc::clone(&revocation.row);
-        if self.visitors.contains(&key.identity, key.home_address) {
-            self.drop_visitor(&visitor, work);
-            // §4.2.3.1: where the home agent was asked, its answer decides.
-            let asked = self.asks(&revocation) && revocation.is_acknowledged;
-            let inform = if asked { revocation.acknowledged_inform } else { revocation.inform };
-            work.actions.extend(inform.then(|| informing(&visitor)));
-        }
-        revocation.finish(result, &mut self.operations, &mut work.batch, now);
+        self.end_told(key, result, work, now);
     }
 
     fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
@@ -321,7 +202,7 @@ impl Revoker for ForeignAgent {
     }
 
     fn commit(&mut self, work: Work, _: Now) -> Output {
-        let revocation::Work { batch, actions, sent, notified, ended } = work;
+        let Work { batch, actions, sent, notified, ended } = work;
         self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
     }
 
@@ -331,6 +212,59 @@ impl Revoker for ForeignAgent {
 
     fn reload_row(&mut self, key: &VisitorKey, snapshot: &Snapshot) {
         self.reload(key, snapshot);
+    }
+}
+
+impl Revokes for ForeignAgent {
+    fn revocation_config(&self) -> &RevocationConfig {
+        &self.config.revocation
+    }
+
+    fn upstream(&self, visitor: &Visitor) -> Upstream {
+        let gateway = visitor.regional.as_ref().map(|it| it.gateway);
+        self.beneath(gateway, visitor.home_agent, visitor.care_of_address)
+    }
+
+    fn upstream_signer(&self, upstream: &Upstream) -> Option<&Arc<SecurityAssociation>> {
+        if upstream.between == Between::ForeignAgents {
+            return self.gateway_association(upstream.peer);
+        }
+        self.associations.with(&Identity::Address(upstream.peer)).next()
+    }
+
+    fn way_up(&self, upstream: &Upstream) -> (SocketAddrV4, SocketAddrV4) {
+        let from = self.config.relay_source(upstream.domain);
+        (from, SocketAddrV4::new(upstream.peer, self.config.home_agent_port))
+    }
+
+    fn used(&mut self) -> &mut Recent {
+        &mut self.used
+    }
+
+    fn service(&self, visitor: &Visitor) -> Service {
+        self.config.service(visitor)
+    }
+
+    /// It waits for nobody beneath.
+    fn is_over(&self, _: &Visitor) -> bool {
+        false
+    }
+
+    fn earliest(&self, visitor: &Visitor) -> Time {
+        self.visitors.uptime(visitor.registered_at) + SPACING
+    }
+
+    fn is_unsettled(&self, visitor: &Visitor) -> bool {
+        self.pending.contains(&visitor.identity, visitor.home_address) || self.is_in_flight(visitor)
+    }
+
+    fn keep(&mut self, row: Arc<Visitor>) {
+        self.visitors.insert(row);
+    }
+
+    fn end_visit(&mut self, visitor: &Arc<Visitor>, inform: bool, work: &mut Work, _: Now) {
+        self.drop_visitor(visitor, work);
+        work.actions.extend(inform.then(|| informing(visitor)));
     }
 }
 

@@ -3,16 +3,17 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Counter, Identity, Now, Row as _, TargetResult, Visitor};
+use store::{Identity, Now, Row as _, TargetResult, Visitor};
 use wire::{Nai, RegistrationRevocation};
 
 use super::ForeignAgent;
-use super::revocation::{Work, informing};
-use crate::action::{Action, Output};
+use super::revocation::informing;
+use crate::action::Output;
 use crate::refusal::Refuse;
-use crate::revocation::{Revoker as _, Sender, message, uses_inform};
+use crate::revocation::{Revoker as _, Sender};
 use crate::tally::Tally;
 use crate::violations::Violations;
+use crate::visited::{Revokes as _, Work};
 
 impl ForeignAgent {
     /// A home agent has revoked a binding.
@@ -20,20 +21,12 @@ impl ForeignAgent {
         &mut self,
         fixed: &RegistrationRevocation,
         visitor: Option<Arc<Visitor>>,
-        Sender { received, nai, signer, between }: Sender<'_>,
+        sender: Sender<'_>,
         now: Now,
     ) -> Output {
-        let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation);
-        // §4.2.2.2: where the `I` bit was negotiated it decides, and our policy elsewhere.
-        let inform = match &negotiated {
-            Some(negotiated) if uses_inform(negotiated) => fixed.informs(),
-            Some(_) => self.config.revocation.informs,
-            None => false,
-        };
-        let mut octets = message::acknowledgment(fixed, inform, nai);
-        between.sign(signer, &mut octets);
-        let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
-        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation.as_ref());
+        let inform = self.config.revocation.informs_of(fixed, negotiated);
+        let acknowledgment = self.acknowledge(fixed, inform, sender);
         let Some(visitor) = visitor else { return Output::at_once(vec![acknowledgment]) };
         let mut work = Work::default();
         self.drop_visitor(&visitor, &mut work);

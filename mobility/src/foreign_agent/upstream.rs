@@ -7,35 +7,23 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Identity, Visitor};
+use store::Identity;
 
 use super::ForeignAgent;
 use super::pending::Pending;
 use crate::association::SecurityAssociation;
 use crate::between::Between;
-
-/// What is upstream of a visitor.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Upstream {
-    pub(super) peer: Ipv4Addr,
-    /// The foreign domain address that it knows: the care-of address, or ours beneath a gateway.
-    pub(super) domain: Ipv4Addr,
-    pub(super) between: Between,
-}
+use crate::visited::Upstream;
 
 impl ForeignAgent {
-    pub(super) fn upstream(&self, visitor: &Visitor) -> Upstream {
-        let gateway = visitor.regional.as_ref().map(|it| it.gateway);
-        self.beneath(gateway, visitor.home_agent, visitor.care_of_address)
-    }
-
-    /// The same for a request that waits for its reply.
+    /// What is upstream of a request that waits for its reply.
     pub(super) fn upstream_of(&self, pending: &Pending) -> Upstream {
         let request = &pending.request;
         self.beneath(pending.gateway, request.home_agent, request.care_of_address)
     }
 
-    fn beneath(
+    /// With a gateway it is that, else the home agent.
+    pub(super) fn beneath(
         &self,
         gateway: Option<Ipv4Addr>,
         home_agent: Ipv4Addr,
@@ -51,14 +39,6 @@ impl ForeignAgent {
                 between: Between::HomeAndForeign,
             },
         }
-    }
-
-    /// The association that protects what is said to it.
-    pub(super) fn upstream_signer(&self, upstream: &Upstream) -> Option<&Arc<SecurityAssociation>> {
-        if upstream.between == Between::ForeignAgents {
-            return self.gateway_association(upstream.peer);
-        }
-        self.associations.with(&Identity::Address(upstream.peer)).next()
     }
 
     /// The association with a gateway: under the SPI of the region, or else the first.

@@ -16,7 +16,6 @@ use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::Gateway;
 use super::pending::Pending;
-use super::revocation::Work;
 use crate::action::{Action, Output, Received};
 use crate::association::SecurityAssociation;
 use crate::between::Between;
@@ -24,9 +23,10 @@ use crate::clock;
 use crate::extensions::read;
 use crate::refusal::Refuse as _;
 use crate::revocation::{
-    AT_ONCE, Draft, Meant, Offer, Outstanding, Recent, Revocation, Revoker as _, SPACING, Turn,
-    Verdict, message, uses_inform,
+    AT_ONCE, Draft, Meant, Offer, Outstanding, Recent, Revocation, Revoker as _, SPACING, Sender,
+    Turn, Verdict, uses_inform,
 };
+use crate::visited::{Revokes as _, Work};
 
 /// The revocations on this side; each has the name that the visitor has at the foreign agent.
 #[derive(Debug, Default)]
@@ -70,7 +70,8 @@ impl Gateway {
         let (peer, home) = (*pending.source.ip(), pending.request.home_address);
         let visitor = self.visitors.get(&pending.identity, home);
         let before = visitor.filter(|it| agent(it) == peer).and_then(|it| negotiated(it));
-        self.offer(before, self.beneath.used.last((peer, home, peer)), now)
+        let used = self.beneath.used.last((peer, home, peer));
+        self.config.revocation.offer(before, used, now.stamp())
     }
 
     pub(super) fn resume_beneath(&mut self, visitor: &Arc<Visitor>, now: Now) {
@@ -130,7 +131,7 @@ impl Gateway {
         let name = name(visitor);
         let revocation = Revocation::new(visitor, agent(visitor), inform, Vec::new());
         self.beneath.list.insert(name.clone(), revocation);
-        let earliest = self.earliest(visitor, now);
+        let earliest = self.earliest(visitor);
         if earliest > now.uptime {
             self.intend_beneath(&name, work, now);
             self.beneath.list.arm(&name, earliest);
@@ -174,10 +175,7 @@ impl Gateway {
             domains: (own, peer),
             negotiated,
             last: self.beneath.used.last(known_as),
-            nai: match &visitor.identity {
-                Identity::Nai(nai) if tells_apart => Some(nai),
-                _ => None,
-            },
+            nai: visitor.identity.nai().filter(|_| tells_apart),
             signer: (Between::ForeignAgents, &signer),
         };
         let message = self.beneath.list.message(name, &draft, &mut self.tally, now);
@@ -277,7 +275,9 @@ impl Gateway {
             Ok(Meant::Row(visitor)) => {
                 let name = (source, fixed.home_address, source);
                 self.beneath.recent.remember(name, fixed.identifier, now.uptime);
-                self.pass_on(&fixed, visitor, (received, nai, &signer), now)
+                let between = Between::ForeignAgents;
+                let sender = Sender { received, nai, signer: &signer, between };
+                self.pass_on(&fixed, visitor, sender, now)
             }
             Ok(Meant::BeingRemoved) => Output::default(), // It is repeated.
             Err(reason) => {
@@ -322,16 +322,13 @@ impl Gateway {
         &mut self,
         fixed: &RegistrationRevocation,
         visitor: Option<Arc<Visitor>>,
-        (received, nai, signer): (&Received<'_>, Option<&Nai>, &SecurityAssociation),
+        sender: Sender<'_>,
         now: Now,
     ) -> Output {
         let agreed = visitor.as_ref().and_then(|visitor| negotiated(visitor));
         // §4.2.3.2: the side of the home agent decides; here that is our policy.
         let inform = agreed.as_ref().is_some_and(uses_inform) && self.config.revocation.informs;
-        let mut octets = message::acknowledgment(fixed, inform, nai);
-        Between::ForeignAgents.sign(signer, &mut octets);
-        let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
-        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let acknowledgment = self.acknowledge(fixed, inform, sender);
         let Some(visitor) = visitor else { return Output::at_once(vec![acknowledgment]) };
         let mut work = Work::default();
         work.actions.push(acknowledgment);

@@ -106,10 +106,7 @@ impl GatewayConfig {
 
     /// What the tunnel of a visitor needs: from its home agent to us, and on to where it is.
     pub(super) fn service(&self, visitor: &Visitor) -> Service {
-        let nai = match &visitor.identity {
-            store::Identity::Nai(nai) => Some(nai.clone()),
-            store::Identity::Address(_) => None,
-        };
+        let nai = visitor.identity.nai().cloned();
         let flags = visitor.flags;
         Service {
             home_agent: visitor.home_agent,

@@ -13,36 +13,27 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
-use store::{
-    Counter, Identity, Now, OperationAction, Row as _, Snapshot, TargetKey, TargetResult, Time,
-    Visitor, VisitorKey,
-};
+use store::{Identity, Now, Row as _, Snapshot, TargetResult, Time, Visitor, VisitorKey};
 use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::beneath::is_leaving;
 use super::pending::Pending;
 use super::{Gateway, Purpose};
-use crate::action::{Action, Output};
-use crate::association::{Associations, Failure};
+use crate::action::{Action, Output, Service};
+use crate::association::{Associations, Failure, SecurityAssociation};
 use crate::between::Between;
-use crate::clock;
 use crate::extensions::Extensions;
 use crate::foreign_agent::visitors::visitor_key;
 use crate::notification::NotificationId;
 use crate::operations::{Step, Task};
 use crate::refusal::Refuse;
 use crate::revocation::{
-    self, Draft, Offer, Revocation, Revoker, Revoking, SPACING, Sender, message, uses_inform,
+    Offer, Recent, Revocation, RevocationConfig, Revoker, Revoking, SPACING, Sender,
 };
 use crate::tally::Tally;
 use crate::violations::Violations;
-use crate::visited::Sends as _;
-
-/// Names of what was sent: those of visitors towards home agents, those of the foreign agents'
-/// visitors beneath.
-pub(super) type Work = revocation::Work<VisitorKey>;
+use crate::visited::{Revokes, Sends as _, Upstream, Work};
 
 impl Gateway {
     /// Looks at what operators want; called whenever the store's operations have changed, and
@@ -68,24 +59,7 @@ impl Gateway {
         let visitor = self.visitors.get(&pending.identity, home);
         let before = visitor.and_then(|it| it.revocation);
         let used = self.used.last((home_agent, home, self.config.address));
-        self.offer(before, used, now)
-    }
-
-    /// An offer that is later than all that was said before.
-    pub(super) fn offer(
-        &self,
-        before: Option<store::RevocationSupport>,
-        used: Option<u32>,
-        now: Now,
-    ) -> Option<Offer> {
-        let config = &self.config.revocation;
-        if !config.enabled {
-            return None;
-        }
-        let before = before.map(|it| it.own_timestamp);
-        let clock = clock::seconds(now.stamp());
-        let timestamp = before.into_iter().chain(used).fold(clock, clock::later);
-        Some(Offer { inform: config.negotiates_inform, timestamp })
+        self.config.revocation.offer(before, used, now.stamp())
     }
 
     /// When there is something to do about revocations and operations.
@@ -128,53 +102,13 @@ impl Gateway {
         if self.revocations.get(&key).is_some() {
             return true;
         }
-        if !self.can_tell_home_agent(visitor) || self.is_ambiguous_at_home(visitor) {
+        if !self.can_tell(visitor) || self.is_ambiguous(visitor) {
             return false;
         }
         let revocation = Revocation::new(visitor, visitor.home_agent, inform, Vec::new());
         self.revocations.insert(key.clone(), revocation);
         self.send_revocation(&key, work, now);
         true
-    }
-
-    fn can_tell_home_agent(&self, visitor: &Visitor) -> bool {
-        let home_agent = Identity::Address(visitor.home_agent);
-        visitor.revocation.is_some() && self.associations.with(&home_agent).next().is_some()
-    }
-
-    /// Whether a revocation could mean another node of the same home agent: it names the home address
-    /// alone.
-    fn is_ambiguous_at_home(&self, visitor: &Visitor) -> bool {
-        let home_agent = visitor.home_agent;
-        let is_other = |other: &&Arc<Visitor>| {
-            other.identity != visitor.identity && other.home_agent == home_agent
-        };
-        !self.config.revocation.nai_peers.contains(&home_agent)
-            && self.visitors.with_home(visitor.home_address).any(|other| is_other(&other))
-    }
-
-    /// Whether the home agent decides about informing the node (§4.2.3.1): not if the operator has
-    /// decided otherwise than is our policy.
-    fn asks(&self, revocation: &Revocation<Visitor>) -> bool {
-        let negotiated = revocation.row.revocation.as_ref();
-        negotiated.is_some_and(uses_inform) && revocation.inform == self.config.revocation.informs
-    }
-
-    /// §3.3: a second after the last registration message, home or regional.
-    pub(super) fn earliest(&self, visitor: &Visitor, now: Now) -> Time {
-        let regional = visitor.regional.as_ref().and_then(|it| {
-            let lifetime = i64::from(it.lifetime_granted.0) * 1000;
-            Some(it.expires_at?.shifted(-lifetime))
-        });
-        let last = regional.map_or(visitor.registered_at, |at| at.max(visitor.registered_at));
-        (self.visitors.uptime(last) + SPACING).max(now.uptime)
-    }
-
-    fn write_intent(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
-        if let Some(row) = self.revocations.intent(key, now) {
-            self.insert(Arc::clone(&row));
-            work.batch.put::<Visitor>(row);
-        }
     }
 
     /// Removes a visitor here.
@@ -239,20 +173,12 @@ impl Revoker for Gateway {
         &mut self,
         fixed: &RegistrationRevocation,
         visitor: Option<Arc<Visitor>>,
-        Sender { received, nai, signer, between }: Sender<'_>,
+        sender: Sender<'_>,
         now: Now,
     ) -> Output {
-        let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation);
-        // Where the `I` bit was negotiated it decides, and our policy elsewhere.
-        let inform = match &negotiated {
-            Some(negotiated) if uses_inform(negotiated) => fixed.informs(),
-            Some(_) => self.config.revocation.informs,
-            None => false,
-        };
-        let mut octets = message::acknowledgment(fixed, inform, nai);
-        between.sign(signer, &mut octets);
-        let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
-        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let negotiated = visitor.as_ref().and_then(|visitor| visitor.revocation.as_ref());
+        let inform = self.config.revocation.informs_of(fixed, negotiated);
+        let acknowledgment = self.acknowledge(fixed, inform, sender);
         let Some(visitor) = visitor else { return Output::at_once(vec![acknowledgment]) };
         let mut work = Work::default();
         work.actions.push(acknowledgment);
@@ -284,75 +210,11 @@ impl Revoker for Gateway {
     }
 
     fn begin_target(&mut self, task: Task, work: &mut Work, now: Now) {
-        let TargetKey::Visitor(key) = task.row.target.clone() else { return };
-        let OperationAction::RevokeVisitors { inform } = task.operation.action else {
-            return self.notify_target(task, &key, work, now);
-        };
-        let visitor = self.visitors.get(&key.identity, key.home_address);
-        let visitor = visitor.filter(|it| it.created_at == task.row.since && !is_leaving(it));
-        let Some(visitor) = visitor.cloned() else {
-            return self.finish_target(&task, TargetResult::Gone, work, now);
-        };
-        let id = task.row.id;
-        if let Some(revocation) = self.revocations.get_mut(&key) {
-            if !revocation.operations.contains(&id) {
-                revocation.operations.push(id);
-            }
-            return self.write_intent(&key, work, now);
-        }
-        let inform = inform.unwrap_or(self.config.revocation.informs);
-        if !self.can_tell_home_agent(&visitor) {
-            self.leave(&visitor, inform, work, now);
-            return self.finish_target(&task, TargetResult::NotNegotiated, work, now);
-        }
-        if self.is_ambiguous_at_home(&visitor) {
-            return self.finish_target(&task, TargetResult::Ambiguous, work, now);
-        }
-        let earliest = self.earliest(&visitor, now);
-        let is_pending = self.pending.contains(&key.identity, key.home_address);
-        if earliest > now.uptime || is_pending || self.is_in_flight(&visitor) {
-            let at = earliest.max(now.uptime + Duration::from_millis(100));
-            return self.operations.postpone(task, at);
-        }
-        let revocation = Revocation::new(&visitor, visitor.home_agent, inform, vec![id]);
-        self.revocations.insert(key.clone(), revocation);
-        self.send_revocation(&key, work, now);
+        self.operate_on(task, work, now);
     }
 
     fn send_revocation(&mut self, key: &VisitorKey, work: &mut Work, now: Now) {
-        let Some(revocation) = self.revocations.get(key) else { return };
-        let visitor = Arc::clone(&revocation.row);
-        let home_agent = Identity::Address(visitor.home_agent);
-        let signer = self.associations.with(&home_agent).next().cloned();
-        let (Some(signer), Some(negotiated)) = (signer, visitor.revocation) else {
-            return self.end_revocation(key, TargetResult::NotNegotiated, work, now);
-        };
-        let own = self.config.address;
-        let name = (visitor.home_agent, visitor.home_address, own);
-        let tells_apart = self.config.revocation.nai_peers.contains(&visitor.home_agent);
-        let draft = Draft {
-            from_home_agent: false,
-            inform: self.asks(revocation),
-            domains: (visitor.home_agent, own),
-            negotiated,
-            last: self.used.last(name),
-            nai: match &visitor.identity {
-                Identity::Nai(nai) if tells_apart => Some(nai),
-                _ => None,
-            },
-            signer: (Between::HomeAndForeign, &signer),
-        };
-        let message = self.revocations.message(key, &draft, &mut self.tally, now);
-        let Some(message) = message else { return };
-        if message.is_first {
-            work.actions.push(Action::StopService(self.config.service(&visitor)));
-        }
-        let from = SocketAddrV4::new(own, self.config.port);
-        let to = SocketAddrV4::new(visitor.home_agent, self.config.home_agent_port);
-        work.actions.push(Action::Send { from, to, octets: message.octets });
-        work.sent.push(key.clone());
-        self.used.remember(name, message.identifier, now.uptime);
-        self.write_intent(key, work, now);
+        self.revoke_again(key, work, now);
     }
 
     /// The home agent knows, or does not answer: it is the foreign agent's turn.
@@ -363,13 +225,7 @@ impl Revoker for Gateway {
         work: &mut Work,
         now: Now,
     ) {
-        let Some(revocation) = self.revocations.remove(key) else { return };
-        if let Some(visitor) = self.visitors.get(&key.identity, key.home_address).cloned() {
-            let asked = self.asks(&revocation) && revocation.is_acknowledged;
-            let inform = if asked { revocation.acknowledged_inform } else { revocation.inform };
-            self.leave(&visitor, inform, work, now);
-        }
-        revocation.finish(result, &mut self.operations, &mut work.batch, now);
+        self.end_told(key, result, work, now);
     }
 
     fn send_notification(&mut self, id: NotificationId, work: &mut Work, now: Now) {
@@ -387,7 +243,7 @@ impl Revoker for Gateway {
     }
 
     fn commit(&mut self, work: Work, _: Now) -> Output {
-        let revocation::Work { batch, actions, sent, notified, ended } = work;
+        let Work { batch, actions, sent, notified, ended } = work;
         self.send_off(batch, actions, Purpose::Revocation { sent, notified, ended })
     }
 
@@ -399,5 +255,60 @@ impl Revoker for Gateway {
         // A name of a foreign agent's is of the same visitor here.
         let own = VisitorKey { foreign_agent: self.config.address, ..key.clone() };
         self.reload(&own, snapshot);
+    }
+}
+
+impl Revokes for Gateway {
+    fn revocation_config(&self) -> &RevocationConfig {
+        &self.config.revocation
+    }
+
+    fn upstream(&self, visitor: &Visitor) -> Upstream {
+        let (peer, domain) = (visitor.home_agent, self.config.address);
+        Upstream { peer, domain, between: Between::HomeAndForeign }
+    }
+
+    fn upstream_signer(&self, upstream: &Upstream) -> Option<&Arc<SecurityAssociation>> {
+        self.associations.with(&Identity::Address(upstream.peer)).next()
+    }
+
+    fn way_up(&self, upstream: &Upstream) -> (SocketAddrV4, SocketAddrV4) {
+        let from = SocketAddrV4::new(upstream.domain, self.config.port);
+        (from, SocketAddrV4::new(upstream.peer, self.config.home_agent_port))
+    }
+
+    fn used(&mut self) -> &mut Recent {
+        &mut self.used
+    }
+
+    fn service(&self, visitor: &Visitor) -> Service {
+        self.config.service(visitor)
+    }
+
+    fn is_over(&self, visitor: &Visitor) -> bool {
+        is_leaving(visitor)
+    }
+
+    /// Home or regional.
+    fn earliest(&self, visitor: &Visitor) -> Time {
+        let regional = visitor.regional.as_ref().and_then(|it| {
+            let lifetime = i64::from(it.lifetime_granted.0) * 1000;
+            Some(it.expires_at?.shifted(-lifetime))
+        });
+        let last = regional.map_or(visitor.registered_at, |at| at.max(visitor.registered_at));
+        self.visitors.uptime(last) + SPACING
+    }
+
+    fn is_unsettled(&self, visitor: &Visitor) -> bool {
+        self.pending.contains(&visitor.identity, visitor.home_address) || self.is_in_flight(visitor)
+    }
+
+    fn keep(&mut self, row: Arc<Visitor>) {
+        self.insert(row);
+    }
+
+    /// The foreign agent beneath is told next.
+    fn end_visit(&mut self, visitor: &Arc<Visitor>, inform: bool, work: &mut Work, now: Now) {
+        self.leave(visitor, inform, work, now);
     }
 }

@@ -3,15 +3,15 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{Binding, Counter, Identity, Now, TargetResult, ViolationReason};
+use store::{Binding, Identity, Now, TargetResult, ViolationReason};
 use wire::{Authentication, Nai, RegistrationRevocation, Spi};
 
 use super::HomeAgent;
 use super::revocation::Work;
-use crate::action::{Action, Output};
+use crate::action::Output;
 use crate::association::Failure;
 use crate::refusal::Refuse;
-use crate::revocation::{Revoker as _, Sender, message, uses_inform};
+use crate::revocation::{Revoker as _, Sender, uses_inform};
 use crate::tally::Tally;
 use crate::violations::Violations;
 
@@ -21,15 +21,12 @@ impl HomeAgent {
         &mut self,
         fixed: &RegistrationRevocation,
         binding: Option<Arc<Binding>>,
-        Sender { received, nai, signer, between }: Sender<'_>,
+        sender: Sender<'_>,
         now: Now,
     ) -> Output {
         let negotiated = binding.as_ref().and_then(|binding| binding.revocation);
         let inform = negotiated.as_ref().is_some_and(uses_inform) && self.config.revocation.informs;
-        let mut octets = message::acknowledgment(fixed, inform, nai);
-        between.sign(signer, &mut octets);
-        let acknowledgment = Action::Send { from: received.local, to: received.source, octets };
-        self.tally.count(Counter::RevocationAcknowledgmentsSent);
+        let acknowledgment = self.acknowledge(fixed, inform, sender);
         let mut work = Work::default();
         let Some(binding) = binding else { return Output::at_once(vec![acknowledgment]) };
         self.drop_binding(&binding, &mut work);

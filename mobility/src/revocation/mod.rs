@@ -10,6 +10,11 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use store::UtcTime;
+use wire::RegistrationRevocation;
+
+use crate::clock;
+
 pub(crate) use outstanding::{Draft, Outstanding, Revocation, Turn};
 pub(crate) use recent::{Recent, Verdict};
 pub(crate) use revoker::{Meant, Revoker, Revoking, Sender, Work};
@@ -89,6 +94,36 @@ impl RevocationConfig {
     pub(crate) fn wait(&self, sent: usize) -> Duration {
         let doublings = u32::try_from(sent.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
         self.timeout.max(SPACING).saturating_mul(1 << doublings)
+    }
+
+    /// What is offered at `at` by who forwards a request (§4.2.1), later than what was said `before`
+    /// and `used` since; `None` if it is not to be negotiated.
+    pub(crate) fn offer(
+        &self,
+        before: Option<store::RevocationSupport>,
+        used: Option<u32>,
+        at: UtcTime,
+    ) -> Option<Offer> {
+        if !self.enabled {
+            return None;
+        }
+        let before = before.map(|it| it.own_timestamp);
+        let timestamp = before.into_iter().chain(used).fold(clock::seconds(at), clock::later);
+        Some(Offer { inform: self.negotiates_inform, timestamp })
+    }
+
+    /// Whether a mobile node is informed of a revocation of its home agent (§4.2.2.2): where the `I`
+    /// bit was negotiated it decides, and our policy elsewhere.
+    pub(crate) fn informs_of(
+        &self,
+        fixed: &RegistrationRevocation,
+        negotiated: Option<&store::RevocationSupport>,
+    ) -> bool {
+        match negotiated {
+            Some(negotiated) if uses_inform(negotiated) => fixed.informs(),
+            Some(_) => self.informs,
+            None => false,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use store::{
 use wire::{Nai, RegistrationRevocation, RegistrationRevocationAcknowledgment};
 
 use super::revocable::Revocable;
-use super::{AT_ONCE, Outstanding, Recent, RevocationConfig, Turn, Verdict};
+use super::{AT_ONCE, Outstanding, Recent, RevocationConfig, Turn, Verdict, message};
 use crate::action::{Action, Output, Received};
 use crate::association::{Associations, Failure, SecurityAssociation};
 use crate::between::Between;
@@ -219,6 +219,19 @@ pub(crate) trait Revoker: Notifier {
             // Which of several is meant, nothing says.
             _ => Err(ViolationReason::Other),
         }
+    }
+
+    /// The acknowledgment of a revocation (§3.4), which is counted.
+    fn acknowledge(
+        &mut self,
+        fixed: &RegistrationRevocation,
+        inform: bool,
+        Sender { received, nai, signer, between }: Sender<'_>,
+    ) -> Action {
+        let mut octets = message::acknowledgment(fixed, inform, nai);
+        between.sign(signer, &mut octets);
+        self.watch().0.count(Counter::RevocationAcknowledgmentsSent);
+        Action::Send { from: received.local, to: received.source, octets }
     }
 
     /// A peer acknowledges a revocation of ours.

@@ -1,8 +1,10 @@
 //! What the agents that mobile nodes visit do alike, foreign agents and gateways: notifications
-//! (RFC 6098 §4.6).
+//! (RFC 6098 §4.6), and
+//! revocations towards what is upstream (RFC 3543 §4.2.3).
 
 mod notification;
 mod notified;
+mod revocation;
 
 use std::net::Ipv4Addr;
 
@@ -14,15 +16,16 @@ use crate::limits::Limiter;
 use crate::notification::{Heard, NotificationConfig, Notifier, Outstanding};
 use crate::operations::Operations;
 use crate::random::Random;
-use crate::revocation::{self, Revoker};
+use crate::revocation::{Revoker, Work as RevocationWork};
 use crate::tally::Tally;
 use crate::trails::Trails;
 
 pub(crate) use notification::Sends;
 pub(crate) use notified::Receives;
+pub(crate) use revocation::{Revokes, Upstream};
 
 /// What one turn has done.
-type Work = revocation::Work<VisitorKey>;
+pub(crate) type Work = RevocationWork<VisitorKey>;
 
 /// The parts of such an agent that notifications are about.
 #[derive(Debug)]

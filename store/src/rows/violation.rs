@@ -101,9 +101,6 @@ impl Row for Violation {
 impl Violation {
     /// The NAI of the offender, if it named one.
     pub fn nai(&self) -> Option<&Nai> {
-        match &self.violator {
-            Identity::Nai(nai) => Some(nai),
-            Identity::Address(_) => None,
-        }
+        self.violator.nai()
     }
 }

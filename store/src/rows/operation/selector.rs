@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Operation, OperationAction, OperationOwner, TargetKey};
 use crate::{
-    Binding, Glob, Identity, Instance, Registration, Revision, Role, Row as _, Snapshot, UtcTime,
-    Visitor,
+    Binding, Glob, Instance, Registration, Revision, Role, Row as _, Snapshot, UtcTime, Visitor,
 };
 
 /// Selects bindings, visitors or registrations: values of one field are alternatives, fields together must all match.
@@ -59,10 +58,7 @@ impl<'a> Subject<'a> {
     pub fn of_visitor(visitor: &'a Visitor) -> Self {
         Self {
             home_address: Some(visitor.home_address),
-            nai: match &visitor.identity {
-                Identity::Nai(nai) => Some(nai.as_str()),
-                Identity::Address(_) => None,
-            },
+            nai: visitor.identity.nai().map(wire::Nai::as_str),
             care_of_addresses: vec![visitor.care_of_address],
             home_agents: vec![visitor.home_agent],
             foreign_agents: vec![visitor.foreign_agent],
@@ -74,10 +70,7 @@ impl<'a> Subject<'a> {
         let foreign_agent = foreign_agent.filter(|agent| *agent != registration.home_agent);
         Self {
             home_address: Some(registration.home_address),
-            nai: match &registration.identity {
-                Identity::Nai(nai) => Some(nai.as_str()),
-                Identity::Address(_) => None,
-            },
+            nai: registration.identity.nai().map(wire::Nai::as_str),
             care_of_addresses: vec![registration.care_of_address],
             home_agents: vec![registration.home_agent],
             foreign_agents: foreign_agent.into_iter().collect(),
