@@ -320,19 +320,14 @@ pub(crate) fn part(folder: &Path, number: u64) -> PathBuf {
 /// what they were doing: that is waited for, up to [`LOCK_PATIENCE`]. Nobody else can hold it,
 /// since the lock of the whole store is ours.
 pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {
-    let until = Instant::now() + LOCK_PATIENCE;
-    loop {
-        let opened = sled::Config::new()
-            .path(folder)
-            .cache_capacity(SLED_CACHE)
-            .mode(sled::Mode::HighThroughput)
-            .flush_every_ms(None)
-            .open();
-        match opened {
-            Err(error) if is_locked(&error) && Instant::now() < until => thread::sleep(LOCK_PAUSE),
-            opened => return opened.map_err(|error| error.to_string()),
-        }
-    }
+    unlocked(folder, Instant::now() + LOCK_PATIENCE).map_err(|error| error.to_string())?;
+    sled::Config::new()
+        .path(folder)
+        .cache_capacity(SLED_CACHE)
+        .mode(sled::Mode::HighThroughput)
+        .flush_every_ms(None)
+        .open()
+        .map_err(|error| error.to_string())
 }
 
 /// Waits until sled has let go of all databases in `folder`: its own threads may still rename and
@@ -340,21 +335,26 @@ pub(crate) fn open_sled(folder: &Path) -> Result<sled::Db, String> {
 fn let_go(folder: &Path) -> io::Result<()> {
     let until = Instant::now() + LOCK_PATIENCE;
     for entry in fs::read_dir(folder)? {
-        // The file that sled holds its lock on.
-        let Ok(database) = fs::File::open(entry?.path().join("db")) else { continue };
-        while let Err(error) = flock(&database, FlockOperation::NonBlockingLockExclusive) {
-            if Instant::now() >= until {
-                return Err(error.into());
-            }
-            thread::sleep(LOCK_PAUSE);
-        }
+        unlocked(&entry?.path(), until)?;
     }
     Ok(())
 }
 
-/// Whether `error` says that the lock of a database is held; sled has only words for it.
-fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
+/// Waits until nobody holds the lock of the database in `folder`, if there is one: sled has it on
+/// this file.
+fn unlocked(folder: &Path, until: Instant) -> io::Result<()> {
+    let database = match fs::File::open(folder.join("db")) {
+        Ok(database) => database,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    while let Err(error) = flock(&database, FlockOperation::NonBlockingLockExclusive) {
+        if Instant::now() >= until {
+            return Err(error.into());
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    Ok(())
 }
 
 /// Runs `work` on sled in a thread of its own: sled panics on damage and on some full disks.

@@ -18,7 +18,7 @@ use crate::served::generated::etcdserverpb::{
 };
 use crate::served::generated::mvccpb;
 use crate::served::generated::mvccpb::event::EventType;
-use crate::served::span::after_prefix;
+use crate::served::span::{after_prefix, prefix};
 use crate::served::status::{describe, signed, unsigned};
 use crate::{AnyKey, Change, CommitError, Event, Revision, Snapshot, Stamp, Table};
 
@@ -28,7 +28,7 @@ const ASK_EVERY: Duration = Duration::from_secs(3);
 const BACK_OFF_MIN: Duration = Duration::from_millis(20);
 const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 /// A table that is always small: a page of it costs nothing.
-const FEW: &str = "/mip4/instances/";
+const FEW: Table = Table::Instances;
 /// How often loading starts over because the server forgot the revision meanwhile.
 const LOADS_MAX: u32 = 5;
 
@@ -296,15 +296,12 @@ async fn load_once(
         return Ok((snapshot, lineage));
     };
     // The first page says at which revision to read all of them, also if none is wanted.
-    let lineage = calls.raw_page(FEW, None, Revision::default()).await.map(|page| {
-        snapshot.revision = page.revision;
-        page.lineage
-    })?;
+    let page = calls.raw_page(&prefix(FEW), None, Revision::default()).await?;
+    snapshot.revision = page.revision;
     for table in selected {
-        let prefix = format!("{ROWS}{}/", table.name());
-        load_span(calls, &prefix, &mut snapshot, progress).await?;
+        load_span(calls, &prefix(*table), &mut snapshot, progress).await?;
     }
-    Ok((snapshot, lineage))
+    Ok((snapshot, page.lineage))
 }
 
 /// Reads what starts with `prefix` at the revision of `snapshot`, or at the newest if it has none.

@@ -55,6 +55,11 @@ pub enum Role {
     Store,
 }
 
+impl Role {
+    /// The roles that `mipEnable` switches: those of mobility agents.
+    pub const SWITCHED: [Self; 3] = [Self::HomeAgent, Self::ForeignAgent, Self::Gateway];
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstanceState {

@@ -105,13 +105,14 @@ impl Server {
             && matches!(status.code(), Code::PermissionDenied | Code::InvalidArgument)
             && let Some(what) = first_written(request)
         {
-            self.note_refusal(peer, what, status);
+            self.note_refusal(peer, what, status).await;
         }
         done
     }
 
-    /// Whoever tries again and again the same is told of once in a while: the trail is bounded.
-    fn note_refusal(&self, peer: &Peer, what: String, status: &Status) {
+    /// Whoever tries again and again the same is told of once in a while: the trail is bounded. It is
+    /// there before the answer is, so that the next attempt finds it.
+    async fn note_refusal(&self, peer: &Peer, what: String, status: &Status) {
         let Some(author) = peer.author().filter(|_| peer.access == Access::Operator) else {
             return;
         };
@@ -125,7 +126,10 @@ impl Server {
         if !is_known {
             let mut batch = Batch::default();
             batch.put(entry);
-            self.store.commit_soon(batch);
+            // What cannot be told is refused all the same.
+            if let Ok(revision) = self.store.commit(batch).await {
+                self.visible(revision).await;
+            }
         }
     }
 

@@ -157,10 +157,11 @@ impl Operation {
             OperationAction::Drain { .. } if self.selector.home_agents.len() != 1 => {
                 Err("a drain is of one home agent")
             }
-            OperationAction::Drain { alternate: Some(alternate), .. }
+            OperationAction::NotifyShutdown { alternate: Some(alternate), .. }
+            | OperationAction::Drain { alternate: Some(alternate), .. }
                 if self.selector.home_agents.contains(alternate) =>
             {
-                Err("the alternate is the home agent that is to be drained")
+                Err("the alternate is the home agent that ends")
             }
             OperationAction::Drain { .. } if self.deadline.is_none() => {
                 Err("a drain needs a deadline")
