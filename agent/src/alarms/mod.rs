@@ -25,10 +25,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use mibs::mip4_ext_mib as module;
 use store::{Snapshot, UtcTime};
 
-use crate::mib::{Context, Registry, admin_string, date_and_time, push_implied};
+use crate::mib::{Context, Registry, admin_string, date_and_time, push_implied, variables};
 use crate::notify::Notification;
 use crate::{Oid, Value};
 
@@ -87,17 +86,12 @@ impl Alarm {
     fn notification(&self, kind: &[u32], severity: Severity) -> Notification {
         let index = self.index();
         let columns = [
-            ("mip4ExtAlarmSeverity", Value::Integer32(severity.number())),
-            ("mip4ExtAlarmSince", date_and_time(self.since)),
-            ("mip4ExtAlarmCause", admin_string(&self.cause)),
-            ("mip4ExtAlarmAction", admin_string(self.action)),
+            ("mip4ExtAlarmSeverity", Some(Value::Integer32(severity.number()))),
+            ("mip4ExtAlarmSince", Some(date_and_time(self.since))),
+            ("mip4ExtAlarmCause", Some(admin_string(&self.cause))),
+            ("mip4ExtAlarmAction", Some(admin_string(self.action))),
         ];
-        let variables = columns.into_iter().filter_map(|(column, value)| {
-            let mut name = Oid::from(module::MODULE.object(column)?.oid);
-            name.extend_from_slice(&index);
-            Some((name, value))
-        });
-        Notification::new(kind, variables.collect())
+        Notification::new(kind, variables(&index, columns))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `mip4ExtRegionalRolledBack`: the configuration of regions went back to what it was.
 
+use std::ops::Bound;
+
 use mibs::mip4_ext_mib as module;
 use store::{RegionalCommit, RegionalCommitId};
 
@@ -21,8 +23,11 @@ impl Returns {
         let last = RegionalCommit::last_id(context.snapshot);
         // In a store that was put back, numbers begin anew.
         let known = self.0.replace(last).unwrap_or(last).min(last);
-        let commits = context.snapshot.rows::<RegionalCommit>().range(known.next()..);
-        for (_, entry) in commits.filter(|(id, _)| **id > known) {
+        let commits = context
+            .snapshot
+            .rows::<RegionalCommit>()
+            .range((Bound::Excluded(known), Bound::Unbounded));
+        for (_, entry) in commits {
             if let Some(variables) = going_back(&entry.row, context) {
                 let kind = module::MIP4_EXT_REGIONAL_ROLLED_BACK;
                 news.push((NotificationKind::Regional, Notification::new(kind, variables)));

@@ -60,6 +60,11 @@ impl<'a> Context<'a> {
         self.all_instances().any(is_of)
     }
 
+    /// Whether some instance acts as `role` itself, whatever has the same objects.
+    pub(crate) fn plays(self, role: Role) -> bool {
+        self.instances(role).next().is_some()
+    }
+
     /// What all agents counted under `counter`.
     pub(crate) fn count(self, counter: Counter) -> u64 {
         let rows = self.snapshot.rows::<Counters>().iter();

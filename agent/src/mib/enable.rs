@@ -17,9 +17,6 @@ use crate::engine::{ErrorStatus, Staging};
 /// The word of the setting.
 const KIND: &str = "enabled";
 
-/// The roles that act on it.
-const AGENTS: [Role; 3] = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
-
 /// Writes to the switch: a setting of each role, or of the one daemon of the context.
 pub(super) fn set(
     staging: &mut Staging<'_>,
@@ -36,8 +33,7 @@ pub(super) fn set(
         _ => return Err(ErrorStatus::WrongType),
     };
     let context = staging.context;
-    let is_there = |role: &Role| context.instances(*role).next().is_some();
-    let roles = AGENTS.into_iter().filter(is_there).map(Scope::Role);
+    let roles = Role::SWITCHED.into_iter().filter(|role| context.plays(*role)).map(Scope::Role);
     let scopes: Vec<Scope> = match context.instance {
         None => roles.collect(),
         // In the context of one daemon it is that one's switch.
@@ -76,8 +72,10 @@ fn said(context: Context<'_>, scope: Scope) -> Option<bool> {
 /// Whether an instance is at work in some role of Mobile IP.
 fn is_enabled(context: Context<'_>, instance: &Instance) -> bool {
     let own = said(context, Scope::Instance(instance.name.clone()));
-    let mut roles =
-        instance.roles.iter().filter(|role| MOBILITY_ROLES.contains(role) || AGENTS.contains(role));
+    let mut roles = instance
+        .roles
+        .iter()
+        .filter(|role| MOBILITY_ROLES.contains(role) || Role::SWITCHED.contains(role));
     instance.state != InstanceState::Gone
         && roles.any(|role| own.or_else(|| said(context, Scope::Role(*role))).unwrap_or(true))
 }

@@ -42,6 +42,7 @@ use crate::engine::EngineFacts;
 pub(crate) use drafts::Drafts;
 pub(crate) use ext::{
     OperationDraft, admin_string, date_and_time, ending, going_back, is_stale, push_implied,
+    variables,
 };
 pub use interfaces::{Interface, Traffic};
 pub use object::{Cursor, Object, Scalar, TableObject, TableSource};

@@ -73,6 +73,19 @@ fn encapsulation(flags: Flags) -> Value {
     })
 }
 
+/// Variables for a notification: the columns of one row, by their names.
+pub(crate) fn variables<'a>(
+    index: &[u32],
+    columns: impl IntoIterator<Item = (&'a str, Option<Value>)>,
+) -> Vec<(Oid, Value)> {
+    let named = columns.into_iter().filter_map(|(column, value)| {
+        let mut name = Oid::from(module::MODULE.object(column)?.oid);
+        name.extend_from_slice(index);
+        Some((name, value?))
+    });
+    named.collect()
+}
+
 /// Whether rows of that instance may be out of date: it has ended, or is silent.
 pub(crate) fn is_stale(context: Context<'_>, name: &str) -> bool {
     match context.snapshot.rows::<Instance>().named(name) {

@@ -19,7 +19,7 @@ use store::{
     Regional, RegionalCommit, RegionalForeignAgent, RegionalReplay, RegionalValue, Resource, Role,
 };
 
-use super::{admin_string, agents, date_and_time, is_stale};
+use super::{admin_string, agents, date_and_time, is_stale, variables};
 use crate::mib::object::SparseScalar;
 use crate::mib::small::{SmallTable, addresses};
 use crate::mib::{Context, Registry, Scalar, TableObject, identity};
@@ -51,7 +51,7 @@ pub(super) fn register(registry: &mut Registry) {
 
 /// Whether there are regions here: a gateway, a region that is configured, or was.
 fn is_present(context: Context<'_>) -> bool {
-    context.instances(Role::Gateway).next().is_some()
+    context.plays(Role::Gateway)
         || !context.snapshot.rows::<Regional>().is_empty()
         || RegionalCommit::last(context.snapshot).is_some()
 }
@@ -116,12 +116,18 @@ pub(crate) fn going_back(
         ("mip4ExtRegionalCommitReason", Column::Reason),
         ("mip4ExtRegionalCommitChanges", Column::Changes),
     ];
-    let variables = columns.into_iter().filter_map(|(name, column)| {
-        let mut oid = Oid::from(module::MODULE.object(name)?.oid);
-        oid.push(commit.id.0);
-        Some((oid, CommitTable::cell(context, &commit, column)?))
-    });
-    Some(variables.collect())
+    let cell = |(name, column)| (name, CommitTable::cell(context, &commit, column));
+    Some(variables(&[commit.id.0], columns.map(cell)))
+}
+
+/// How many foreign agents are beneath a gateway.
+fn beneath(context: Context<'_>, gateway: Ipv4Addr) -> usize {
+    let all = context.snapshot.rows::<Regional>().iter();
+    all.filter(|row| match &row.value {
+        RegionalValue::ForeignAgent(it) => it.gateways().any(|it| it == gateway),
+        RegionalValue::Gateway(_) => false,
+    })
+    .count()
 }
 
 /// The rows of regions that concern what is shown.
@@ -155,43 +161,27 @@ fn state(context: Context<'_>, role: Role, address: Ipv4Addr) -> Value {
     })
 }
 
-/// A gateway that is configured, and what its counters say.
-#[derive(Clone)]
-pub(super) struct Gateway<'a> {
-    row: &'a Regional,
-    setting: &'a GatewaySetting,
-    foreign_agents: usize,
-}
-
 pub(super) struct GatewayTable;
 
 impl SmallTable for GatewayTable {
     type Column = mip4_ext_regional_gateway_table::Column;
-    type Row<'a> = Gateway<'a>;
+    type Row<'a> = (&'a Regional, &'a GatewaySetting);
 
-    fn rows(context: Context<'_>) -> Option<Vec<(Oid, Gateway<'_>)>> {
+    fn rows(context: Context<'_>) -> Option<Vec<(Oid, Self::Row<'_>)>> {
         is_present(context).then_some(())?;
-        let beneath = |gateway: Ipv4Addr| {
-            let all = context.snapshot.rows::<Regional>().iter();
-            all.filter(|row| match &row.value {
-                RegionalValue::ForeignAgent(it) => it.gateways().any(|it| it == gateway),
-                RegionalValue::Gateway(_) => false,
-            })
-            .count()
-        };
         let found = rows(context).filter_map(|row| match &row.value {
-            RegionalValue::Gateway(setting) => {
-                let foreign_agents = beneath(row.address);
-                Some((addresses([row.address]), Gateway { row, setting, foreign_agents }))
-            }
+            RegionalValue::Gateway(setting) => Some((addresses([row.address]), (row, setting))),
             RegionalValue::ForeignAgent(_) => None,
         });
         Some(found.collect())
     }
 
-    fn cell(context: Context<'_>, row: &Gateway<'_>, column: Self::Column) -> Option<Value> {
+    fn cell(
+        context: Context<'_>,
+        (row, setting): &Self::Row<'_>,
+        column: Self::Column,
+    ) -> Option<Value> {
         use mip4_ext_regional_gateway_table::Column;
-        let Gateway { row, setting, foreign_agents } = row;
         Some(match column {
             Column::Lifetime => Value::Gauge32(setting.lifetime.unwrap_or(0).into()),
             Column::RegionalLifetime => {
@@ -204,7 +194,7 @@ impl SmallTable for GatewayTable {
             }),
             Column::Dynamic => Value::truth(setting.dynamic),
             Column::Origin => origin(row.origin),
-            Column::ForeignAgents => super::instances::gauge(*foreign_agents),
+            Column::ForeignAgents => super::instances::gauge(beneath(context, row.address)),
             Column::Visitors => Value::gauge32(visitor_count(context, row.address)),
             Column::State => state(context, Role::Gateway, row.address),
         })

@@ -1,9 +1,10 @@
-use store::{Algorithm, Identity, Origin, ReplayProtection, StorageType};
+use store::{Algorithm, Identity, Origin, ReplayProtection, Role, StorageType};
 
+use super::write;
 use crate::Value;
 use crate::mib::GetResult;
 use crate::mib::tests::rows::{address, association};
-use crate::mib::tests::{World, nai};
+use crate::mib::tests::{World, instance, nai};
 
 const TABLE: &[u32] = mibs::mip_mib::mip_security_assoc_table::OID;
 const OLD_TABLE: &[u32] = mibs::mip_mib::mip_sec_assoc_table::OID;
@@ -91,4 +92,18 @@ fn rows_are_in_the_order_of_peer_and_spi() {
     assert_eq!(world.check_walk(TABLE), 10 * 9);
     assert_eq!(world.check_walk(OLD_TABLE), 4 * 4);
     assert_eq!(world.value("mipSecurityAssocsCount", &[0]), Value::Gauge32(11));
+}
+
+#[test]
+fn a_new_one_is_of_a_role_that_is_played() {
+    for (role, address) in [
+        (Role::HomeAgent, [127, 0, 0, 1]),
+        (Role::ForeignAgent, [127, 0, 0, 3]),
+        // It has the objects of a foreign agent, and is none.
+        (Role::Gateway, [127, 0, 0, 9]),
+    ] {
+        let mut world = World::empty();
+        world.put(instance("one", role, address.into()));
+        assert_eq!(write::role(world.context()), role);
+    }
 }

@@ -247,7 +247,7 @@ impl Draft {
 }
 
 /// Whose association a new one is.
-fn role(context: Context<'_>) -> Role {
-    let roles = [Role::HomeAgent, Role::ForeignAgent];
-    roles.into_iter().find(|role| context.has_role(*role)).unwrap_or(Role::HomeAgent)
+pub(super) fn role(context: Context<'_>) -> Role {
+    let roles = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
+    roles.into_iter().find(|role| context.plays(*role)).unwrap_or(Role::HomeAgent)
 }

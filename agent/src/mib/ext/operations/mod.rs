@@ -14,7 +14,7 @@ use store::{
     Progress, TargetResult,
 };
 
-use super::{admin_string, date_and_time};
+use super::{admin_string, date_and_time, variables};
 use crate::mib::small::SmallTable;
 use crate::mib::{Context, Registry, Scalar, TableObject, writable};
 use crate::row_status::RowStatus;
@@ -239,10 +239,6 @@ pub(crate) fn ending(operation: &Operation, context: Context<'_>) -> (bool, Vec<
         ("mip4ExtOperationFailures", Column::Failures),
         ("mip4ExtOperationError", Column::Error),
     ];
-    let variables = columns.into_iter().filter_map(|(name, column)| {
-        let mut oid = Oid::from(module::MODULE.object(name)?.oid);
-        oid.push(operation.id.0);
-        Some((oid, OperationTable::cell(context, &row, column)?))
-    });
-    (has_failed, variables.collect())
+    let cell = |(name, column)| (name, OperationTable::cell(context, &row, column));
+    (has_failed, variables(&[operation.id.0], columns.map(cell)))
 }

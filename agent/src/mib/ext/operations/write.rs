@@ -245,17 +245,9 @@ impl OperationDraft {
     }
 
     /// The action with what belongs to it.
-    fn take_action(
-        &mut self,
-        what: What,
-        selector: &OperationSelector,
-        now: UtcTime,
-    ) -> Result<OperationAction, ErrorStatus> {
+    fn take_action(&mut self, what: What, now: UtcTime) -> Result<OperationAction, ErrorStatus> {
         let (inform, path, alternate) = (self.inform, self.path, self.alternate);
-        // Nobody is sent to the home agent that ends.
-        if self.has_more_than(what)
-            || alternate.is_some_and(|it| selector.home_agents.contains(&it))
-        {
+        if self.has_more_than(what) {
             return Err(ErrorStatus::InconsistentValue);
         }
         let delay = Duration::from_secs(self.delay.unwrap_or(DELAY).into());
@@ -294,7 +286,7 @@ impl OperationDraft {
         if id != OperationId::next(context.snapshot) {
             return Err(ErrorStatus::InconsistentName);
         }
-        let action = self.take_action(what, &selector, changed.at)?;
+        let action = self.take_action(what, changed.at)?;
         let limit = (self.time_limit > 0).then(|| Duration::from_secs(self.time_limit.into()));
         let mut row = Operation {
             id,
