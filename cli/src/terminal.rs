@@ -77,9 +77,14 @@ impl Drop for Quiet<'_> {
 fn read(input: &mut impl Read, output: &mut impl Write, shown: Shown) -> io::Result<Typed> {
     let mut line = Zeroizing::new(Vec::with_capacity(LENGTH_MAX));
     let mut octet = [0];
+    let mut key = Key::Whole;
     loop {
         if input.read(&mut octet)? == 0 {
             return Ok(Typed::End);
+        }
+        key = key.then(octet[0]);
+        if key != Key::Whole {
+            continue;
         }
         match octet[0] {
             b'\r' | b'\n' => {
@@ -106,6 +111,29 @@ fn read(input: &mut impl Read, output: &mut impl Write, shown: Shown) -> io::Res
             _ => {}
         }
         output.flush()?;
+    }
+}
+
+/// Where in the octets of a key the last one was. Keys without a character, such as arrows, are
+/// sequences of several that begin with Escape (ECMA-48 §5.4); none of them is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Key {
+    /// A character or control character of its own.
+    Whole,
+    Escape,
+    /// Behind the introducer: parameters, until the octet that ends it.
+    Sequence,
+    End,
+}
+
+impl Key {
+    const fn then(self, octet: u8) -> Self {
+        match (self, octet) {
+            (_, 0x1b) => Self::Escape,
+            (Self::Escape, b'[' | b'O') | (Self::Sequence, 0x20..=0x3f) => Self::Sequence,
+            (Self::Sequence, 0x40..=0x7e) => Self::End,
+            _ => Self::Whole,
+        }
     }
 }
 
@@ -147,6 +175,12 @@ mod tests {
             (line("gr\u{fc}n"), "gr\u{fc}n".to_owned())
         );
         assert_eq!(typed("\x1b\x07y\r", Shown::AsItIs).0, line("y"), "control characters are none");
+    }
+
+    #[test]
+    fn keys_without_a_character_are_none() {
+        let arrows_delete_and_home = "k\x1b[De\x1b[3~y\x1bOH\x1b[1;5C\r";
+        assert_eq!(typed(arrows_delete_and_home, Shown::AsStars), (line("key"), "***".to_owned()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use store::wire::{Code, Flags};
+use store::wire::{Code, Flags, Nai};
 use store::{ClockState, Identity, InstanceState, ViolationReason};
 
 /// The set flags of a Registration Request (RFC 5944 §3.3), in the order of their bits.
@@ -38,10 +38,7 @@ pub(crate) const fn identity_type(identity: &Identity) -> &'static str {
 
 /// The NAI of `identity`, if it is one.
 pub(crate) fn nai(identity: &Identity) -> Option<&str> {
-    match identity {
-        Identity::Nai(nai) => Some(nai.as_str()),
-        Identity::Address(_) => None,
-    }
+    identity.nai().map(Nai::as_str)
 }
 
 pub(crate) const fn violation_reason(reason: ViolationReason) -> &'static str {

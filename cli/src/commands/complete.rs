@@ -26,7 +26,7 @@ impl Complete {
         let mut grammar = Cli::command();
         grammar.build();
         // Without a store the grammar alone has to do.
-        let mut in_store = |kind| match session.read(live::TABLES) {
+        let mut in_store = |kind| match session.read(live::tables(kind)) {
             Ok(view) => live::values(&view, kind),
             Err(_) => Vec::new(),
         };

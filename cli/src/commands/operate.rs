@@ -21,15 +21,14 @@ use crate::view::View;
 /// How many times a number for a new operation is chosen, while others choose the same.
 const TRIES: usize = 16;
 
-/// What is read to count targets and to follow an operation.
-pub(super) const TABLES: &[Table] = &[
+/// What is read to count targets.
+const TABLES: &[Table] = &[
     Table::Bindings,
     Table::Visitors,
     Table::Registrations,
     Table::Instances,
     Table::Operations,
     Table::OperationShares,
-    Table::OperationTargets,
 ];
 
 /// What is read to follow an operation: not the targets, of which there may be very many.
@@ -133,7 +132,7 @@ pub(super) fn start(
         return follow(session, id, guard.timeout.unwrap_or(Duration::MAX));
     }
     session.note(&how)?;
-    let view = session.read(TABLES)?;
+    let view = session.read(FOLLOWED)?;
     let rows = show_operations::rows(&view, Some(id));
     session.print(&Listing::new(view.revision(), COLUMNS, &rows))
 }
@@ -224,7 +223,7 @@ fn write(session: &mut Session, view: View, operation: &Operation) -> Result<Ope
         batch.expect::<Operation>(id, Expect::Absent).put(row);
         match session.source()?.commit(batch) {
             Ok(_) => return Ok(id),
-            Err(SourceError::Changed(_)) => view = session.read(TABLES)?,
+            Err(SourceError::Changed(_)) => view = session.read(FOLLOWED)?,
             Err(err) => return Err(err.into()),
         }
     }

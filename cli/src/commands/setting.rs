@@ -19,9 +19,6 @@ pub(super) const TABLES: &[Table] = &[
     Table::Violations,
 ];
 
-/// The agents that serve nodes: those that `mipEnable` switches.
-pub(super) const AGENTS: [Role; 3] = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
-
 /// Whose setting it is.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct Whose {

@@ -12,7 +12,7 @@ use store::{
 use super::association::parse_peer;
 use super::association_add::AgentWord;
 use super::regional_set::{Given, NaiWord, Truth};
-use super::setting::{AGENTS, Lasting, TABLES, Wanted, Whose, write};
+use super::setting::{Lasting, TABLES, Wanted, Whose, write};
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::session::Session;
 use crate::view::View;
@@ -77,7 +77,7 @@ impl SetEnabled {
         let scopes: Vec<Scope> = match (&self.whose.instance, self.role) {
             (Some(name), _) => vec![Scope::Instance(name.clone())],
             (None, Some(role)) => vec![Scope::Role(role.into())],
-            (None, None) => AGENTS.into_iter().filter(is_there).map(Scope::Role).collect(),
+            (None, None) => Role::SWITCHED.into_iter().filter(is_there).map(Scope::Role).collect(),
         };
         if scopes.is_empty() {
             let message = "there is no agent that it could be for";

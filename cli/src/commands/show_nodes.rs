@@ -66,10 +66,7 @@ impl NodeRow {
     fn subject(&self) -> Subject<'_> {
         Subject {
             home_address: self.home_address(),
-            nai: match &self.key.identity {
-                Identity::Nai(nai) => Some(nai.as_str()),
-                Identity::Address(_) => None,
-            },
+            nai: words::nai(&self.key.identity),
             care_of_addresses: self.bindings.iter().map(|row| row.care_of_address).collect(),
             home_agents: vec![self.key.home_agent],
             foreign_agents: self.bindings.iter().filter_map(|row| row.foreign_agent).collect(),

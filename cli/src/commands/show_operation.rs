@@ -3,11 +3,9 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use store::{
-    Identity, Operation, OperationId, OperationTarget, TargetKey, TargetResult, TargetState,
-};
+use store::{Operation, OperationId, OperationTarget, Table, TargetKey, TargetResult, TargetState};
 
-use super::operate::{TABLES, unknown};
+use super::operate::unknown;
 use super::show_operations;
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
@@ -29,7 +27,8 @@ pub(crate) struct ShowOperation {
 impl ShowOperation {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         self.sort.check(COLUMNS)?;
-        let view = session.read(TABLES)?;
+        let view =
+            session.read(&[Table::Operations, Table::OperationShares, Table::OperationTargets])?;
         let Some(operation) = view.rows::<Operation>().get(&self.id).cloned() else {
             return Err(unknown(self.id).into());
         };
@@ -86,10 +85,7 @@ fn nai(row: &OperationTarget) -> Option<String> {
         TargetKey::Visitor(key) => &key.identity,
         TargetKey::Registration(key) => &key.identity,
     };
-    match identity {
-        Identity::Nai(nai) => Some(nai.to_string()),
-        Identity::Address(_) => None,
-    }
+    identity.nai().map(ToString::to_string)
 }
 
 fn care_of_address(row: &OperationTarget) -> Option<Ipv4Addr> {

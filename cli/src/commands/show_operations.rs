@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use store::{Operation, OperationId, OperationWish, Progress};
 
-use super::operate::TABLES;
+use super::operate::FOLLOWED;
 use crate::cell::{Cell, Column};
 use crate::failure::Stop;
 use crate::output::{Listing, Sort};
@@ -24,7 +24,7 @@ pub(crate) struct ShowOperations {
 impl ShowOperations {
     pub(crate) fn run(&self, session: &mut Session) -> Result<(), Stop> {
         self.sort.check(COLUMNS)?;
-        let view = session.read(TABLES)?;
+        let view = session.read(FOLLOWED)?;
         let mut rows = rows(&view, None);
         if self.open {
             rows.retain(|row| !row.operation.state.is_final());

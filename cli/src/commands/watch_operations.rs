@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use store::OperationId;
 
-use super::operate::TABLES;
+use super::operate::FOLLOWED;
 use super::show_operations::{self, COLUMNS};
 use crate::failure::{ExitStatus, Failure, Stop};
 use crate::session::Session;
@@ -31,7 +31,7 @@ impl WatchOperations {
         let mut events = 0_u64;
         session.print_event_header(COLUMNS)?;
         loop {
-            let view = session.read(TABLES)?;
+            let view = session.read(FOLLOWED)?;
             for row in show_operations::rows(&view, None) {
                 let state = (row.operation.state, row.operation.wish, row.progress.ended());
                 if known.insert(row.operation.id, state) == Some(state) {

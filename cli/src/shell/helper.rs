@@ -25,7 +25,8 @@ const VALUES_MAX: usize = 200;
 pub(super) struct ShellHelper {
     session: Rc<RefCell<Session>>,
     grammar: Command,
-    view: RefCell<Option<View>>,
+    /// What was looked at last, and for which values.
+    view: RefCell<Option<(Live, View)>>,
 }
 
 impl ShellHelper {
@@ -58,23 +59,25 @@ impl ShellHelper {
 
     /// Values of `kind` in the store; none if it cannot be asked.
     fn live(&self, kind: Live) -> Vec<String> {
-        match self.view() {
+        match self.view(kind) {
             Some(view) => live::values(&view, kind),
             None => Vec::new(),
         }
     }
 
-    fn view(&self) -> Option<View> {
+    fn view(&self, kind: Live) -> Option<View> {
         let mut session = self.session.try_borrow_mut().ok()?;
         let now = (session.world.now)();
         let mut cached = self.view.borrow_mut();
-        if let Some(view) = cached.as_ref()
+        if let Some((of, view)) = cached.as_ref()
+            && *of == kind
             && now.since(view.now) < VIEW_AGE_MAX
         {
             return Some(view.clone());
         }
-        *cached = session.read(live::TABLES).ok();
-        cached.clone()
+        let view = session.read(live::tables(kind)).ok();
+        *cached = view.clone().map(|view| (kind, view));
+        view
     }
 }
 

@@ -10,16 +10,19 @@ use store::{
 use super::candidates::Live;
 use crate::view::View;
 
-/// What [`values`] looks at.
-pub(crate) const TABLES: &[Table] = &[
-    Table::Bindings,
-    Table::Nodes,
-    Table::Instances,
-    Table::Associations,
-    Table::Advertisements,
-    Table::Violations,
-    Table::CareOfAddresses,
-];
+/// What [`values`] of `kind` looks at.
+pub(crate) const fn tables(kind: Live) -> &'static [Table] {
+    match kind {
+        Live::HomeAddress | Live::Node => &[Table::Bindings, Table::Nodes],
+        Live::Nai | Live::CareOf => &[Table::Bindings],
+        Live::HomeAgent | Live::ForeignAgent => &[Table::Bindings, Table::Instances],
+        Live::Peer | Live::Spi => &[Table::Associations],
+        Live::Instance => &[Table::Instances],
+        Live::Interface => &[Table::Advertisements],
+        Live::Offender => &[Table::Violations],
+        Live::Offered => &[Table::CareOfAddresses],
+    }
+}
 
 /// The values of `kind` in `view`, each once and in order.
 pub(crate) fn values(view: &View, kind: Live) -> Vec<String> {

@@ -192,10 +192,12 @@ impl Served {
     /// Copies `tables` too, if they are not copied yet.
     fn copy(&mut self, tables: &[Table]) -> Result<(), SourceError> {
         let Some(copied) = &self.copied else { return Ok(()) };
-        let wanted: BTreeSet<_> = tables.iter().chain(copied).copied().collect();
-        if wanted.len() == copied.len() {
+        if tables.iter().all(|table| copied.contains(table)) {
             return Ok(());
         }
+        // Instances are few, and every change waits for them.
+        let instances = [Table::Instances];
+        let wanted: BTreeSet<_> = tables.iter().chain(copied).chain(&instances).copied().collect();
         let (url, options) = &self.place;
         let options = OpenOptions { tables: Some(wanted.clone()), ..options.clone() };
         let opening = open(url, options);
