@@ -37,8 +37,6 @@ impl Default for Settings {
     }
 }
 
-const AGENTS: [Role; 3] = [Role::HomeAgent, Role::ForeignAgent, Role::Gateway];
-
 impl Settings {
     /// Takes one setting over; the error says why the part does not act on it.
     fn take(&mut self, part: &Part, row: &Setting) -> Result<(), String> {
@@ -46,13 +44,13 @@ impl Settings {
         let acts = match (&row.value, &row.index) {
             (SettingValue::Enabled { enabled }, None) => {
                 self.enabled = *enabled;
-                AGENTS.contains(&role)
+                Role::SWITCHED.contains(&role)
             }
             (SettingValue::Advertisement(values), Some(SettingIndex::Interface(interface))) => {
                 part.advertises_on(*interface)?;
                 let values = row.active.then(|| values.clone());
                 self.advertisements.insert(*interface, values);
-                AGENTS.contains(&role)
+                Role::SWITCHED.contains(&role)
             }
             (
                 SettingValue::RegistrationRequired { required },
@@ -73,7 +71,7 @@ impl Settings {
                 if *volatile {
                     self.volatile_violations.insert(offender.clone());
                 }
-                AGENTS.contains(&role) || role == Role::MobileNode
+                Role::SWITCHED.contains(&role) || role == Role::MobileNode
             }
             // The SNMP engine looks at the row itself.
             (SettingValue::NotificationGate { .. }, Some(SettingIndex::Notification(_))) => {

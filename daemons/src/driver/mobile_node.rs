@@ -201,7 +201,7 @@ impl MobileNodeDriver {
         }
     }
 
-    /// Lets the node see what operators want of it, until nothing comes of it.
+    /// Lets the node see what operators want of it.
     async fn observe_operations(&mut self) {
         let snapshot = self.store.snapshot();
         if operations::concern_mobile_nodes(&snapshot) {
@@ -351,16 +351,20 @@ impl MobileNodeDriver {
             self.carry_out(output).await;
             let end = Instant::now() + FAREWELL;
             while self.machine.state() != MobileNodeState::Idle {
+                self.commits.queue(&self.store);
                 let deadline = self.next_deadline();
-                let Self { clock, sockets, link, arp, .. } = &mut self;
+                let Self { clock, sockets, link, arp, commits, .. } = &mut self;
                 tokio::select! {
                     () = sleep_until(end) => break,
+                    finished = commits.next() => self.finish(finished).await,
                     () = clock.reach(deadline) => self.on_deadline().await,
                     arrival = arrival(sockets, link, arp) => self.take(arrival, buffer).await,
                 }
             }
         }
         self.unmute();
+        // What is known of operations is kept; the counts come after it.
+        self.commits.queue(&self.store);
         let mut batch = self.machine.take_counters(self.clock.now());
         batch.class = Class::Durable;
         if !batch.is_empty()
