@@ -215,6 +215,17 @@ class Managed:
         (line,) = self.snmp("snmpget", oid, options=("-OQUev",))
         return line.strip().strip('"')
 
+    def counted(self, name, role="home-agent"):
+        """A counter of all agents of a role."""
+        return sum(row["values"].get(name, 0) for row in self.rows("show", "statistics") if row["role"] == role)
+
+    def ended(self, number, seconds=60):
+        """The operation with that number, once it has ended."""
+        def row():
+            rows = [row for row in self.rows("show", "operations") if row["id"] == number]
+            return rows[0] if rows and rows[0]["state"] in ("done", "failed", "cancelled") else None
+        return wait_until(row, seconds=seconds, what="the end of the operation")
+
     def counter(self, name):
         return int(self.snmp_value(f"MIP-MIB::{name}.0"))
 

@@ -5,6 +5,7 @@ It shares nothing with the programs under test.
 
 import hashlib
 import hmac
+import itertools
 import socket
 import struct
 import time
@@ -106,3 +107,16 @@ class Reply:
         length = len(mac(key, b""))
         kind, body = self.extensions()[-1]
         return kind == 32 and body[4:] == mac(key, self.octets[:-length])
+
+
+#: More violations within a minute than this are a burst.
+BURST = 100
+HOSTS = itertools.cycle(f"127.9.{net}.{host}" for net in range(4) for host in range(1, 251))
+
+
+def forge(home_agent, home, count):
+    """So many requests with a wrong key, each answered; of hosts of their own, as each may ask only so often."""
+    for _ in range(count):
+        forger = Node(home_agent, home, key=bytes(16), source=next(HOSTS))
+        assert forger.exchange(forger.request()).code == 131
+        forger.socket.close()

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from harness import free_port, wait_until
+from harness import FOREIGN_AGENT, free_port, wait_until
 from node import KEY
 
 HOME_AGENT = "127.0.0.1"
@@ -18,12 +18,6 @@ port = {port}
 home-agent-port = {port}
 [gateway.revocation]
 attempts = 6
-"""
-FOREIGN_SECTION = """
-[foreign-agent]
-address = "{address}"
-port = {port}
-home-agent-port = {port}
 """
 # Agents of one host share no port 434.
 HOME_EXTRA = """
@@ -69,7 +63,7 @@ def between_agents(gateways, foreign_agents):
 
 def sections(gateway, foreign_agent, port):
     text = GATEWAY_SECTION.format(address=gateway, port=port) if gateway else ""
-    return text + (FOREIGN_SECTION.format(address=foreign_agent, port=port) if foreign_agent else "")
+    return text + (FOREIGN_AGENT.format(address=foreign_agent, port=port, home_agent_port=port) if foreign_agent else "")
 
 
 def start_region(daemon, hosts, homes, by_hand=(), gateways_by_hand=()):
@@ -110,16 +104,10 @@ def configure(served, belongs, **gateway):
     served.ctl("regional", "commit", "--reason", "a region")
 
 
-def counted(served, role, name):
-    """A counter of all agents of a role."""
-    rows = served.rows("show", "statistics")
-    return sum(row["values"].get(name, 0) for row in rows if row["role"] == role)
-
-
 def visitors(served, agent):
     """The accepted visitors of a foreign agent or gateway."""
     return [row for row in served.rows("show", "visitors") if row["foreign_agent"] == agent and row["accepted"]]
 
 
 def settled(served, role, name, value):
-    wait_until(lambda: counted(served, role, name) == value, what=f"{name} of {role} to be {value}")
+    wait_until(lambda: served.counted(name, role) == value, what=f"{name} of {role} to be {value}")

@@ -1,22 +1,12 @@
 """Alarms are raised by what happened, exactly, whoever looked at the time."""
 
-import itertools
-
 from harness import wait_until
-from node import Node
+from node import BURST, forge
 from test_walks import HOMES, three  # noqa: F401
 
-HOSTS = itertools.cycle(f"127.9.{net}.{host}" for net in range(4) for host in range(1, 251))
-#: More violations within a minute than this are a burst.
-BURST = 100
 
-
-def forge(running, count):
-    """So many requests with a wrong key, each answered; of hosts of their own, as each may ask only so often."""
-    for _ in range(count):
-        forger = Node(("127.0.0.1", running.mip_port), HOMES[0], key=bytes(16), source=next(HOSTS))
-        assert forger.exchange(forger.request()).code == 131
-        forger.socket.close()
+def forge_at(running, count):
+    forge(("127.0.0.1", running.mip_port), HOMES[0], count)
 
 
 def violations(running):
@@ -31,13 +21,13 @@ def alarms(running):
 
 def test_a_burst_is_one_violation_more_than_is_usual(daemon):
     running = daemon(associations=[one(home) for home in HOMES[:1]]).start()
-    forge(running, BURST)
+    forge_at(running, BURST)
     wait_until(lambda: violations(running) == BURST, what="all violations")
     # The engine looks once a second: it has seen all of them when its own time has gone on for two.
     before = ticks(running)
     wait_until(lambda: ticks(running) >= before + 200, what="two seconds")
     assert alarms(running) == []
-    forge(running, 1)
+    forge_at(running, 1)
     (cause,) = wait_until(lambda: alarms(running), what="the alarm")
     assert f"{BURST + 1} security violations within a minute" in cause, cause
 
@@ -45,7 +35,7 @@ def test_a_burst_is_one_violation_more_than_is_usual(daemon):
 def test_a_burst_before_the_engine_was_there_is_raised_when_it_comes(three):  # noqa: F811
     for running in (three.owner, three.home):
         running.start()
-    forge(three, BURST + 20)
+    forge_at(three, BURST + 20)
     wait_until(lambda: sum(row["count"] for row in three.home.rows("show", "violations")) > 0, what="violations in the store")
     total = lambda: sum(row["values"].get("mipSecTotalViolations", 0) for row in three.home.rows("show", "statistics"))  # noqa: E731
     wait_until(lambda: total() == BURST + 20, what="the counter in the store")

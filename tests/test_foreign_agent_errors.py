@@ -11,6 +11,7 @@ REVERSE_TUNNEL = 0x02
 def counter(served, name):
     # The first counts are written a moment after they were made.
     rows = [row for row in served.rows("show", "statistics") if row["role"] == "foreign-agent"]
+    assert len(rows) <= 1, rows
     return rows[0]["values"].get(name, 0) if rows else 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from harness import wait_until
 from hand_gateway import HandGateway, dynamic_request, one
 from node import KEY, Node
-from region import HOME_AGENT, counted, key_of, settled, start_region, visitors
+from region import HOME_AGENT, key_of, settled, start_region, visitors
 from regional_node import GFA_IP_ADDRESS, RegionalNode, packed
 from revoking import SUPPORT, seconds
 
@@ -104,7 +104,7 @@ def test_such_a_gateway_revokes_and_is_revoked(beneath):
     ]
     for number, octets in enumerate(forged, 1):
         gateway.send(octets)
-        wait_until(lambda: counted(beneath, "foreign-agent", "revocationsDiscarded") == number, what=f"refusal {number}")
+        wait_until(lambda: beneath.counted("revocationsDiscarded", "foreign-agent") == number, what=f"refusal {number}")
     assert len(visitors(beneath, AGENT)) == 1 and gateway.acknowledged == []
     seen = [row for row in beneath.rows("show", "violations") if row["violator"] == GATEWAY]
     assert seen, "the violations of whoever says that it is the gateway"
@@ -115,7 +115,7 @@ def test_such_a_gateway_revokes_and_is_revoked(beneath):
     assert gateway.acknowledged[0]["I"] == 1
     wait_until(lambda: visitors(beneath, AGENT) == [], what="no visitor")
     gateway.send(right)
-    wait_until(lambda: counted(beneath, "foreign-agent", "revocationsDiscarded") == len(forged) + 1, what="the replay refused")
+    wait_until(lambda: beneath.counted("revocationsDiscarded", "foreign-agent") == len(forged) + 1, what="the replay refused")
     time.sleep(SILENCE)
     assert len(gateway.acknowledged) == 1
 

@@ -12,11 +12,6 @@ def identity(row):
     return row["nai"] or row["home_address"]
 
 
-def counted(running, counter, role):
-    rows = running.rows("show", "statistics")
-    return sum(row["values"].get(counter, 0) for row in rows if row["role"] == role)
-
-
 def test_nodes_are_spread_over_the_agents_and_the_rows_agree(lab):
     running = lab(nodes=12, words=["--home-agents", "2", "--foreign-agents", "3"])
     assert "12 mobile nodes" in running.ready and "3 foreign agents" in running.ready
@@ -28,8 +23,8 @@ def test_nodes_are_spread_over_the_agents_and_the_rows_agree(lab):
     assert seen == {(identity(row), row["home_agent"], row["care_of_address"]) for row in bindings}
     assert all(row["foreign_agent"] == row["care_of_address"] for row in bindings)
     # Relaxed rows follow by a moment.
-    wait_until(lambda: counted(running, "faRegRepliesRelayed", "foreign-agent") == 12, what="counters")
-    wait_until(lambda: counted(running, "mnRegRequestsAccepted", "mobile-node") == 12, what="counters of nodes")
+    wait_until(lambda: running.counted("faRegRepliesRelayed", "foreign-agent") == 12, what="counters")
+    wait_until(lambda: running.counted("mnRegRequestsAccepted", "mobile-node") == 12, what="counters of nodes")
     assert running.counter("haRegistrationAccepted") == 12
     roles = {role for row in running.rows("show", "status") for role in row["roles"]}
     assert {"home-agent", "foreign-agent", "mobile-node"} <= roles
@@ -47,7 +42,7 @@ def test_foreign_agents_advertise_and_managers_see_it(lab):
 
 def test_nodes_move_between_foreign_agents_in_spite_of_loss(lab):
     running = lab(nodes=8, words=["--foreign-agents", "3", "--mobility", "1", "--loss", "10"])
-    moves = lambda: counted(running, "mnMoveFromFAToFA", "mobile-node")
+    moves = lambda: running.counted("mnMoveFromFAToFA", "mobile-node")
     wait_until(lambda: moves() >= 20, seconds=60, what="twenty moves")
     # Of each node there is one binding at any time, and a visitor where it is bound.
     bindings = running.rows("show", "bindings")

@@ -13,11 +13,6 @@ GATEWAYS = ["127.0.3.1", "127.0.3.2"]
 REGION = ["--gateways", "2", "--foreign-agents", "4", "--mobility", "1"]
 
 
-def counted(running, counter, role):
-    rows = running.rows("show", "statistics")
-    return sum(row["values"].get(counter, 0) for row in rows if row["role"] == role)
-
-
 def bound(running):
     """How many bindings there are at each care-of address."""
     return collections.Counter(row["care_of_address"] for row in running.rows("show", "bindings"))
@@ -59,10 +54,10 @@ def calmly(condition, pause):
 
 def a_region_of(running, nodes, moves, seconds=60, pause=0):
     """Waits for so many regional registrations; returns them, and the requests at home agents."""
-    accepted = lambda: counted(running, "mnRegionalRequestsAccepted", "mobile-node")  # noqa: E731
+    accepted = lambda: running.counted("mnRegionalRequestsAccepted", "mobile-node")  # noqa: E731
     wait_until(calmly(lambda: accepted() >= moves, pause), seconds, what=f"{moves} moves")
-    regional = counted(running, "mnRegionalRequestsAccepted", "mobile-node")
-    at_home = counted(running, "haRegRequestsReceived", "home-agent")
+    regional = running.counted("mnRegionalRequestsAccepted", "mobile-node")
+    at_home = running.counted("haRegRequestsReceived", "home-agent")
     assert set(bound(running)) <= set(GATEWAYS) and sum(bound(running).values()) == nodes
     return regional, at_home
 
@@ -89,9 +84,9 @@ def test_the_home_agent_sees_one_registration_of_each_node(lab):
 def test_regions_are_left_and_entered(lab):
     running = lab(nodes=8, words=[*REGION, "--regions", "2"])
     greeting(running)
-    entered = lambda: counted(running, "mnGatewayRegistrations", "mobile-node")  # noqa: E731
+    entered = lambda: running.counted("mnGatewayRegistrations", "mobile-node")  # noqa: E731
     wait_until(lambda: entered() >= 20, what="moves from region to region")
-    wait_until(lambda: counted(running, "mnRegionalRequestsAccepted", "mobile-node") >= 4, what="moves within one")
+    wait_until(lambda: running.counted("mnRegionalRequestsAccepted", "mobile-node") >= 4, what="moves within one")
     # Of each node there is one binding, wherever it came from.
     assert sum(bound(running).values()) == 8 and set(bound(running)) <= set(GATEWAYS)
 
@@ -108,7 +103,7 @@ def kill_a_gateway(running, nodes, seconds=60, pause=0):
     os.kill(int(pid), signal.SIGKILL)
     wait(lambda: bound(running)[GATEWAYS[0]] == 0, what="nodes without the first gateway")
     assert sum(bound(running).values()) == nodes, "nobody loses its binding"
-    wait(lambda: counted(running, "mnGatewayFailures", "mobile-node") > 0, what="failures that are counted")
+    wait(lambda: running.counted("mnGatewayFailures", "mobile-node") > 0, what="failures that are counted")
     seen = lambda: {row["name"]: row["freshness"] for row in running.rows("show", "status")}["lab-gw1"]  # noqa: E731
     wait(lambda: seen() == "stale", what="a stale gateway")
     left = running.rows("show", "visitors", "--foreign-agent", GATEWAYS[0])
@@ -121,7 +116,7 @@ def kill_a_gateway(running, nodes, seconds=60, pause=0):
     again = Process([MIP4D, "run", "--config", config])
     try:
         wait(lambda: through(running)[GATEWAYS[0]] > 0, what="nodes that come back")
-        wait(lambda: counted(running, "mnGatewayReturns", "mobile-node") > 0, what="returns that are counted")
+        wait(lambda: running.counted("mnGatewayReturns", "mobile-node") > 0, what="returns that are counted")
         assert seen() == "live"
         assert sum(bound(running).values()) == nodes
     finally:
@@ -178,7 +173,7 @@ def test_soak_500_nodes_without_gateways(lab):
     """What the same moves cost where there is no region."""
     running = lab(nodes=500, words=["--foreign-agents", "4", "--mobility", "1"])
     greeting(running)
-    accepted = lambda: counted(running, "mnRegRequestsAccepted", "mobile-node")  # noqa: E731
+    accepted = lambda: running.counted("mnRegRequestsAccepted", "mobile-node")  # noqa: E731
     wait_until(calmly(lambda: accepted() >= 20_000, pause=10), 600, what="20,000 moves")
     print(f"without gateways:\n{summary(running)['text']}")
 

@@ -32,11 +32,6 @@ text = "Grüß Gott"
 """
 
 
-def counted(running, counter, role="home-agent"):
-    rows = running.rows("show", "statistics")
-    return sum(row["values"].get(counter, 0) for row in rows if row["role"] == role)
-
-
 def events(running, home=HOME):
     """What happened to a node; its trail follows a moment after its reply."""
     done = subprocess.run(
@@ -52,14 +47,6 @@ def bound(running):
 
 def result_of(running, number):
     return [row["result"] for row in running.rows("show", "operation", str(number))]
-
-
-def ended(running, number):
-    """The operation with that number, once it has ended."""
-    def row():
-        rows = [row for row in running.rows("show", "operations") if row["id"] == number]
-        return rows[0] if rows and rows[0]["state"] in ("done", "failed", "cancelled") else None
-    return wait_until(row, seconds=60, what="the end of the operation")
 
 
 @pytest.fixture
@@ -95,15 +82,15 @@ def test_notifications_as_the_figures_draw_them(served, node):
     stranger = Peer(node.home_agent, HOME, key=b"another key of 16")
     stranger.socket = node.socket
     stranger.answer(again, source)
-    wait_until(lambda: counted(served, "notificationAcknowledgementsUnexpected") == 1)
-    wait_until(lambda: counted(served, "notificationsDiscarded") == 1)
+    wait_until(lambda: served.counted("notificationAcknowledgementsUnexpected") == 1)
+    wait_until(lambda: served.counted("notificationsDiscarded") == 1)
     assert result_of(served, row["id"]) == ["sent"]
     node.answer(again, source)
-    row = ended(served, row["id"])
+    row = served.ended(row["id"])
     assert row["state"] == "done" and row["results"] == {"acknowledged": 1} and row["reason"] == "a test", row
     assert len(served.rows("show", "bindings")) == 1, "it has no effect on the registration"
     for counter, count in [("notificationsSent", 1), ("notificationsRetried", 1), ("notificationsAcknowledged", 1)]:
-        wait_until(lambda: counted(served, counter) == count, what=counter)
+        wait_until(lambda: served.counted(counter) == count, what=counter)
 
 
 def test_refusals_and_clocks_of_peers(served, node):
@@ -114,7 +101,7 @@ def test_refusals_and_clocks_of_peers(served, node):
     mended, _ = node.receive()
     assert 30 < clock_of(mended.identification) - time.time() < 90
     node.answer(mended, source, code=193)
-    ended(served, row["id"])
+    served.ended(row["id"])
     (target,) = served.rows("show", "operation", str(row["id"]))
     assert (target["result"], target["code"]) == ("denied", 193)
     served.ctl("wait", "operation", str(row["id"]), expect=1)
@@ -131,7 +118,7 @@ def test_a_node_notifies_its_home_agent(served, node):
     node.notify("no answer is wanted", flags=0)
     wait_until(lambda: "notified: no answer is wanted" in events(served))
     assert node.is_silent()
-    wait_until(lambda: counted(served, "notificationsReceived") == 2)
+    wait_until(lambda: served.counted("notificationsReceived") == 2)
 
 
 def test_what_is_not_good_changes_nothing_and_is_a_violation(served, node):
@@ -158,7 +145,7 @@ def test_what_is_not_good_changes_nothing_and_is_a_violation(served, node):
             answer, _ = node.receive()
             assert (answer.kind, answer.code) == (23, code)
             assert answer.signed(MOBILE_HOME)
-        wait_until(lambda: counted(served, "notificationsDiscarded") >= wrong, what="it to be counted")
+        wait_until(lambda: served.counted("notificationsDiscarded") >= wrong, what="it to be counted")
 
     refused(133, lambda: node.socket.sendto(good, node.home_agent))
     refused(133, lambda: node.notify("stale", at=time.time() - 60))
@@ -192,7 +179,7 @@ def test_nonsense_of_both_types(served, node):
         if number % 50 == 49:
             time.sleep(0.01)
     assert served.alive()
-    wait_until(lambda: counted(served, "notificationsDiscarded") > 0)
+    wait_until(lambda: served.counted("notificationsDiscarded") > 0)
     assert node.register().code == 0
     assert len(served.rows("show", "bindings")) == 1
 
@@ -213,7 +200,7 @@ def test_a_foreign_agent_is_notified_and_notifies(served, agent):
     assert (message.direction, message.care_of_address) == (HOME_AGENT_TO_FOREIGN_AGENT, "127.0.0.2")
     assert message.signed(FOREIGN_HOME) and not message.signed(MOBILE_HOME)
     agent.answer(message, source, kind=FOREIGN_HOME)
-    assert ended(served, row["id"])["results"] == {"acknowledged": 1}
+    assert served.ended(row["id"])["results"] == {"acknowledged": 1}
 
     agent.notify("the visitor is noisy", kind=FOREIGN_HOME, direction=FOREIGN_AGENT_TO_HOME_AGENT)
     answer, _ = agent.receive()
@@ -236,7 +223,7 @@ def test_a_node_is_notified_through_its_foreign_agent(served, agent):
     # What the node answers comes back with the foreign agent's signature behind it (§4.6.2).
     octets = authenticated(acknowledgement(message), MOBILE_HOME, 1000)
     agent.socket.sendto(authenticated(octets, FOREIGN_HOME, 1000), source)
-    assert ended(served, row["id"])["results"] == {"acknowledged": 1}
+    assert served.ended(row["id"])["results"] == {"acknowledged": 1}
 
 
 TALKING_FOREIGN_AGENT = FOREIGN_AGENT + """
@@ -270,7 +257,7 @@ def test_our_foreign_agent_between_a_node_and_a_home_agent(daemon):
     assert (message.direction, source) == (FOREIGN_AGENT_TO_NODE, ("127.0.0.3", port))
     assert message.texts() == [(2, "of the foreign agent")] and message.signed(MOBILE_FOREIGN)
     node.socket.sendto(signed(acknowledgement(message)), source)
-    assert ended(served, row["id"])["results"] == {"acknowledged": 1}
+    assert served.ended(row["id"])["results"] == {"acknowledged": 1}
 
     # Of the home agent, by way of the foreign agent; the answer goes the same way.
     (row,) = served.rows("notify", "message", "of the home agent", "--home-address", HOME, "--yes")
@@ -278,7 +265,7 @@ def test_our_foreign_agent_between_a_node_and_a_home_agent(daemon):
     assert (message.direction, message.texts()) == (HOME_AGENT_TO_NODE, [(1, "of the home agent")])
     assert message.signed(MOBILE_HOME) and message.signed(MOBILE_FOREIGN)
     node.socket.sendto(signed(authenticated(acknowledgement(message), MOBILE_HOME, 1000)), source)
-    assert ended(served, row["id"])["results"] == {"acknowledged": 1}
+    assert served.ended(row["id"])["results"] == {"acknowledged": 1}
 
     # The node speaks to both.
     to_agent = notification(NODE_TO_FOREIGN_AGENT, HOME, "127.0.0.1", "127.0.0.3", "to you")
@@ -289,7 +276,7 @@ def test_our_foreign_agent_between_a_node_and_a_home_agent(daemon):
     node.socket.sendto(signed(to_home), ("127.0.0.3", port))
     answer, _ = node.receive()
     assert (answer.direction, answer.code) == (HOME_AGENT_TO_NODE, 0) and answer.signed(MOBILE_HOME)
-    wait_until(lambda: counted(served, "notificationsRelayed", "foreign-agent") == 4)
+    wait_until(lambda: served.counted("notificationsRelayed", "foreign-agent") == 4)
 
 
 def at_home_agents(running):
@@ -321,11 +308,11 @@ def test_mobile_nodes_are_told_to_notify(lab):
     assert homes == sorted({row["home_address"] for row in running.rows("show", "bindings")})
     for home in homes:
         wait_until(lambda: "notified: battery is low" in events(running, home), what=f"the trail of {home}")
-    assert wait_until(lambda: counted(running, "notificationsSent", "mobile-node") == 6)
+    assert wait_until(lambda: running.counted("notificationsSent", "mobile-node") == 6)
     # The nodes of a lab have no associations with foreign agents: nothing is sent.
     (row,) = running.rows(*words, "--to", "foreign-agent", "--reason", "no key", expect=1)
     assert row["results"] == {"no-association": 6} and row["reason"] == "no key", row
-    assert counted(running, "notificationsSent", "mobile-node") == 6
+    assert running.counted("notificationsSent", "mobile-node") == 6
 
 
 def test_usage_of_notify_and_drain(lab):
@@ -441,7 +428,7 @@ def test_a_drained_home_agent_comes_back_without_a_restart(served, node):
     served.ctl("undrain", "home-agent", "127.0.0.1", expect=4)
     assert node.register().code == 0
     (row,) = served.rows("drain", "home-agent", "127.0.0.1", "--by", "4s", "--yes")
-    row = ended(served, row["id"])
+    row = served.ended(row["id"])
     assert row["state"] == "done" and row["targets"] == 1, row
     # Done, and out of service: nobody is let in, whatever is tried with its operation but to cancel it.
     other = Peer(node.home_agent, OTHER_HOME)
@@ -482,7 +469,7 @@ def test_a_drain_goes_on_after_kill_9(served, node):
     assert reply.code == 129 and reply.is_authentic()
     texts = [body[1:].decode() for kind, body in reply.extensions() if kind == 145]
     assert texts[0].startswith("ha-shutdown in=") and texts[0].endswith("alternate=127.0.0.2")
-    row = ended(served, row["id"])
+    row = served.ended(row["id"])
     assert row["state"] == "done" and sum(row["results"].values()) == row["targets"] == 1, row
     assert served.rows("show", "bindings") == []
     assert other.register().code == 129

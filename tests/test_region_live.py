@@ -9,7 +9,7 @@ import time
 
 import summary
 from harness import MIP4CTL, wait_until
-from region import HOME_AGENT, configure, counted, key_of, start_region, visitors
+from region import HOME_AGENT, configure, key_of, start_region, visitors
 from region_load import Bindings, Load, LoadNode
 from regional_node import GFA_IP_ADDRESS, RegionalNode, packed
 from test_shell import Shell
@@ -139,7 +139,7 @@ def a_region_that_is_changed(daemon, tmp_path, count, period):
     summary.say(
         f"region changed live: {count} nodes, {moved} of them moved in {taken:.1f} s and back in {back:.1f} s after the commit, "
         f"{bindings.samples} looks and {len(watch.events)} changes without a node unbound; "
-        f"{sum(node.renewals for node in nodes)} registrations accepted, {counted(served, 'home-agent', 'haRegRequestsReceived')} "
+        f"{sum(node.renewals for node in nodes)} registrations accepted, {served.counted('haRegRequestsReceived', 'home-agent')} "
         f"seen by the home agent; Codes {dict(load.codes)}, {load.unanswered} unanswered")
 
 

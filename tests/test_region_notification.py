@@ -7,7 +7,7 @@ from node import authenticated
 from notification import (
     FOREIGN_AGENT_TO_NODE, HOME_AGENT_TO_NODE, MOBILE_FOREIGN, MOBILE_HOME, NODE_TO_HOME_AGENT, Peer, acknowledgement, notification,
 )
-from region import HOME_AGENT, NODE_SPI, configure, counted, key_of, start_region, visitors
+from region import HOME_AGENT, NODE_SPI, configure, key_of, start_region, visitors
 from regional_node import RegionalNode
 
 GATEWAY, FIRST, SECOND = "127.0.0.9", "127.0.0.11", "127.0.0.12"
@@ -38,12 +38,6 @@ def region(daemon):
     return served
 
 
-def ended(region, row):
-    """The operation, once it has ended."""
-    find = lambda: next(it for it in region.rows("show", "operations") if it["id"] == row["id"])  # noqa: E731
-    return wait_until(lambda: (lambda it: it if it["state"] == "done" else None)(find()), what="the end of the operation")
-
-
 def test_words_go_through_the_region_and_back(region):
     node = RegionalPeer((FIRST, region.port), HOME, GATEWAY, key_of("node"), source="127.0.0.50")
     assert node.register_at_home(HOME_AGENT).code == 0
@@ -59,13 +53,13 @@ def test_words_go_through_the_region_and_back(region):
         message, source = node.heard(HOME_AGENT_TO_NODE, text)
         assert source[0] == agent, "from the foreign agent that it is at"
         node.socket.sendto(node.signed(acknowledgement(message)), source)
-        assert ended(region, row)["results"] == {"acknowledged": 1}
+        assert region.ended(row["id"])["results"] == {"acknowledged": 1}
 
     # Of an operator of the gateway.
     (row,) = region.rows("notify", "message", "full soon", "--from", "foreign-agent", "--foreign-agent", GATEWAY, "--yes")
     message, source = node.heard(FOREIGN_AGENT_TO_NODE, "full soon")
     node.socket.sendto(node.signed(acknowledgement(message), at_home=False), source)
-    assert ended(region, row)["results"] == {"acknowledged": 1}
+    assert region.ended(row["id"])["results"] == {"acknowledged": 1}
 
     # Of the node.
     octets = notification(NODE_TO_HOME_AGENT, HOME, HOME_AGENT, GATEWAY, "hello")
@@ -76,8 +70,8 @@ def test_words_go_through_the_region_and_back(region):
     wait_until(lambda: "notified: hello" in [row["event"] for row in region.rows("show", "trail", HOME)], what="it in the trail")
 
     # What the gateway cannot believe goes no further.
-    before = counted(region, "home-agent", "notificationsReceived")
+    before = region.counted("notificationsReceived", "home-agent")
     octets = authenticated(notification(NODE_TO_HOME_AGENT, HOME, HOME_AGENT, GATEWAY, "forged"), MOBILE_HOME, 1000, bytes(16))
     node.socket.sendto(authenticated(octets, MOBILE_FOREIGN, NODE_SPI, bytes(16)), node.home_agent)
-    wait_until(lambda: counted(region, "gateway", "notificationsDiscarded") == 1, what="the refusal")
-    assert counted(region, "home-agent", "notificationsReceived") == before
+    wait_until(lambda: region.counted("notificationsDiscarded", "gateway") == 1, what="the refusal")
+    assert region.counted("notificationsReceived", "home-agent") == before

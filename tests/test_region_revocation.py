@@ -8,7 +8,7 @@ import pytest
 
 import summary
 from harness import wait_until
-from region import HOME_AGENT, configure, counted, key_of, start_region, visitors
+from region import HOME_AGENT, configure, key_of, start_region, visitors
 from region_load import Load, LoadNode
 from regional_node import RegionalNode
 
@@ -61,15 +61,15 @@ def test_what_the_home_agent_revokes_ends_at_the_foreign_agents(region):
     moved = mine[0]
     assert moved.register_regionally((SECOND, region.port), care_of=SECOND).code == 0
     wait_until(lambda: at_home_and_beneath(region) == [4, 4, 3, 1], what="nothing left at the first foreign agent")
-    assert counted(region, "home-agent", "revocationsReceived") == 0
+    assert region.counted("revocationsReceived", "home-agent") == 0
 
     time.sleep(SPACING)
     done = operation_of(region, "revoke", "binding", "--all")
     assert done["state"] == "done" and done["results"] == {"acknowledged": 4}, done
     wait_until(lambda: at_home_and_beneath(region) == [0, 0, 0, 0], what="the end of all of them")
-    wait_until(lambda: counted(region, "foreign-agent", "revocationsReceived") == 5, what="five at the foreign agents")
-    assert counted(region, "gateway", "revocationsAcknowledged") == 5
-    assert counted(region, "gateway", "revocationsReceived") == 4
+    wait_until(lambda: region.counted("revocationsReceived", "foreign-agent") == 5, what="five at the foreign agents")
+    assert region.counted("revocationsAcknowledged", "gateway") == 5
+    assert region.counted("revocationsReceived", "gateway") == 4
     wait_until(lambda: "revoked-by-home-agent" in events(region, HOMES[1]), what="it in the trail of the node")
 
     # They may come back, regionally only after a home registration.

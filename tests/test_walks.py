@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -385,12 +386,13 @@ def check_complete(tool, churn, guests):
     return sum(sum(counts) for counts in columns.values()) + others
 
 
-def walks_while_bindings_change(daemon, count, per_second, repetitions):
-    """Walks both modules while bindings change all the time; returns figures in words."""
+def walks_while_bindings_change(daemon, count, per_second, repetitions, seconds=0):
+    """Walks both modules while bindings change all the time, for so many seconds at least; returns what it saw, and figures in words."""
     churn = Churn(daemon.directory / "store.sock", count, per_second)
     tools = [Tool(daemon, module, root, repetitions) for module, root in (("MIP-MIB", MIP_MIB), ("MIP4-EXT-MIB", PRODUCT))]
     client, pairs, walks = Client(daemon.snmp_port), Generations(), 0
-    while any(tool.alive() for tool in tools):
+    end = time.monotonic() + seconds
+    while any(tool.alive() for tool in tools) or time.monotonic() < end:
         walks += 1
         seen = 0
         # Two columns of two modules in each response.
@@ -410,7 +412,8 @@ def walks_while_bindings_change(daemon, count, per_second, repetitions):
         check_order_and_revisions(responses, by_tool)
     variables = sum(check_complete(tool, churn, guests) for tool in tools)
     assert written > 0 and len(by_tool.seen) > 1 and len(pairs.seen) > 1 and by_tool.telling > 0
-    return written, milliseconds, (
+    assert by_tool.whole_guests + pairs.whole_guests > 0
+    return written, milliseconds, by_tool.responses + pairs.telling, (
             f"{written:,} bindings were written in {milliseconds / 1000:.1f} s ({written * 1000 // milliseconds:,} a second), of "
             f"{count:,} that stayed and {guests:,} that came and went; snmpbulkwalk of both modules meanwhile: {variables:,} "
             f"variables in {by_tool.responses:,} responses, complete, in order, each of one revision; {by_tool.telling:,} of them "
@@ -420,12 +423,13 @@ def walks_while_bindings_change(daemon, count, per_second, repetitions):
 
 def test_walks_of_both_modules_are_complete_and_each_response_of_one_revision_while_bindings_change(daemon):
     running = daemon().start()
-    _, _, figures = walks_while_bindings_change(running, count=2000, per_second=1000, repetitions=60)
+    written, _, responses, figures = walks_while_bindings_change(running, count=2000, per_second=1000, repetitions=60, seconds=8)
     summary.say(figures)
+    assert written >= 1000 and responses > 40
 
 
 def test_soak_a_hundred_thousand_bindings_of_which_a_thousand_a_second_change(daemon):
     running = daemon().start()
-    written, milliseconds, figures = walks_while_bindings_change(running, count=100_000, per_second=1000, repetitions=300)
+    written, milliseconds, _, figures = walks_while_bindings_change(running, count=100_000, per_second=1000, repetitions=300)
     summary.say(figures)
     assert written * 1000 >= 900 * milliseconds, "fewer changed than this is about"
