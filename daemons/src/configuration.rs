@@ -113,7 +113,7 @@ impl Follower {
         let mut follower = Self {
             store: store.clone(),
             part,
-            watch: store.watch(Some(snapshot.revision.next())),
+            watch: store.watch_configuration(Some(snapshot.revision.next())),
             revision: snapshot.revision,
             associations: BTreeMap::new(),
             unusable: BTreeMap::new(),

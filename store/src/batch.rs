@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{AnyKey, AnyRow, Revision, Row};
+use crate::{AnyKey, AnyRow, Revision, Row, Table};
 
 /// What a commit does, and what must hold for it to be done.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,14 @@ impl Change {
         match self {
             Self::Put(row) => row.key(),
             Self::Delete(key) => key.clone(),
+        }
+    }
+
+    /// The table of that row.
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Put(row) => row.table(),
+            Self::Delete(key) => key.table(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::published::Published;
+use crate::published::{Of, Published};
 use crate::{Batch, CommitError, Health, Revision, Snapshot, WatchStream};
 
 /// A future that an engine hands out.
@@ -69,6 +69,10 @@ pub(crate) trait Engine: Send + Sync + 'static {
     }
 
     fn watch(&self, from: Option<Revision>) -> WatchStream {
-        self.published().watch(from)
+        self.published().watch(from, Of::All)
+    }
+
+    fn watch_configuration(&self, from: Option<Revision>) -> WatchStream {
+        self.published().watch(from, Of::Configuration)
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct Published {
     current: RwLock<Arc<Snapshot>>,
     history: Mutex<History>,
     revision: watch::Sender<Revision>,
+    /// The last revision that changed something of the configuration: whoever follows that alone
+    /// is not woken by each registration.
+    configured: watch::Sender<Revision>,
     lineage: AtomicU64,
     /// The snapshots before the current one, the oldest first.
     ///
@@ -40,13 +43,30 @@ struct History {
     changes: usize,
     /// Everything at or before this revision is forgotten.
     compacted: Revision,
+    /// The last change of the configuration that is forgotten.
+    configuration_compacted: Revision,
 }
 
 /// What a watcher finds in the history.
 pub(crate) enum Lookup {
     Found(Event),
-    NotYet,
+    /// Nothing yet, up to but not including this revision.
+    NotYet(Revision),
     Compacted(Revision),
+}
+
+/// Which changes a watcher wants.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Of {
+    All,
+    /// Those of commits that change a row of configuration.
+    Configuration,
+}
+
+impl Of {
+    fn has(self, event: &Event) -> bool {
+        self == Self::All || event.changes.iter().any(|change| change.table().is_configuration())
+    }
 }
 
 impl Published {
@@ -59,8 +79,10 @@ impl Published {
                 events: VecDeque::new(),
                 changes: 0,
                 compacted: revision,
+                configuration_compacted: revision,
             }),
             revision: watch::Sender::new(revision),
+            configured: watch::Sender::new(revision),
             lineage: AtomicU64::new(lineage),
             retired: Mutex::default(),
         })
@@ -81,13 +103,15 @@ impl Published {
 
     /// Shows `snapshot`, which the `events` lead to from the one before.
     pub(crate) fn publish(&self, snapshot: Snapshot, events: impl IntoIterator<Item = Event>) {
+        let mut is_configuration = false;
         {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             for event in events {
+                is_configuration |= Of::Configuration.has(&event);
                 history.push(event);
             }
         }
-        self.show(snapshot);
+        self.show(snapshot, is_configuration);
     }
 
     /// Shows `snapshot` though the way to it is unknown: watches end with
@@ -99,8 +123,9 @@ impl Published {
             history.events.clear();
             history.changes = 0;
             history.compacted = snapshot.revision;
+            history.configuration_compacted = snapshot.revision;
         }
-        self.show(snapshot);
+        self.show(snapshot, true);
     }
 
     /// Forgets the history up to and including `revision`.
@@ -114,23 +139,31 @@ impl Published {
     }
 
     /// Follows all changes, from the one at `from` on; from the next one if `None`.
-    pub(crate) fn watch(self: &Arc<Self>, from: Option<Revision>) -> WatchStream {
-        let revisions = self.revisions();
+    pub(crate) fn watch(self: &Arc<Self>, from: Option<Revision>, of: Of) -> WatchStream {
+        let revisions = match of {
+            Of::All => self.revisions(),
+            Of::Configuration => self.configured.subscribe(),
+        };
         let from = from.unwrap_or_else(|| self.snapshot().revision.next());
-        WatchStream::new(Arc::clone(self), revisions, from)
+        WatchStream::new(Arc::clone(self), revisions, from, of)
     }
 
     /// The first event at `from` or later.
-    pub(crate) fn event(&self, from: Revision) -> Lookup {
+    pub(crate) fn event(&self, from: Revision, of: Of) -> Lookup {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        if from <= history.compacted {
-            return Lookup::Compacted(history.compacted);
+        let compacted = match of {
+            Of::All => history.compacted,
+            Of::Configuration => history.configuration_compacted,
+        };
+        if from <= compacted {
+            return Lookup::Compacted(compacted);
         }
         let at = history.events.partition_point(|event| event.revision < from);
-        history.events.get(at).cloned().map_or(Lookup::NotYet, Lookup::Found)
+        let found = history.events.range(at..).find(|event| of.has(event));
+        found.cloned().map_or_else(|| Lookup::NotYet(history.next().max(from)), Lookup::Found)
     }
 
-    fn show(&self, snapshot: Snapshot) {
+    fn show(&self, snapshot: Snapshot, is_configuration: bool) {
         let revision = snapshot.revision;
         let next = Arc::new(snapshot);
         let last = {
@@ -138,6 +171,9 @@ impl Published {
             std::mem::replace(&mut *current, next)
         };
         self.revision.send_replace(revision);
+        if is_configuration {
+            self.configured.send_replace(revision);
+        }
         // Nobody waits for this: no lock is held when it is freed.
         drop(self.retire(last));
     }
@@ -151,6 +187,11 @@ impl Published {
 }
 
 impl History {
+    /// The revision after the last event.
+    fn next(&self) -> Revision {
+        self.events.back().map_or(self.compacted, |event| event.revision).next()
+    }
+
     fn push(&mut self, event: Event) {
         self.changes += event.changes.len().max(1);
         self.events.push_back(event);
@@ -163,6 +204,9 @@ impl History {
         if let Some(event) = self.events.pop_front() {
             self.changes -= event.changes.len().max(1);
             self.compacted = event.revision;
+            if Of::Configuration.has(&event) {
+                self.configuration_compacted = event.revision;
+            }
         }
     }
 
@@ -176,6 +220,49 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Change;
+
+    fn event(revision: u64, change: Change) -> Event {
+        let stamps = [crate::Stamp::default()].into();
+        Event { revision: Revision(revision), changes: [change].into(), stamps }
+    }
+
+    #[tokio::test]
+    async fn who_follows_the_configuration_sleeps_through_everything_else() {
+        use crate::{AnyKey, WatchEvent};
+
+        let published = Published::new(Snapshot::default(), 1);
+        let publish = |revision, path: &str| {
+            let change = Change::Delete(AnyKey::from_path(path).unwrap());
+            let snapshot = Snapshot { revision: Revision(revision), ..Snapshot::default() };
+            published.publish(snapshot, [event(revision, change)]);
+        };
+        let (node, setting) =
+            ("/mip4/nodes/10.0.0.1/address=10.0.0.2", "/mip4/care_of_addresses/ha/10.0.0.1");
+        let mut watch = published.watch(None, Of::Configuration);
+        let many = u64::try_from(HISTORY_CHANGES_MAX).unwrap() + 100;
+        for revision in 1..=many {
+            publish(revision, node);
+        }
+        let mut next = Box::pin(watch.next());
+        let now = std::time::Duration::ZERO;
+        assert!(tokio::time::timeout(now, &mut next).await.is_err(), "none of it concerns it");
+        publish(many + 1, setting);
+        let found = next.await;
+        let is_found = |found: &Option<WatchEvent>, revision| matches!(found, Some(WatchEvent::Changed(event)) if event.revision == Revision(revision));
+        assert!(is_found(&found, many + 1), "history that it does not care for may be forgotten");
+        let mut late = published.watch(Some(Revision(many + 1)), Of::Configuration);
+        for revision in many + 2..=2 * many + 2 {
+            publish(revision, node);
+        }
+        let compacted = late.next().await;
+        assert!(
+            matches!(compacted, Some(WatchEvent::Compacted(_))),
+            "it missed one: {compacted:?}"
+        );
+        publish(2 * many + 3, setting);
+        assert!(is_found(&watch.next().await, 2 * many + 3));
+    }
 
     #[test]
     fn who_reads_for_a_moment_is_not_the_last_to_let_go() {

@@ -99,6 +99,12 @@ impl Store {
         self.engine.watch(from)
     }
 
+    /// The changes of commits that touch the configuration: associations, settings, care-of
+    /// addresses, regions. Whoever needs no more is not woken by registrations.
+    pub fn watch_configuration(&self, from: Option<Revision>) -> WatchStream {
+        self.engine.watch_configuration(from)
+    }
+
     /// The secret at `path`, which is below `/mip4-secret/`.
     pub async fn secret(&self, path: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CommitError> {
         self.engine.secret(path).await

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::engine::Boxed;
-use crate::published::{Lookup, Published};
+use crate::published::{Lookup, Of, Published};
 use crate::{Change, Revision};
 
 /// What one commit changed.
@@ -46,6 +46,7 @@ pub struct WatchStream {
     /// `None` after the last item.
     revisions: Option<watch::Receiver<Revision>>,
     next: Revision,
+    of: Of,
     waiting: Option<Boxed<'static, Option<watch::Receiver<Revision>>>>,
 }
 
@@ -54,8 +55,9 @@ impl WatchStream {
         published: Arc<Published>,
         revisions: watch::Receiver<Revision>,
         next: Revision,
+        of: Of,
     ) -> Self {
-        Self { published, revisions: Some(revisions), next, waiting: None }
+        Self { published, revisions: Some(revisions), next, of, waiting: None }
     }
 
     /// The next change; `None` once the store is gone or after [`WatchEvent::Compacted`].
@@ -68,7 +70,7 @@ impl WatchStream {
         if self.revisions.is_none() && self.waiting.is_none() {
             return None;
         }
-        match self.published.event(self.next) {
+        match self.published.event(self.next, self.of) {
             Lookup::Found(event) => {
                 self.next = event.revision.next();
                 Some(WatchEvent::Changed(event))
@@ -78,7 +80,10 @@ impl WatchStream {
                 self.waiting = None;
                 Some(WatchEvent::Compacted(revision))
             }
-            Lookup::NotYet => None,
+            Lookup::NotYet(next) => {
+                self.next = next;
+                None
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) use who::user_name;
 
 use crate::{
     AnyKey, AnyRow, Association, Candidate, CareOfAddress, Changed, Origin, Regional, Role,
-    Setting, StorageType,
+    Setting, StorageType, Table,
 };
 
 /// Why a row of configuration may not be as it is proposed: a field of it, and the reason.
@@ -214,12 +214,16 @@ impl AnyRow {
     }
 }
 
+impl Table {
+    /// Whether its rows are configuration: what operators and files say, and agents act on.
+    pub(crate) fn is_configuration(self) -> bool {
+        matches!(self, Self::Associations | Self::CareOfAddresses | Self::Config | Self::Regional)
+    }
+}
+
 impl AnyKey {
     /// Whether rows with such a key are rows of configuration.
     pub fn is_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::Association(_) | Self::CareOfAddress(_) | Self::Setting(_) | Self::Regional(_)
-        )
+        self.table().is_configuration()
     }
 }
