@@ -61,24 +61,30 @@ impl Identity {
 }
 
 impl Ord for Identity {
+    // Maps of nodes compare a lot, and mostly addresses.
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        // By kind at first: maps of nodes compare a lot, and comparing octets that are not there
-        // is slow (`memcmp` of an empty slice loads from its dangling pointer, masked, which some
-        // processors handle in microcode).
+        // By kind at first: comparing octets that are not there is slow (`memcmp` of an empty slice
+        // loads from its dangling pointer, masked, which some processors handle in microcode).
         match (self, other) {
-            (Self::Address(one), Self::Address(other)) => one.cmp(other),
-            (Self::Nai(one), Self::Nai(other)) => {
-                let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
-                let length = |octets: &[u8]| octets.len().min(Self::INDEX_LEN_MAX);
-                length(one).cmp(&length(other)).then_with(|| one.cmp(other))
-            }
+            (Self::Address(one), Self::Address(other)) => one.to_bits().cmp(&other.to_bits()),
+            (Self::Nai(one), Self::Nai(other)) => compare_names(one, other),
             (Self::Address(_), Self::Nai(_)) => Ordering::Less,
             (Self::Nai(_), Self::Address(_)) => Ordering::Greater,
         }
     }
 }
 
+/// By length as far as an index goes, then by octets.
+#[inline(never)]
+fn compare_names(one: &Nai, other: &Nai) -> Ordering {
+    let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
+    let length = |octets: &[u8]| octets.len().min(Identity::INDEX_LEN_MAX);
+    length(one).cmp(&length(other)).then_with(|| one.cmp(other))
+}
+
 impl PartialOrd for Identity {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -143,20 +149,48 @@ pub(crate) fn push_escaped(escaped: &mut String, text: &str) {
     }
 }
 
-/// Appends an address in dotted decimal; each registration writes five of them.
+/// Appends an address in dotted decimal; each registration writes some of them.
 pub(crate) fn push_address(text: &mut String, address: Ipv4Addr) {
-    let digit = |value: u8| char::from(b'0' + value % 10);
-    for (place, octet) in address.octets().into_iter().enumerate() {
-        if place > 0 {
-            text.push('.');
+    text.push_str(Dotted::of(address).as_str());
+}
+
+/// An address in dotted decimal, without a string of its own.
+pub(crate) struct Dotted {
+    octets: [u8; 15],
+    length: usize,
+}
+
+impl Dotted {
+    pub(crate) fn of(address: Ipv4Addr) -> Self {
+        let mut dotted = Self { octets: [0; 15], length: 0 };
+        for (place, octet) in address.octets().into_iter().enumerate() {
+            if place > 0 {
+                dotted.push(b'.');
+            }
+            if octet >= 100 {
+                dotted.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                dotted.push(b'0' + octet / 10 % 10);
+            }
+            dotted.push(b'0' + octet % 10);
         }
-        if octet >= 100 {
-            text.push(digit(octet / 100));
+        dotted
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(place) = self.octets.get_mut(self.length) {
+            *place = octet;
+            self.length += 1;
         }
-        if octet >= 10 {
-            text.push(digit(octet / 10));
-        }
-        text.push(digit(octet));
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 }
 

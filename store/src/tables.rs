@@ -52,6 +52,11 @@ pub trait Row: TableOf + Clone + fmt::Debug + Serialize + DeserializeOwned {
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(octets)
     }
+
+    /// Appends its stored form.
+    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        serde_json::to_writer(out, self)
+    }
 }
 
 /// A row with what the store knows about it.
@@ -274,7 +279,7 @@ macro_rules! tables {
 
             /// Appends its stored form.
             pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-                match self { $(Self::$row(row) => serde_json::to_writer(out, row),)* }
+                match self { $(Self::$row(row) => row.encode_into(out),)* }
             }
 
             /// Reads the stored form of a row of `table`.

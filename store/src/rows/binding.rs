@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
+use super::json::Object;
 use super::{OperationId, Unknown, decode_known, shared_name};
 use crate::key::{push_address, push_escaped, unescape};
 use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
@@ -169,6 +170,34 @@ impl Row for Binding {
         decode_known(octets, |json| Known::deserialize(json))
     }
 
+    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        if !self.unknown.is_empty() {
+            return serde_json::to_writer(out, self);
+        }
+        let mut object = Object::begin(out);
+        object.address("\"home_agent\":", self.home_agent);
+        object.address("\"home_address\":", self.home_address);
+        object.address("\"care_of_address\":", self.care_of_address);
+        object.optional("\"nai\":", self.nai.as_ref())?;
+        object.field("\"instance\":", &self.instance)?;
+        object.socket("\"source\":", self.source)?;
+        object.socket("\"local\":", self.local)?;
+        if let Some(foreign_agent) = self.foreign_agent {
+            object.address("\"foreign_agent\":", foreign_agent);
+        }
+        object.field("\"flags\":", &self.flags)?;
+        object.field("\"spi\":", &self.spi)?;
+        object.field("\"identification\":", &self.identification)?;
+        object.field("\"lifetime_granted\":", &self.lifetime_granted)?;
+        object.field("\"created_at\":", &self.created_at)?;
+        object.field("\"registered_at\":", &self.registered_at)?;
+        object.optional("\"expires_at\":", self.expires_at.as_ref())?;
+        object.optional("\"revocation\":", self.revocation.as_ref())?;
+        object.optional("\"revoking\":", self.revoking.as_ref())?;
+        object.end();
+        Ok(())
+    }
+
     fn key(&self) -> BindingKey {
         BindingKey {
             home_agent: self.home_agent,
@@ -184,6 +213,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::rows::json::assert_stored_as_serde_does;
     use crate::testing::binding;
 
     #[test]
@@ -198,9 +228,22 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<Binding>(&octets).unwrap(), row);
+        assert_stored_as_serde_does(&row);
+        row.nai = None;
+        row.foreign_agent = Some(Ipv4Addr::new(10, 0, 200, 9));
+        row.source = SocketAddrV4::new(Ipv4Addr::BROADCAST, 0);
+        row.expires_at = None;
+        row.revoking = Some(Box::new(Revoking {
+            identifiers: vec![1, 2],
+            sent_at: UtcTime(-3),
+            inform: false,
+            operations: Vec::new(),
+        }));
+        assert_stored_as_serde_does(&row);
         row.unknown.insert("mood", "good");
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
+        assert_stored_as_serde_does(&row);
         assert!(Binding::decode(b"{}").is_err());
         assert!(Binding::decode(&[&octets[..], b"x"].concat()).is_err());
     }

@@ -9,6 +9,7 @@ mod care_of_address;
 mod configuration;
 mod counters;
 mod instance;
+mod json;
 mod node;
 mod node_counters;
 mod operation;
@@ -71,6 +72,11 @@ pub struct Unknown(Option<Box<Fields>>);
 type Fields = BTreeMap<String, serde_json::Value>;
 
 impl Unknown {
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The field of this name.
     pub fn get(&self, name: &str) -> Option<&serde_json::Value> {
         self.0.as_ref()?.get(name)

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use wire::{Identification, Spi};
 
+use super::json::Object;
 use super::{Unknown, decode_known};
 use crate::key::push_address;
 use crate::{Identity, Key, Row, Table, UtcTime};
@@ -89,6 +90,23 @@ impl Row for Node {
         decode_known(octets, |json| Known::deserialize(json))
     }
 
+    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        if !self.unknown.is_empty() {
+            return serde_json::to_writer(out, self);
+        }
+        let mut object = Object::begin(out);
+        object.address("\"home_agent\":", self.home_agent);
+        object.field("\"identity\":", &self.identity)?;
+        object.address("\"home_address\":", self.home_address);
+        object.field("\"last_identification\":", &self.last_identification)?;
+        object.optional("\"nonce\":", self.nonce.as_ref())?;
+        object.field("\"last_spi\":", &self.last_spi)?;
+        object.field("\"last_accepted_at\":", &self.last_accepted_at)?;
+        object.optional("\"last_revocation\":", self.last_revocation.as_ref())?;
+        object.end();
+        Ok(())
+    }
+
     fn key(&self) -> NodeKey {
         NodeKey { home_agent: self.home_agent, identity: self.identity.clone() }
     }
@@ -99,6 +117,7 @@ mod tests {
     use wire::Nai;
 
     use super::*;
+    use crate::rows::json::assert_stored_as_serde_does;
 
     #[test]
     fn rows_decode_the_same_with_and_without_unknown_fields() {
@@ -116,9 +135,15 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Node::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<Node>(&octets).unwrap(), row);
+        assert_stored_as_serde_does(&row);
+        row.nonce = None;
+        row.last_revocation = Some(u32::MAX);
+        row.identity = Identity::Address(Ipv4Addr::new(10, 99, 100, 255));
+        assert_stored_as_serde_does(&row);
         row.unknown.insert("mood", "good");
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Node::decode(&octets).unwrap(), row);
+        assert_stored_as_serde_does(&row);
         assert!(Node::decode(&octets[..octets.len() - 1]).is_err());
     }
 }
