@@ -22,6 +22,13 @@ use std::sync::Arc;
 use crate::Revision;
 use crate::files::{File, Files};
 
+/// How much of a segment is written with zeros ahead of its records: for so many appends like the
+/// one that takes it, within limits. While a file does not grow, a sync need not write its inode,
+/// which is a third of what it takes.
+const ROOM_APPENDS: usize = 16;
+const ROOM_MIN: usize = 64 * 1024;
+const ROOM_MAX: usize = 1024 * 1024;
+
 /// A journal that is open for appending.
 pub(crate) struct Journal {
     files: Arc<dyn Files>,
@@ -36,8 +43,10 @@ struct Active {
     file: Box<dyn File>,
     path: PathBuf,
     first: Revision,
-    /// How much of the file is synced; nothing lies behind it but failed writes.
+    /// How much of the file is synced; nothing lies behind it but zeros and failed writes.
     length: u64,
+    /// How long the file is.
+    allocated: u64,
 }
 
 /// A segment that is not appended to.
@@ -112,7 +121,7 @@ impl Journal {
     ///
     /// After an error, [`Self::reopen`] must succeed before the next call.
     pub(crate) fn append(&mut self, records: &[u8], last: Revision) -> io::Result<()> {
-        self.active.file.write_at(self.active.length, records)?;
+        self.active.write(records)?;
         self.active.file.sync()?;
         self.active.length += u64::try_from(records.len()).unwrap_or(0);
         self.last = last;
@@ -125,9 +134,15 @@ impl Journal {
             return Ok(());
         }
         let next = Active::create(&self.files, &self.directory, self.last.next())?;
-        let done = std::mem::replace(&mut self.active, next);
+        let mut done = std::mem::replace(&mut self.active, next);
+        done.give_back();
         self.closed.push_back(Closed { path: done.path, last: self.last, length: done.length });
         Ok(())
+    }
+
+    /// Ends the journal; the last segment keeps no room for more.
+    pub(crate) fn close(mut self) {
+        self.active.give_back();
     }
 
     /// Opens the current segment anew after an error: cuts off what failed,
@@ -173,7 +188,42 @@ impl Active {
         file.write_at(0, &header)?;
         file.sync()?;
         files.sync_directory(directory)?;
-        Ok(Self { file, path, first, length: u64::try_from(header.len()).unwrap_or(0) })
+        let length = u64::try_from(header.len()).unwrap_or(0);
+        Ok(Self { file, path, first, length, allocated: length })
+    }
+
+    /// Lets go of what nothing was written in. Zeros do no harm, they only take room.
+    fn give_back(&mut self) {
+        if self.allocated == self.length {
+            return;
+        }
+        match self.file.truncate(self.length) {
+            Ok(()) => self.allocated = self.length,
+            Err(error) => tracing::debug!(%error, segment = %self.path.display(), "keeps its room"),
+        }
+    }
+
+    /// Writes records behind those that are there, and zeros behind them where the file ends.
+    fn write(&mut self, records: &[u8]) -> io::Result<()> {
+        let octets = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let end = self.length.saturating_add(octets(records.len()));
+        if end <= self.allocated {
+            return self.file.write_at(self.length, records);
+        }
+        let room = records.len().saturating_mul(ROOM_APPENDS).clamp(ROOM_MIN, ROOM_MAX);
+        let mut with_room = Vec::with_capacity(records.len() + room);
+        with_room.extend_from_slice(records);
+        with_room.resize(records.len() + room, 0);
+        match self.file.write_at(self.length, &with_room) {
+            Ok(()) => self.allocated = end.saturating_add(octets(room)),
+            Err(error) if is_full(&error) => {
+                // There may be room for the records alone.
+                self.file.write_at(self.length, records)?;
+                self.allocated = end;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn open(
@@ -188,8 +238,13 @@ impl Active {
         }
         // Also makes durable what a crash of the process left in the cache.
         file.sync()?;
-        Ok(Self { file, path, first, length })
+        Ok(Self { file, path, first, length, allocated: length })
     }
+}
+
+/// Whether an error says that the disk, or what may be used of it, is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The name of the segment that starts at `first`.

@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub(crate) last: Revision,
     /// How much of the file is good.
     pub(crate) length: u64,
+    /// How much was written behind that and never synced.
+    torn: u64,
 }
 
 /// Verifies every record in `directory` and hands those after `checkpoint` to `each`, in order.
@@ -72,8 +74,11 @@ pub(crate) fn read(
             }
             _ => return Err(damaged(0, "its header is bad", *first)),
         }
+        // What comes after belongs to the next one.
+        let next = files.get(index + 1).map(|(next, _)| Revision(next.0.saturating_sub(1)));
+        let mark = next.map_or(mark, |last| mark.min(last));
         let segment = read_segment(path, &octets, *first, checkpoint, mark, newest, &mut each)?;
-        layout.torn += u64::try_from(octets.len()).unwrap_or(0).saturating_sub(segment.length);
+        layout.torn += segment.torn;
         layout.last = layout.last.max(segment.last);
         layout.segments.push(segment);
     }
@@ -111,7 +116,8 @@ fn read_segment(
         (End::Torn, _) if !newest => Err(damaged("it ends early, and another follows it")),
         (_, Some(error)) => Err(error),
         (End::Whole | End::Torn, None) => {
-            Ok(Segment { path: path.to_owned(), first, last: scan.last, length })
+            let torn = u64::try_from(scan.torn).unwrap_or(0);
+            Ok(Segment { path: path.to_owned(), first, last: scan.last, length, torn })
         }
     }
 }

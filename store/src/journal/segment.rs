@@ -74,7 +74,7 @@ pub(crate) fn parse_header(octets: &[u8]) -> Result<Revision, HeaderFault> {
 /// How the records of a segment end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum End {
-    /// With the file.
+    /// With the file, or with zeros up to its end, which are room for more.
     Whole,
     /// With writes that were never synced, which nobody was promised.
     Torn,
@@ -90,6 +90,8 @@ pub(crate) struct Scan {
     /// Where the good part ends.
     pub(crate) length: usize,
     pub(crate) end: End,
+    /// How much was written behind the good part and never synced.
+    pub(crate) torn: usize,
     /// The highest revision that anything in the file proves to have been written.
     pub(crate) written: Revision,
 }
@@ -105,10 +107,12 @@ pub(crate) fn scan<'a>(
 ) -> Scan {
     let mut last = Revision(first.0.saturating_sub(1));
     let mut length = HEADER;
+    let written = without_zeros(octets).len();
     loop {
         let rest = octets.get(length..).unwrap_or_default();
-        if rest.is_empty() {
-            return Scan { last, length, end: End::Whole, written: last };
+        let torn = written.saturating_sub(length);
+        if torn == 0 && (rest.is_empty() || last >= mark) {
+            return Scan { last, length, end: End::Whole, torn, written: last };
         }
         match Record::parse(rest, first.0) {
             Some(record) if record.header.revision == last.next() => {
@@ -119,11 +123,11 @@ pub(crate) fn scan<'a>(
             Some(record) => {
                 let written = record.header.revision.max(last);
                 let end = End::Damaged("the record there is out of order");
-                return Scan { last, length, end, written };
+                return Scan { last, length, end, torn, written };
             }
             None => {
                 let (end, written) = judge(octets, length, first, last.next(), mark);
-                return Scan { last, length, end, written: written.max(last) };
+                return Scan { last, length, end, torn, written: written.max(last) };
             }
         }
     }
@@ -152,7 +156,8 @@ fn judge(
         return (end, record.header.revision);
     }
     let written = next.map_or(missing, |(_, record)| record.header.revision);
-    let bad = next.map_or(rest, |(at, _)| rest.get(..at).unwrap_or(rest));
+    let bad =
+        next.and_then(|(at, _)| rest.get(..at)).unwrap_or_else(|| without_room(rest, first.0));
     let ends_early = next.is_none()
         && !Record::is_whole_but_length(bad, first.0)
         && record::declared_length(bad).is_none_or(|length| {
@@ -165,6 +170,26 @@ fn judge(
     } else {
         (End::Damaged("the record there is bad but no part of it is missing"), written)
     }
+}
+
+/// The octets before the zeros at their end.
+fn without_zeros(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    octets.get(..end).unwrap_or(octets)
+}
+
+/// The last record of a file, without the zeros behind it that are room for more.
+///
+/// It ends where it says, unless that is what is wrong with it.
+fn without_room(octets: &[u8], salt: u64) -> &[u8] {
+    let written = without_zeros(octets);
+    if Record::is_whole_but_length(written, salt) {
+        return written;
+    }
+    let declared = record::declared_length(octets).and_then(|length| usize::try_from(length).ok());
+    let declared = declared.filter(|length| *length <= record::PAYLOAD_MAX);
+    let stated = declared.map_or(0, |length| record::HEADER + length);
+    octets.get(..stated.min(octets.len()).max(written.len())).unwrap_or(octets)
 }
 
 /// The first good record behind a bad one, and where it starts.

@@ -30,8 +30,12 @@ fn segment_of(groups: &[u64]) -> (Vec<u8>, Vec<usize>) {
     (octets, ends)
 }
 
+/// What a segment is found to hold, with room for more behind it or without.
 fn scan(octets: &[u8], mark: u64) -> (u64, End) {
     let scan = segment::scan(octets, Revision(1), Revision(mark), |_| ());
+    let with_room = [octets, &[0; 5000]].concat();
+    let roomy = segment::scan(&with_room, Revision(1), Revision(mark), |_| ());
+    assert_eq!((scan.last, &scan.end, scan.torn), (roomy.last, &roomy.end, roomy.torn));
     (scan.last.0, scan.end)
 }
 
@@ -81,6 +85,11 @@ proptest! {
 fn the_end_of_a_segment_is_judged() {
     let (whole, ends) = segment_of(&[1, 1, 3]);
     assert_eq!(scan(&whole, 0), (5, End::Whole));
+    // What was synced is not there, and nothing else is.
+    let gone = [&whole[..ends[3]], &vec![0; ends[4] - ends[3]]].concat();
+    let found = segment::scan(&gone, Revision(1), Revision(5), |_| ());
+    assert!(matches!(found.end, End::Damaged(_)) && found.last == Revision(4));
+    assert_eq!(scan(&gone, 4), (4, End::Whole));
     // Cut within the last group, which nobody was promised.
     assert_eq!(scan(&whole[..ends[2] + 90], 2), (3, End::Torn));
     // The same cut, when the mark vouches for more.

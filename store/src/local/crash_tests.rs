@@ -360,9 +360,14 @@ fn some_file(store: &Path, chance: &mut Chance) -> Option<(PathBuf, Vec<u8>)> {
     Some((path, octets))
 }
 
+/// How much of a file is more than room for more.
+fn written(octets: &[u8]) -> usize {
+    octets.iter().rposition(|octet| *octet != 0).map_or(octets.len(), |last| last + 1)
+}
+
 fn flip(store: &Path, chance: &mut Chance) -> String {
     let Some((path, mut octets)) = some_file(store, chance) else { return "nothing".to_owned() };
-    let at = chance.below(octets.len());
+    let at = chance.below(written(&octets));
     octets[at] ^= 1 << chance.below(8);
     std::fs::write(&path, octets).unwrap();
     format!("{} at {at}", path.display())
@@ -370,7 +375,7 @@ fn flip(store: &Path, chance: &mut Chance) -> String {
 
 fn cut(store: &Path, chance: &mut Chance) -> String {
     let Some((path, octets)) = some_file(store, chance) else { return "nothing".to_owned() };
-    let at = chance.below(octets.len());
+    let at = chance.below(written(&octets));
     std::fs::write(&path, &octets[..at]).unwrap();
     format!("{} to {at}", path.display())
 }

@@ -36,7 +36,7 @@ use self::shared::Shared;
 pub(crate) use self::shared::used;
 use self::state::State;
 pub(crate) use self::writer::Limits;
-use self::writer::Writer;
+use self::writer::{Last, Writer};
 use crate::engine::{Boxed, Engine};
 use crate::files::{Files, RealFiles};
 use crate::journal::Journal;
@@ -131,6 +131,7 @@ impl Local {
                 keeper,
                 lock,
                 waiting: Vec::new(),
+                last: Last::default(),
                 degraded: None,
             };
             thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run())

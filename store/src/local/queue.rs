@@ -82,8 +82,10 @@ impl Commit {
     }
 }
 
-/// Room for the two rows that a registration writes, which is most of what is written.
+/// Room for the two rows that a registration writes, which is most of what is written, and for
+/// the longer of their paths.
 const ITEMS_ROOM: usize = 1024;
+const PATH_ROOM: usize = 128;
 
 impl Encoded {
     /// The octets of its keys and values.
@@ -95,7 +97,7 @@ impl Encoded {
     pub(crate) fn new(batch: Batch) -> Result<Self, CommitError> {
         let mut items = Vec::with_capacity(ITEMS_ROOM);
         let mut stamps_at = Vec::with_capacity(batch.changes.len());
-        let mut path = String::new();
+        let mut path = String::with_capacity(PATH_ROOM);
         for change in &batch.changes {
             path.clear();
             match change {

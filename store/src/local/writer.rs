@@ -27,9 +27,9 @@ use super::queue::{Commit, Encoded, Queued, Results, Work};
 use super::shared::Shared;
 use super::state::State;
 use crate::files::Files;
-use crate::journal::Journal;
 use crate::journal::item::Item;
-use crate::journal::record::Header;
+use crate::journal::record::{HEADER, Header};
+use crate::journal::{Journal, is_full};
 use crate::{Change, Class, CommitError, Event, Revision};
 
 /// How long a relaxed commit waits for others.
@@ -41,6 +41,12 @@ const PROBE_OCTETS: usize = 64 * 1024;
 /// The largest group, so that the first in it need not wait for too many others.
 const GROUP_COMMITS_MAX: usize = 4096;
 const GROUP_OCTETS_MAX: usize = 8 * 1024 * 1024;
+
+/// After a group of so many, the next one waits for as many again: who commits in a loop comes
+/// back, and syncing the first of them alone makes all the others wait for that.
+const SIBLINGS: usize = 8;
+/// The longest such wait, where syncs take longer than that.
+const LINGER_MAX: Duration = Duration::from_millis(1);
 
 /// When segments are closed and folded.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +78,29 @@ pub(crate) struct Writer {
     pub(crate) lock: Lock,
     /// Who wants to know when a checkpoint covers a revision.
     pub(crate) waiting: Vec<(Revision, oneshot::Sender<Result<Revision, CommitError>>)>,
+    /// What the last group tells of the next one.
+    pub(crate) last: Last,
     /// Why nothing can be written, and when that was tried last.
     pub(crate) degraded: Option<(CommitError, Instant)>,
+}
+
+/// The group that was synced last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Last {
+    commits: usize,
+    latency: Duration,
+    /// `None` if there was none.
+    at: Option<Instant>,
+}
+
+impl Last {
+    /// How many commits are worth waiting for, and for how long: no longer than a sync took, and
+    /// only if the last group is not much further back than that.
+    fn expects(&self, now: Instant) -> Option<(usize, Instant)> {
+        let wait = self.latency.min(LINGER_MAX);
+        let is_recent = now.saturating_duration_since(self.at?) <= wait * 4;
+        (is_recent && self.commits >= SIBLINGS).then_some((self.commits, now + wait))
+    }
 }
 
 /// Commits that share one sync.
@@ -81,6 +108,8 @@ pub(crate) struct Writer {
 struct Group {
     queued: Vec<Queued>,
     commits: usize,
+    /// Of their keys and values.
+    octets: usize,
     durable: bool,
 }
 
@@ -111,7 +140,8 @@ impl Writer {
         let Self { folder, keeper, lock, journal, queue, .. } = self;
         folder.stop();
         keeper.stop();
-        drop((journal, queue, lock));
+        journal.close();
+        drop((queue, lock));
         // Everything is let go of before the caller is told.
         let _ = closed.send(());
     }
@@ -120,11 +150,15 @@ impl Writer {
     fn gather(&self) -> (Group, Option<Work>) {
         let mut group = Group::default();
         let mut until = self.degraded.as_ref().map(|(_, tried)| *tried + PROBE_INTERVAL);
-        let mut octets = 0;
+        let mut expected: Option<(usize, Instant)> = None;
         loop {
-            let full = group.commits >= GROUP_COMMITS_MAX || octets >= GROUP_OCTETS_MAX;
+            let full = group.commits >= GROUP_COMMITS_MAX || group.octets >= GROUP_OCTETS_MAX;
             let next = if full {
                 Err(RecvTimeoutError::Timeout)
+            } else if let Some((commits, until)) = expected
+                && group.commits < commits
+            {
+                self.queue.recv_timeout(until.saturating_duration_since(Instant::now()))
             } else if group.durable || (self.degraded.is_some() && !group.queued.is_empty()) {
                 self.queue.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             } else if let Some(until) = until {
@@ -137,9 +171,13 @@ impl Writer {
                     self.shared.dequeued(queued.commits.len());
                     group.durable |= queued.is_durable();
                     group.commits += queued.commits.len();
-                    octets += queued.octets();
+                    group.octets += queued.octets();
                     group.queued.push(queued);
-                    until = until.or_else(|| Some(Instant::now() + RELAXED_DELAY));
+                    let now = Instant::now();
+                    until = until.or_else(|| Some(now + RELAXED_DELAY));
+                    if group.durable && expected.is_none() && self.degraded.is_none() {
+                        expected = Some(self.last.expects(now).unwrap_or((0, now)));
+                    }
                 }
                 Ok(other) => return (group, Some(other)),
                 Err(_) => return (group, None),
@@ -154,6 +192,7 @@ impl Writer {
             }
             return;
         }
+        let commits = group.commits;
         let pending = self.evaluate(group);
         let last = pending.state.snapshot.revision;
         let started = Instant::now();
@@ -165,7 +204,9 @@ impl Writer {
         match synced {
             Ok(()) => {
                 if !pending.records.is_empty() {
-                    self.shared.synced(started.elapsed());
+                    let (at, latency) = (Some(Instant::now()), started.elapsed());
+                    self.shared.synced(latency);
+                    self.last = Last { commits, latency, at };
                     self.keeper.raise(last);
                     self.state = pending.state;
                     let secrets = self.state.secrets.clone();
@@ -190,8 +231,13 @@ impl Writer {
     /// Decides every commit in order, each seeing those before it.
     fn evaluate(&self, group: Group) -> Pending {
         let state = self.state.clone();
-        let mut pending =
-            Pending { state, records: Vec::new(), events: Vec::new(), replies: Vec::new() };
+        let room = group.octets + group.commits * HEADER;
+        let mut pending = Pending {
+            state,
+            records: Vec::with_capacity(room),
+            events: Vec::with_capacity(group.commits),
+            replies: Vec::with_capacity(group.queued.len()),
+        };
         for queued in group.queued {
             let durable = queued.is_durable();
             let Queued { commits, reply } = queued;
@@ -370,7 +416,7 @@ fn write_probe(files: &dyn Files, store: &std::path::Path) -> io::Result<()> {
 /// The words of a failed write, by what the operator can do about it.
 fn classify(error: &io::Error, words: String) -> CommitError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full(words),
+        _ if is_full(error) => CommitError::Full(words),
         io::ErrorKind::ReadOnlyFilesystem => CommitError::ReadOnly(words),
         _ => CommitError::Broken(words),
     }
