@@ -1,14 +1,16 @@
 //! What UDP tells only to those who ask: the time to live of what arrives, and the ICMP errors of
 //! what was sent (ip(7): `IP_RECVTTL`, `IP_RECVERR`).
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddrV4;
 use std::os::fd::AsRawFd;
 
 use mobility::Unreachable;
 use nix::cmsg_space;
 use nix::libc::{sock_extended_err, sockaddr_in};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmsg, sendmmsg, setsockopt, sockopt,
+};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -41,6 +43,22 @@ pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arriv
             _ => None,
         });
         Ok(Arrived { length: message.bytes, source: source.into(), ttl })
+    })
+}
+
+/// Sends datagrams from `socket` by one system call, in their order; returns how many were sent, at
+/// least one. An error is that of the first.
+pub(crate) fn send_all<'a>(
+    socket: &UdpSocket,
+    datagrams: impl Iterator<Item = (SocketAddrV4, &'a [u8])>,
+) -> io::Result<usize> {
+    let (addresses, parts): (Vec<_>, Vec<_>) =
+        datagrams.map(|(to, octets)| (Some(SockaddrIn::from(to)), [IoSlice::new(octets)])).unzip();
+    let mut headers = MultiHeaders::preallocate(parts.len(), None);
+    socket.try_io(Interest::WRITABLE, || {
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let sent = sendmmsg(socket.as_raw_fd(), &mut headers, &parts, &addresses, [], flags)?;
+        Ok(sent.count())
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use tracing::{debug, info, trace, warn};
 use super::Shutdown;
 use super::advertising::Advertisers;
 use super::commits::{Commits, Finished};
+use super::outbox::Outbox;
 use super::region;
 use crate::clock::Clock;
 use crate::configuration::{Active, Region};
@@ -242,6 +243,7 @@ pub(crate) struct AgentDriver<M> {
     store: Store,
     clock: Clock,
     commits: Commits,
+    outbox: Outbox,
     settings: Settings,
     /// Whether the last commit failed, so that trouble is logged once.
     is_troubled: bool,
@@ -269,6 +271,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             store,
             clock,
             commits: Commits::default(),
+            outbox: Outbox::default(),
             settings: Settings::default(),
             is_troubled: false,
             rests: 0,
@@ -301,6 +304,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         let mut operations = interval(OPERATIONS_EVERY);
         operations.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.send_all().await;
             self.commits.queue(&self.store);
             let deadlines = [
                 self.machine.next_deadline(),
@@ -503,7 +507,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
     async fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Send { from, to, octets } => self.send(*from.ip(), to, &octets).await,
+                Action::Send { from, to, octets } => self.outbox.put(*from.ip(), to, octets),
                 Action::SendOnLink { interface, from, to, octets } => {
                     trace!(%from, %to, interface, length = octets.len(), "send");
                     self.sockets.about_to_send(&octets);
@@ -540,23 +544,11 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
     }
 
-    async fn send(&mut self, from: Ipv4Addr, to: SocketAddrV4, octets: &[u8]) {
-        trace!(%from, %to, length = octets.len(), "send");
-        let Some(socket) = self.sockets.from(from) else {
-            self.machine.count(Counter::SendErrors);
-            warn!(%from, %to, "nothing can be sent from this address");
-            return;
-        };
-        self.sockets.about_to_send(octets);
-        let mut sent = socket.send_to(octets, to).await;
-        if sent.is_err() {
-            // What ICMP said of an earlier datagram is told with the next one, which then does not
-            // leave, where a foreign agent asks for that. The error itself stays for `take_errors`.
-            sent = socket.send_to(octets, to).await;
-        }
-        if let Err(error) = sent {
-            self.machine.count(Counter::SendErrors);
-            debug!(%from, %to, %error, "failed to send");
+    /// Sends what the machine said since the last turn.
+    async fn send_all(&mut self) {
+        let failed = self.outbox.send_all(&self.sockets).await;
+        if failed > 0 {
+            self.machine.add_counts(vec![(Counter::SendErrors, failed)]);
         }
     }
 
@@ -641,6 +633,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             let finished = self.commits.next().await;
             self.finish(finished).await;
         }
+        self.send_all().await;
         self.advertisers.shut_down(self.clock.now());
         let batch = self.take_rows();
         let some = batch.changes.chunks(CHANGES_AT_ONCE);

@@ -6,6 +6,7 @@ pub(crate) mod agentx;
 pub(crate) mod commits;
 pub(crate) mod configuration;
 pub(crate) mod mobile_node;
+mod outbox;
 mod region;
 pub(crate) mod snmp;
 
