@@ -326,7 +326,7 @@ impl HomeAgent {
             let mut bindings = self.state.bindings(identity).iter();
             // While a commit is in flight, the service in memory may never come to be.
             let key = binding.key();
-            let unchanged = !self.busy.contains_key(identity)
+            let unchanged = !self.state.is_busy(identity)
                 && self.revocations.get(&key).is_none()
                 && bindings.any(|old| self.config.service(old) == service);
             if !unchanged {
@@ -352,7 +352,7 @@ impl HomeAgent {
 
     /// Bindings that the request ends, if a commit in flight fails and leaves them in the store.
     fn perhaps_stored(&self, identity: &Identity, grant: &Grant) -> BTreeSet<BindingKey> {
-        if !self.busy.contains_key(identity) {
+        if !self.state.is_busy(identity) {
             return BTreeSet::new();
         }
         let changes = self.in_flight.values().flat_map(|in_flight| &in_flight.changes);

@@ -83,11 +83,10 @@ pub struct HomeAgent {
     pools: Pools,
     random: Random,
     tally: Tally,
+    /// Invariant: the nodes that say so.
     dirty_nodes: BTreeSet<Identity>,
     last_commit: CommitId,
     in_flight: BTreeMap<CommitId, InFlight>,
-    /// How many registrations of a node are in flight.
-    busy: BTreeMap<Identity, u32>,
     /// Expired rows that the store did not delete, and when to try again.
     undeleted: Vec<BindingKey>,
     retry_at: Option<Time>,
@@ -159,7 +158,6 @@ impl HomeAgent {
             dirty_nodes: BTreeSet::new(),
             last_commit: CommitId::default(),
             in_flight: BTreeMap::new(),
-            busy: BTreeMap::new(),
             undeleted: Vec::new(),
             retry_at: None,
             violations: Violations::load(&config.instance, Role::HomeAgent, snapshot),
@@ -328,7 +326,7 @@ impl HomeAgent {
     pub fn on_committed(&mut self, id: CommitId, now: Now) {
         match self.in_flight.remove(&id).map(|in_flight| in_flight.purpose) {
             Some(Purpose::Registration { answer, code, at, left }) => {
-                self.no_longer_busy(&answer.identity);
+                self.state.no_longer_busy(&answer.identity);
                 self.arm_left_behind(&left, now);
                 self.count_reply(&answer, code);
                 self.tally.count(if code == Code::ACCEPTED {
@@ -369,7 +367,7 @@ impl HomeAgent {
                     self.revocations.remove(key);
                 }
                 self.operations.on_commit_failed(&changes, now);
-                self.no_longer_busy(&answer.identity);
+                self.state.no_longer_busy(&answer.identity);
                 self.reload(&answer.identity, &changes, snapshot);
                 self.deny(&answer, Denial::CommitFailed, now).actions
             }
@@ -441,7 +439,7 @@ impl HomeAgent {
         // The tunnel is there before the mobile node learns that it may use it.
         let actions = services.into_iter().chain(reply).collect();
         let at = now.stamp();
-        *self.busy.entry(answer.identity.clone()).or_insert(0) += 1;
+        self.state.entry(&answer.identity).busy += 1;
         let answer = Box::new(answer);
         self.send_off(batch, actions, Purpose::Registration { answer, code, at, left })
     }
@@ -489,15 +487,6 @@ impl HomeAgent {
         let id = self.last_commit;
         self.in_flight.insert(id, InFlight { changes: batch.changes.clone(), purpose });
         Output { id, batch, actions }
-    }
-
-    fn no_longer_busy(&mut self, identity: &Identity) {
-        if let Some(count) = self.busy.get_mut(identity) {
-            *count -= 1;
-            if *count == 0 {
-                self.busy.remove(identity);
-            }
-        }
     }
 
     fn count_reply(&mut self, answer: &Answer, code: Code) {

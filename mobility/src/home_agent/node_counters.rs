@@ -15,15 +15,15 @@ const ROWS_AT_ONCE: usize = 4096;
 
 impl HomeAgent {
     pub(super) fn node_accepted(&mut self, identity: &Identity, at: UtcTime) {
-        self.change_counters(identity, at, |row| {
+        self.change_counters(identity, at, |row, is_served| {
             row.accepted += 1;
             row.last_accepted_at = Some(at);
+            settle(row, is_served, at);
         });
-        self.settle_service_time(identity, at);
     }
 
     pub(super) fn node_denied(&mut self, identity: &Identity, code: Code, now: Now) {
-        self.change_counters(identity, now.stamp(), |row| {
+        self.change_counters(identity, now.stamp(), |row, _| {
             row.denied += 1;
             row.last_denied_at = Some(now.stamp());
             row.last_denied_code = Some(code);
@@ -32,19 +32,13 @@ impl HomeAgent {
 
     /// Starts or stops the service time of a node, as its bindings say.
     pub(super) fn settle_service_time(&mut self, identity: &Identity, at: UtcTime) {
-        let is_served = !self.state.bindings(identity).is_empty();
-        let row = self.state.node(identity).and_then(|node| node.counters.as_ref());
-        if is_served == row.is_some_and(|row| row.serving_since.is_some()) {
-            return;
-        }
-        self.change_counters(identity, at, |row| {
-            let since = row.serving_since.replace(at);
-            let served = since.map_or(0, |since| at.since(since).as_millis());
-            row.served_milliseconds += u64::try_from(served).unwrap_or(0);
-            if !is_served {
-                row.serving_since = None;
-            }
+        let is_settled = self.state.node(identity).is_none_or(|node| {
+            let row = node.counters.as_ref();
+            node.is_served() == row.is_some_and(|row| row.serving_since.is_some())
         });
+        if !is_settled {
+            self.change_counters(identity, at, |row, is_served| settle(row, is_served, at));
+        }
     }
 
     /// Puts right what the last run did not get to the store: whether a node is served. Its service
@@ -64,8 +58,9 @@ impl HomeAgent {
     pub(super) fn put_node_counters(&mut self, batch: &mut Batch) {
         for _ in 0..ROWS_AT_ONCE {
             let Some(identity) = self.dirty_nodes.pop_first() else { return };
-            let row = self.state.node(&identity).and_then(|node| node.counters.as_ref());
-            if let Some(row) = row {
+            let node = self.state.entry(&identity);
+            node.is_dirty = false;
+            if let Some(row) = &node.counters {
                 batch.put::<NodeCounters>(Arc::clone(row));
             }
         }
@@ -75,10 +70,12 @@ impl HomeAgent {
         &mut self,
         identity: &Identity,
         at: UtcTime,
-        change: impl FnOnce(&mut NodeCounters),
+        change: impl FnOnce(&mut NodeCounters, bool),
     ) {
         let (home_agent, started_at) = (self.config.address, self.started_at);
-        let row = self.state.entry(identity).counters.get_or_insert_with(|| {
+        let node = self.state.entry(identity);
+        let is_served = node.is_served();
+        let row = node.counters.get_or_insert_with(|| {
             Arc::new(NodeCounters {
                 home_agent,
                 identity: identity.clone(),
@@ -101,7 +98,22 @@ impl HomeAgent {
             row.served_milliseconds = 0;
             row.serving_since = row.serving_since.map(|since| since.max(started_at));
         }
-        change(row);
-        self.dirty_nodes.insert(identity.clone());
+        change(row, is_served);
+        if !std::mem::replace(&mut node.is_dirty, true) {
+            self.dirty_nodes.insert(identity.clone());
+        }
+    }
+}
+
+/// Starts or stops the service time of a node that is served from `at` on, or not any more.
+fn settle(row: &mut NodeCounters, is_served: bool, at: UtcTime) {
+    if is_served == row.serving_since.is_some() {
+        return;
+    }
+    let since = row.serving_since.replace(at);
+    let served = since.map_or(0, |since| at.since(since).as_millis());
+    row.served_milliseconds += u64::try_from(served).unwrap_or(0);
+    if !is_served {
+        row.serving_since = None;
     }
 }

@@ -85,7 +85,7 @@ impl HomeAgent {
         }
         // §3.3: a registration message counts as one of the messages of which one a second is sent.
         let earliest = self.state.uptime(binding.registered_at) + SPACING;
-        if earliest > now.uptime || self.busy.contains_key(&binding.identity()) {
+        if earliest > now.uptime || self.state.is_busy(&binding.identity()) {
             let at = earliest.max(now.uptime + std::time::Duration::from_millis(100));
             return self.operations.postpone(task, at);
         }

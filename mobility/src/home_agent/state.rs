@@ -15,6 +15,10 @@ pub(super) struct NodeState {
     pub(super) row: Option<Arc<Node>>,
     pub(super) counters: Option<Arc<NodeCounters>>,
     bindings: Vec<Arc<Binding>>,
+    /// How many of its registrations are in flight.
+    pub(super) busy: u32,
+    /// Whether the store lacks something of its counters.
+    pub(super) is_dirty: bool,
 }
 
 impl NodeState {
@@ -105,6 +109,18 @@ impl State {
         self.nodes.entry(identity.clone()).or_default()
     }
 
+    /// Whether registrations of the node are in flight.
+    pub(super) fn is_busy(&self, identity: &Identity) -> bool {
+        self.node(identity).is_some_and(|node| node.busy > 0)
+    }
+
+    /// A registration of the node is not in flight any more.
+    pub(super) fn no_longer_busy(&mut self, identity: &Identity) {
+        if let Some(node) = self.nodes.get_mut(identity) {
+            node.busy = node.busy.saturating_sub(1);
+        }
+    }
+
     pub(super) fn row(&self, identity: &Identity) -> Option<&Arc<Node>> {
         self.node(identity)?.row.as_ref()
     }
@@ -154,6 +170,7 @@ impl State {
     /// Adds or replaces a binding.
     pub(super) fn insert(&mut self, binding: Arc<Binding>) {
         let identity = binding.identity();
+        let Some(binding) = self.renew(&identity, binding) else { return };
         self.remove(&identity, binding.home_address, binding.care_of_address);
         if let Some(at) = self.deadline(&binding) {
             let (home_address, care_of_address) = (binding.home_address, binding.care_of_address);
@@ -170,6 +187,27 @@ impl State {
         bindings.reserve_exact(1);
         bindings.push(binding);
         self.binding_count += 1;
+    }
+
+    /// Puts a binding in the place of the newest of the node, if that is what it renews: most do.
+    /// Returns it otherwise.
+    fn renew(&mut self, identity: &Identity, binding: Arc<Binding>) -> Option<Arc<Binding>> {
+        let newest = self.nodes.get_mut(identity).and_then(|node| node.bindings.last_mut());
+        let (home_address, care_of_address) = (binding.home_address, binding.care_of_address);
+        let Some(newest) = newest.filter(|newest| {
+            newest.home_address == home_address && newest.care_of_address == care_of_address
+        }) else {
+            return Some(binding);
+        };
+        let old = std::mem::replace(newest, Arc::clone(&binding));
+        let [old, new] = [self.deadline(&old), self.deadline(&binding)];
+        if old != new {
+            let entry = |at| (at, identity.clone(), home_address, care_of_address);
+            let indexed = old.is_none_or(|at| self.deadlines.remove(&entry(at)));
+            debug_assert!(indexed, "{binding:?} is missing from the deadlines");
+            self.deadlines.extend(new.map(entry));
+        }
+        None
     }
 
     /// Removes a binding, if it is there.
@@ -291,6 +329,7 @@ fn nodes(
             row: row.map(|(_, entry)| Arc::clone(&entry.row)),
             counters: counted.map(|(_, entry)| Arc::clone(&entry.row)),
             bindings: own,
+            ..NodeState::default()
         };
         nodes.push((identity, node));
     }
