@@ -38,15 +38,15 @@ def build():
     subprocess.run(["cargo", "build", "--release", "-p", "loadgen"], cwd=ROOT / "bench", check=True)
 
 
-def loadgen(program, *words, core=None):
+def loadgen(program, *words, core=None, prefix=()):
     """The command of a load generator, on a core of its own if one is named."""
-    prefix = [] if core is None else ["taskset", "-c", str(core)]
+    prefix = prefix if core is None else ["taskset", "-c", str(core), *prefix]
     return [*prefix, str(LOADGEN / program), *map(str, words)]
 
 
-def measure(program, *words, core=None):
+def measure(program, *words, core=None, prefix=()):
     """Runs a load generator; returns what it says."""
-    done = subprocess.run(loadgen(program, *words, core=core), capture_output=True, text=True)
+    done = subprocess.run(loadgen(program, *words, core=core, prefix=prefix), capture_output=True, text=True)
     assert done.returncode == 0, (program, words, done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -81,9 +81,9 @@ def associations(nodes):
     return [{"peer": home(n), "spi": 1000, "algorithm": "hmac-md5", "key": KEY.hex()} for n in range(nodes)]
 
 
-def home_agent(folder, nodes=1000, extra="", **options):
+def home_agent(folder, nodes=1000, extra="", prefix=(), **options):
     """`mip4d run` that knows so many nodes."""
-    return Daemon(folder, associations=associations(nodes), extra=extra, **options).start()
+    return Daemon(folder, associations=associations(nodes), extra=extra, **options).start(prefix)
 
 
 def filled(folder, rows, expires_in=None, expiring=None, extra="", start=True):
@@ -129,14 +129,18 @@ class Echo:
         self.child.wait()
 
 
-def echo_cpu(core=None):
-    """CPU µs that a bare tokio echo spends on a datagram, 64 outstanding."""
-    echo = Echo(core)
+def echo_cpu():
+    """CPU µs that a bare tokio echo spends on a datagram, 64 outstanding: of a client that does nothing else, and
+    of the one that registers."""
+    echo = Echo()
+    address = f"127.0.0.1:{echo.port}"
     before = cpu_seconds(echo.pid)
-    got = measure("snmpload", "get", f"127.0.0.1:{echo.port}", "-o", SYS_UP_TIME, "-n", 64, "-t", 1, "--raw")
-    spent = cpu_seconds(echo.pid) - before
+    got = measure("snmpload", "get", address, "-o", SYS_UP_TIME, "-n", 64, "-t", 1, "--raw")
+    between = cpu_seconds(echo.pid)
+    registered = measure("regload", address, 1000, 64, 1, "echo")
+    after = cpu_seconds(echo.pid)
     echo.stop()
-    return spent / max(got["ok"], 1) * 1e6
+    return (between - before) / max(got["ok"], 1) * 1e6, (after - between) / max(registered["accepted"], 1) * 1e6
 
 
 class Snmpd:

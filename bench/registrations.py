@@ -57,6 +57,35 @@ def registrations(folder):
     print(f"| **ratio** (budget 4) | {times:.1f}, {met(times <= 4)} |\n")
 
 
+SYNC_DELAYS = (0, 1000, 2000, 4000, 8000)
+"""Microseconds added to each fdatasync: from what a flash disk behind a cache takes to what a magnetic one does."""
+
+
+def slower(delay):
+    """The words before a command whose syncs take so much longer."""
+    return ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+            "-e", f"inject=fdatasync:delay_exit={delay}"]
+
+
+def registrations_by_disk(folder):
+    """As `registrations`, on disks that take longer: home agent and bare append both have their syncs delayed."""
+    print("| added to each fdatasync | fdatasync p50 µs | bare append, batches of 64, a second | registrations a second | ratio (budget 0.70) |")
+    print("|---|---|---|---|---|")
+    for delay in SYNC_DELAYS:
+        served = home_agent(folder / f"disk-{delay}", prefix=slower(delay))
+        row = sum(len(line) for line in rows_of(served))
+        rate, bare, sync = [], [], []
+        for _ in range(3):
+            rate.append(measure("regload", f"127.0.0.1:{served.mip_port}", 1000, 64, 3)["per_second"])
+            two = measure("appendref", served.directory, row, 64, 3, prefix=slower(delay))
+            bare.append(two["per_second"])
+            sync.append(two["fdatasync_p50_us"])
+        served.stop()
+        share = statistics.median(rate) / statistics.median(bare)
+        print(f"| {delay / 1000:g} ms | {statistics.median(sync):,.0f} | {middle(bare)} | {middle(rate)} | {share:.2f}, {met(share >= 0.7)} |", flush=True)
+    print()
+
+
 def denials(folder):
     """Requests with a wrong authenticator, beside those that are accepted, in turns."""
     served = home_agent(folder / "denials")
