@@ -317,9 +317,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 biased;
                 () = shutdown.requested() => break,
                 finished = self.commits.next() => {
-                    self.finish(finished).await;
+                    self.finish(finished);
                     while let Some(finished) = self.commits.try_next() {
-                        self.finish(finished).await;
+                        self.finish(finished);
                     }
                 }
                 Ok(()) = configuration.changed() => {
@@ -332,24 +332,24 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 () = self.clock.reach(deadline) => {
                     let now = self.clock.now();
                     let output = self.machine.on_deadline(now);
-                    self.carry_out(output).await;
+                    self.carry_out(output);
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
                     let sent = self.arp.as_mut().map(|arp| arp.repeat(now.uptime));
                     self.count_arp(sent.unwrap_or_default());
                     // More may be due at once, as when 100,000 bindings end: requests go in between.
                     for socket in 0..self.sockets.len() {
-                        self.receive(socket, &mut buffer).await;
+                        self.receive(socket, &mut buffer);
                     }
                 }
-                _ = operations.tick() => self.observe_operations().await,
-                socket = errors.next(), if M::WANTS_MORE => self.take_errors(socket).await,
+                _ = operations.tick() => self.observe_operations(),
+                socket = errors.next(), if M::WANTS_MORE => self.take_errors(socket),
                 _ = counters.tick() => {
                     self.write_counters();
                     instance.clock_health(self.machine.clock_health(self.clock.now()));
                     instance.draining(M::ROLE, self.machine.is_draining());
                 }
                 arrival = arrival(&self.sockets, &mut self.advertisers, self.arp.as_mut(), self.links_first) => match arrival {
-                    Arrival::Datagrams(socket) => self.receive(socket, &mut buffer).await,
+                    Arrival::Datagrams(socket) => self.receive(socket, &mut buffer),
                     Arrival::Message(link, message) => {
                         let (busy, now) = (self.machine.is_busy(), self.clock.now());
                         self.advertisers.on_message(link, &message, busy, now);
@@ -431,7 +431,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
     }
 
     /// Takes what has arrived, up to a limit, so that commits and deadlines get their turn.
-    async fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
+    fn receive(&mut self, socket: usize, buffer: &mut [u8]) {
         let interface = self.sockets.interface(socket);
         for _ in 0..DATAGRAMS_A_TURN {
             let Some((local, _)) = self.sockets.get(socket) else { return };
@@ -446,35 +446,35 @@ impl<M: MobilityAgent> AgentDriver<M> {
             }
             let received = Received { interface, ttl, ..Received::new(octets, source, local) };
             let output = self.machine.on_datagram(&received, self.clock.now());
-            self.carry_out(output).await;
+            self.carry_out(output);
         }
     }
 
     /// Does at once what waits for nothing, and gathers the rest.
-    async fn carry_out(&mut self, output: Output) {
+    fn carry_out(&mut self, output: Output) {
         if output.batch.is_empty() {
-            self.act(output.actions).await;
+            self.act(output.actions);
         } else {
             self.commits.gather(output);
         }
     }
 
-    async fn finish(&mut self, finished: Vec<Finished>) {
+    fn finish(&mut self, finished: Vec<Finished>) {
         for one in finished {
-            self.finish_one(one).await;
+            self.finish_one(one);
         }
     }
 
-    async fn finish_one(&mut self, finished: Finished) {
+    fn finish_one(&mut self, finished: Finished) {
         match finished.result {
             Ok(_) => {
                 if std::mem::take(&mut self.is_troubled) {
                     info!("the store takes registrations again");
                 }
                 self.machine.on_committed(finished.id, self.clock.now());
-                self.act(finished.actions).await;
+                self.act(finished.actions);
                 if self.has_operations {
-                    self.observe_operations().await;
+                    self.observe_operations();
                 }
             }
             Err(error) => {
@@ -484,13 +484,13 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 let snapshot = self.store.snapshot();
                 let actions =
                     self.machine.on_commit_failed(finished.id, &snapshot, self.clock.now());
-                self.act(actions).await;
+                self.act(actions);
             }
         }
     }
 
     /// Lets the machine see what operators want, as long as something comes of it.
-    async fn observe_operations(&mut self) {
+    fn observe_operations(&mut self) {
         let snapshot = self.store.snapshot();
         let operations = snapshot.rows::<Operation>();
         self.has_operations = operations.iter().any(|operation| !operation.state.is_final());
@@ -500,11 +500,11 @@ impl<M: MobilityAgent> AgentDriver<M> {
         }
         let output = self.machine.on_operations(&snapshot, self.clock.now());
         if !output.is_empty() {
-            self.carry_out(output).await;
+            self.carry_out(output);
         }
     }
 
-    async fn act(&mut self, actions: Vec<Action>) {
+    fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Send { from, to, octets } => self.outbox.put(*from.ip(), to, octets),
@@ -590,7 +590,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
     }
 
     /// Takes what ICMP said of what was sent, up to a limit: what is left wakes us again.
-    async fn take_errors(&mut self, index: usize) {
+    fn take_errors(&mut self, index: usize) {
         for _ in 0..DATAGRAMS_A_TURN {
             let Some((_, socket)) = self.sockets.get(index) else { return };
             let Some((to, unreachable)) = datagram::next_error(socket) else { return };
@@ -598,7 +598,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             if let Some(unreachable) = unreachable {
                 let now = self.clock.now();
                 let output = self.machine.on_unreachable(*to.ip(), unreachable, now);
-                self.carry_out(output).await;
+                self.carry_out(output);
             }
         }
     }
@@ -628,10 +628,12 @@ impl<M: MobilityAgent> AgentDriver<M> {
 
     /// Answers what was accepted already, and leaves counters that are right.
     async fn end(mut self) {
-        self.commits.queue(&self.store);
+        // Operations go on with the next run; what they want from here on would wait for nobody.
+        self.has_operations = false;
         while !self.commits.is_empty() {
+            self.commits.queue(&self.store);
             let finished = self.commits.next().await;
-            self.finish(finished).await;
+            self.finish(finished);
         }
         self.send_all().await;
         self.advertisers.shut_down(self.clock.now());
