@@ -53,7 +53,7 @@ impl Clock {
     pub(crate) fn now(&self) -> Now {
         // Both are read under the lock, so that a delay between them is no step to another thread.
         let mut wall = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
-        let uptime = Time::from_uptime(self.started_at.elapsed());
+        let uptime = self.uptime();
         let utc = utc();
         let clock_step = wall.look(uptime, utc);
         Now { uptime, utc, clock_step }
@@ -62,12 +62,24 @@ impl Clock {
     /// Returns at `deadline`; never, if there is none.
     pub(crate) async fn reach(&self, deadline: Option<Time>) {
         match deadline {
-            Some(deadline) => {
-                let uptime = Time::from_uptime(self.started_at.elapsed());
-                tokio::time::sleep(deadline.since(uptime)).await;
-            }
+            Some(deadline) => tokio::time::sleep(deadline.since(self.uptime())).await,
             None => std::future::pending().await,
         }
+    }
+
+    /// As [`Self::reach`], without the millisecond that a timer takes if `deadline` has passed:
+    /// what is due may take a thousand turns. `after_others` lets all else that is ready have a
+    /// turn before.
+    pub(crate) async fn reach_soon(&self, deadline: Option<Time>, after_others: bool) {
+        if deadline.is_none_or(|deadline| deadline > self.uptime()) {
+            self.reach(deadline).await;
+        } else if after_others {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn uptime(&self) -> Time {
+        Time::from_uptime(self.started_at.elapsed())
     }
 }
 
@@ -96,6 +108,21 @@ mod tests {
         assert_eq!(wall.look(time(3_000), UtcTime(1_003_400)), 0, "and by 200 ms again");
         assert_eq!(wall.look(time(4_000), UtcTime(4_604_400)), 3_600_000, "an hour ahead");
         assert_eq!(wall.look(time(5_000), UtcTime(1_005_400)), 0, "and back");
+    }
+
+    #[tokio::test]
+    async fn what_is_due_waits_for_others_or_for_nobody() {
+        let clock = Clock::start();
+        let due = Some(clock.now().uptime);
+        for (after_others, first) in [(true, "others"), (false, "due")] {
+            let turn = tokio::select! {
+                biased;
+                () = clock.reach_soon(due, after_others) => "due",
+                () = std::future::ready(()) => "others",
+            };
+            assert_eq!(turn, first);
+            clock.reach_soon(due, after_others).await;
+        }
     }
 
     #[test]

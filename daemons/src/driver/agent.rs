@@ -303,6 +303,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
         counters.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut operations = interval(OPERATIONS_EVERY);
         operations.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_due = false;
         loop {
             self.send_all().await;
             self.commits.queue(&self.store);
@@ -313,6 +314,7 @@ impl<M: MobilityAgent> AgentDriver<M> {
             ];
             let deadline = deadlines.into_iter().flatten().min();
             self.links_first = !self.links_first;
+            let after_others = std::mem::take(&mut was_due);
             tokio::select! {
                 biased;
                 () = shutdown.requested() => break,
@@ -329,7 +331,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
                         errors = self.sockets.errors();
                     }
                 }
-                () = self.clock.reach(deadline) => {
+                // A flood of requests must not keep deadlines from their turns, nor these requests.
+                () = self.clock.reach_soon(deadline, after_others) => {
+                    was_due = true;
                     let now = self.clock.now();
                     let output = self.machine.on_deadline(now);
                     self.carry_out(output);
