@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use wire::{Flags, Identification, Lifetime, Nai, Spi};
 
 use super::json::Object;
-use super::{OperationId, Unknown, decode_known, shared_name};
+use super::written::Written;
+use super::{OperationId, Unknown, decode_known, share, shared_name};
 use crate::key::{push_address, push_escaped, unescape};
 use crate::{BindingOrders, Identity, Key, Row, Table, UtcTime};
 
@@ -91,6 +92,21 @@ pub struct RevocationSupport {
     pub own_timestamp: u32,
 }
 
+impl RevocationSupport {
+    fn of_written(from: &mut Written<'_>) -> Option<Self> {
+        from.word("{\"peer_inform\":")?;
+        let peer_inform = from.truth()?;
+        from.word(",\"own_inform\":")?;
+        let own_inform = from.truth()?;
+        from.word(",\"peer_timestamp\":")?;
+        let peer_timestamp = from.number()?;
+        from.word(",\"own_timestamp\":")?;
+        let own_timestamp = from.number()?;
+        from.end()?;
+        Some(Self { peer_inform, own_inform, peer_timestamp, own_timestamp })
+    }
+}
+
 /// A revocation on its way, with all that a restarted agent needs to go on with it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Revoking {
@@ -110,6 +126,73 @@ impl Binding {
     /// What per-node rows are named by: the NAI if there is one.
     pub fn identity(&self) -> Identity {
         Identity::of_node(self.nai.as_ref(), self.home_address)
+    }
+
+    /// Reads what this version writes, but for a binding that is being revoked.
+    pub(super) fn of_written(octets: &[u8]) -> Option<Self> {
+        Written::read(octets, |from| {
+            from.word("{\"home_agent\":\"")?;
+            let home_agent = from.address()?;
+            from.word("\",\"home_address\":\"")?;
+            let home_address = from.address()?;
+            from.word("\",\"care_of_address\":\"")?;
+            let care_of_address = from.address()?;
+            from.word("\"")?;
+            let nai = if from.has(",\"nai\":\"") { Some(from.nai()?) } else { None };
+            from.word(",\"instance\":\"")?;
+            let instance = share(from.string()?);
+            from.word(",\"source\":\"")?;
+            let source = from.socket()?;
+            from.word(",\"local\":\"")?;
+            let local = from.socket()?;
+            let foreign_agent = if from.has(",\"foreign_agent\":\"") {
+                let address = from.address()?;
+                from.word("\"")?;
+                Some(address)
+            } else {
+                None
+            };
+            from.word(",\"flags\":")?;
+            let flags = Flags(from.number()?);
+            from.word(",\"spi\":")?;
+            let spi = Spi(from.number()?);
+            from.word(",\"identification\":")?;
+            let identification = Identification(from.number()?);
+            from.word(",\"lifetime_granted\":")?;
+            let lifetime_granted = Lifetime(from.number()?);
+            from.word(",\"created_at\":")?;
+            let created_at = from.instant()?;
+            from.word(",\"registered_at\":")?;
+            let registered_at = from.instant()?;
+            let expires_at =
+                if from.has(",\"expires_at\":") { Some(from.instant()?) } else { None };
+            let revocation = if from.has(",\"revocation\":") {
+                Some(RevocationSupport::of_written(from)?)
+            } else {
+                None
+            };
+            from.end()?;
+            Some(Self {
+                home_agent,
+                home_address,
+                care_of_address,
+                nai,
+                instance,
+                source,
+                local,
+                foreign_agent,
+                flags,
+                spi,
+                identification,
+                lifetime_granted,
+                created_at,
+                registered_at,
+                expires_at,
+                revocation,
+                revoking: None,
+                unknown: Unknown::default(),
+            })
+        })
     }
 
     /// Whole seconds left at `now`, which is on the owner's clock; `None` for ever.
@@ -167,7 +250,10 @@ impl Row for Binding {
     const TABLE: Table = Table::Bindings;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        decode_known(octets, |json| Known::deserialize(json))
+        match Self::of_written(octets) {
+            Some(row) => Ok(row),
+            None => decode_known(octets, |json| Known::deserialize(json)),
+        }
     }
 
     fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
@@ -228,6 +314,9 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<Binding>(&octets).unwrap(), row);
+        // What is written is read in the quick way: without it a restart takes twice as long.
+        assert_eq!(Binding::of_written(&octets).unwrap(), row);
+        assert_eq!(Binding::of_written(b"{}"), None);
         assert_stored_as_serde_does(&row);
         row.nai = None;
         row.foreign_agent = Some(Ipv4Addr::new(10, 0, 200, 9));
@@ -244,6 +333,7 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Binding::decode(&octets).unwrap(), row);
         assert_stored_as_serde_does(&row);
+        assert_eq!(Binding::of_written(&octets), None);
         assert!(Binding::decode(b"{}").is_err());
         assert!(Binding::decode(&[&octets[..], b"x"].concat()).is_err());
     }

@@ -20,6 +20,7 @@ mod setting;
 mod trail;
 mod violation;
 mod visitor;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -147,17 +148,22 @@ fn shared_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D
         }
 
         fn visit_str<E>(self, name: &str) -> Result<Arc<str>, E> {
-            thread_local! {
-                static LAST: RefCell<Arc<str>> = RefCell::new("".into());
-            }
-            Ok(LAST.with_borrow_mut(|last| {
-                if **last != *name {
-                    *last = name.into();
-                }
-                Arc::clone(last)
-            }))
+            Ok(share(name))
         }
     }
 
     deserializer.deserialize_str(SharedName)
+}
+
+/// A name that nearly all rows share: the one that was read last in this thread, if it is the same.
+fn share(name: &str) -> Arc<str> {
+    thread_local! {
+        static LAST: RefCell<Arc<str>> = RefCell::new("".into());
+    }
+    LAST.with_borrow_mut(|last| {
+        if **last != *name {
+            *last = name.into();
+        }
+        Arc::clone(last)
+    })
 }

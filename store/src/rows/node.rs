@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Identification, Spi};
 
 use super::json::Object;
+use super::written::Written;
 use super::{Unknown, decode_known};
 use crate::key::push_address;
 use crate::{Identity, Key, Row, Table, UtcTime};
@@ -81,13 +82,51 @@ impl Key for NodeKey {
     }
 }
 
+impl Node {
+    /// Reads what this version writes.
+    pub(super) fn of_written(octets: &[u8]) -> Option<Self> {
+        Written::read(octets, |from| {
+            from.word("{\"home_agent\":\"")?;
+            let home_agent = from.address()?;
+            from.word("\",\"identity\":")?;
+            let identity = from.identity()?;
+            from.word(",\"home_address\":\"")?;
+            let home_address = from.address()?;
+            from.word("\",\"last_identification\":")?;
+            let last_identification = Identification(from.number()?);
+            let nonce = if from.has(",\"nonce\":") { Some(from.number()?) } else { None };
+            from.word(",\"last_spi\":")?;
+            let last_spi = Spi(from.number()?);
+            from.word(",\"last_accepted_at\":")?;
+            let last_accepted_at = from.instant()?;
+            let last_revocation =
+                if from.has(",\"last_revocation\":") { Some(from.number()?) } else { None };
+            from.end()?;
+            Some(Self {
+                home_agent,
+                identity,
+                home_address,
+                last_identification,
+                nonce,
+                last_spi,
+                last_accepted_at,
+                last_revocation,
+                unknown: Unknown::default(),
+            })
+        })
+    }
+}
+
 impl Row for Node {
     type Key = NodeKey;
     type Orders = ();
     const TABLE: Table = Table::Nodes;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        decode_known(octets, |json| Known::deserialize(json))
+        match Self::of_written(octets) {
+            Some(row) => Ok(row),
+            None => decode_known(octets, |json| Known::deserialize(json)),
+        }
     }
 
     fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
@@ -135,6 +174,7 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Node::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<Node>(&octets).unwrap(), row);
+        assert_eq!(Node::of_written(&octets).unwrap(), row);
         assert_stored_as_serde_does(&row);
         row.nonce = None;
         row.last_revocation = Some(u32::MAX);
@@ -144,6 +184,7 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(Node::decode(&octets).unwrap(), row);
         assert_stored_as_serde_does(&row);
+        assert_eq!(Node::of_written(&octets), None);
         assert!(Node::decode(&octets[..octets.len() - 1]).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wire::Code;
 
+use super::written::Written;
 use super::{NodeKey, Unknown, decode_known};
 use crate::{Identity, Row, Table, UtcTime};
 
@@ -65,6 +66,47 @@ struct Known {
 }
 
 impl NodeCounters {
+    /// Reads what this version writes.
+    pub(super) fn of_written(octets: &[u8]) -> Option<Self> {
+        Written::read(octets, |from| {
+            from.word("{\"home_agent\":\"")?;
+            let home_agent = from.address()?;
+            from.word("\",\"identity\":")?;
+            let identity = from.identity()?;
+            from.word(",\"accepted\":")?;
+            let accepted = from.number()?;
+            from.word(",\"denied\":")?;
+            let denied = from.number()?;
+            from.word(",\"served_milliseconds\":")?;
+            let served_milliseconds = from.number()?;
+            let mut instant =
+                |name: &str| if from.has(name) { from.instant().map(Some) } else { Some(None) };
+            let serving_since = instant(",\"serving_since\":")?;
+            let counted_since = instant(",\"counted_since\":")??;
+            let last_accepted_at = instant(",\"last_accepted_at\":")?;
+            let last_denied_at = instant(",\"last_denied_at\":")?;
+            let last_denied_code =
+                if from.has(",\"last_denied_code\":") { Some(Code(from.number()?)) } else { None };
+            from.word(",\"discontinuity_at\":")?;
+            let discontinuity_at = from.instant()?;
+            from.end()?;
+            Some(Self {
+                home_agent,
+                identity,
+                accepted,
+                denied,
+                served_milliseconds,
+                serving_since,
+                counted_since,
+                last_accepted_at,
+                last_denied_at,
+                last_denied_code,
+                discontinuity_at,
+                unknown: Unknown::default(),
+            })
+        })
+    }
+
     /// How long the node was served at `now` since its home agent started; both are on the clock of
     /// the home agent, as are all stamps.
     pub fn served(&self, started_at: UtcTime, now: UtcTime) -> Duration {
@@ -81,7 +123,10 @@ impl Row for NodeCounters {
     const TABLE: Table = Table::NodeCounters;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        decode_known(octets, |json| Known::deserialize(json))
+        match Self::of_written(octets) {
+            Some(row) => Ok(row),
+            None => decode_known(octets, |json| Known::deserialize(json)),
+        }
     }
 
     fn key(&self) -> NodeKey {
@@ -114,6 +159,7 @@ mod tests {
         let octets = serde_json::to_vec(&row).unwrap();
         assert_eq!(NodeCounters::decode(&octets).unwrap(), row);
         assert_eq!(serde_json::from_slice::<NodeCounters>(&octets).unwrap(), row);
+        assert_eq!(NodeCounters::of_written(&octets).unwrap(), row);
         let older = String::from_utf8(octets).unwrap().replace(r#""counted_since":0,"#, "");
         assert_eq!(NodeCounters::decode(older.as_bytes()).unwrap(), row, "{older}");
         row.unknown.insert("mood", "good");
