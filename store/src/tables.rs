@@ -1,5 +1,7 @@
 //! All tables in memory, at one revision.
 
+mod gathering;
+
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
@@ -10,6 +12,10 @@ use imbl::ordmap::RangedIter;
 use imbl::shared_ptr::DefaultSharedPtr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use gathering::packed;
+
+use gathering::Gathering;
 
 use crate::{
     Advertisement, Association, AuditEntry, Batch, Binding, Candidate, CandidateEdit,
@@ -146,17 +152,18 @@ impl<R: Row> Rows<R> {
         old.is_some()
     }
 
-    /// A whole table at once: less work than row by row, and fuller nodes.
-    fn build(rows: Vec<(Arc<R>, Stamp)>) -> Self {
-        let entries = rows.into_iter().map(|(row, stamp)| {
+    /// A whole table at once: less work than row by row, and fuller nodes if the rows are in the
+    /// order of their keys, as those of checkpoints are.
+    fn build(rows: Gathering<R>) -> Self {
+        let entry = |(row, stamp): (Arc<R>, Stamp)| {
             let Stamp { created, modified, version } = stamp;
             (row.key(), Entry { row, created, modified, version })
+        };
+        let mut map = OrdMap::new();
+        rows.packed(|row| {
+            let (key, entry) = entry(row);
+            map.insert(key, entry);
         });
-        let mut entries: Vec<_> = entries.collect();
-        // Checkpoints are in this order already, which costs one comparison a row.
-        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let map = packed(&entries).cloned().collect();
-        drop(entries);
         let orders = R::Orders::build(&map);
         Self { map, orders }
     }
@@ -196,10 +203,8 @@ enum Building<'scope, R: Row> {
 }
 
 impl<'scope, R: Row> Building<'scope, R> {
-    fn start(scope: &'scope Scope<'scope, '_>, rows: Vec<(Arc<R>, Stamp)>) -> Self {
-        /// Fewer rows than this are not worth a thread.
-        const MANY: usize = 10_000;
-        if rows.len() < MANY {
+    fn start(scope: &'scope Scope<'scope, '_>, rows: Gathering<R>) -> Self {
+        if rows.is_small() {
             return Self::Here(Rows::build(rows));
         }
         Self::There(scope.spawn(|| Rows::build(rows)))
@@ -214,14 +219,6 @@ impl<'scope, R: Row> Building<'scope, R> {
             }
         }
     }
-}
-
-/// Orders what is sorted so that a B-tree filled with it has full nodes.
-///
-/// Ascending insertion leaves every node half full, having split it at its
-/// middle; every second item first, and the others fit into the gaps.
-pub(crate) fn packed<T>(sorted: &[T]) -> impl Iterator<Item = &T> {
-    sorted.iter().step_by(2).chain(sorted.iter().skip(1).step_by(2))
 }
 
 mod sealed {
@@ -405,16 +402,16 @@ macro_rules! tables {
 
         /// Rows of all tables, in any order, on their way to [`Tables`].
         #[derive(Default)]
-        pub(crate) struct Gathered { $($field: Vec<(Arc<$row>, Stamp)>,)* }
+        pub(crate) struct Gathered { $($field: Gathering<$row>,)* }
 
         impl Gathered {
             pub(crate) fn push(&mut self, row: AnyRow, stamp: Stamp) {
-                match row { $(AnyRow::$row(row) => self.$field.push((row, stamp)),)* }
+                match row { $(AnyRow::$row(row) => self.$field.push(row, stamp),)* }
             }
 
-            /// Takes all rows of `other`.
-            pub(crate) fn append(&mut self, other: &mut Self) {
-                $(self.$field.append(&mut other.$field);)*
+            /// Takes all rows of `other`, which come after these.
+            pub(crate) fn append(&mut self, other: Self) {
+                $(self.$field.append(other.$field);)*
             }
 
             /// All tables at once; large ones beside each other.

@@ -68,8 +68,8 @@ impl State {
         };
         let rows = snapshot.rows::<Binding>().range((Bound::Included(first), Bound::Unbounded));
         let rows = rows.take_while(|(key, _)| key.home_agent == home_agent);
-        let bindings = rows.map(|(_, entry)| (entry.row.identity(), Arc::clone(&entry.row)));
-        let mut bindings: Vec<_> = bindings.collect();
+        let mut bindings = Vec::with_capacity(snapshot.rows::<Binding>().count_of(home_agent));
+        bindings.extend(rows.map(|(_, entry)| (entry.row.identity(), Arc::clone(&entry.row))));
         state.binding_count = bindings.len();
         let deadlines = bindings.iter().filter_map(|(identity, row)| {
             let at = state.deadline(row)?;
@@ -309,7 +309,9 @@ fn nodes(
     let counters = snapshot.rows::<NodeCounters>().range(first..);
     let mut counters = counters.take_while(|(key, _)| key.home_agent == home_agent).peekable();
     let mut bindings = bindings.into_iter().peekable();
-    let mut nodes = Vec::new();
+    // As many as the longer of the two has at the most, if all of them are this home agent's.
+    let tables = (snapshot.rows::<Node>().len(), snapshot.rows::<NodeCounters>().len());
+    let mut nodes = Vec::with_capacity(tables.0.max(tables.1));
     loop {
         let heads = [
             rows.peek().map(|(key, _)| &key.identity),

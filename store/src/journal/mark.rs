@@ -74,10 +74,11 @@ impl Mark {
     /// Opens the file of a store that is there; [`read`] says what is in it. One of an older
     /// format is replaced.
     pub(crate) fn open(files: &Arc<dyn Files>, path: &Path, found: Found) -> io::Result<Self> {
-        let Some(lineage) = found.lineage else {
+        let lineage = found.lineage.map_or_else(new_lineage, Ok)?;
+        if found.format < FORMAT {
             tracing::info!(from = found.format, to = FORMAT, "the store is upgraded");
-            return Self::create(files, path, found.revision, new_lineage()?);
-        };
+            return Self::create(files, path, found.revision, lineage);
+        }
         let Found { turn, revision, .. } = found;
         let (files, path) = (Arc::clone(files), path.to_owned());
         let file = files.open(&path)?;
@@ -158,7 +159,7 @@ fn parse(octets: &[u8]) -> Option<Found> {
     let format = format(octets)?;
     let slot = match format {
         FORMAT_OLDEST => octets.get(..SLOT_OF_FORMAT_1)?,
-        FORMAT => octets.get(..SLOT)?,
+        2..=FORMAT => octets.get(..SLOT)?,
         _ => return None,
     };
     let (body, stated) = slot.split_last_chunk::<4>()?;

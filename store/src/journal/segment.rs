@@ -11,7 +11,8 @@ use crate::Revision;
 /// |---|---|
 /// | 1 | the mark has no lineage |
 /// | 2 | the mark has one |
-pub(crate) const FORMAT: u32 = 2;
+/// | 3 | pages of the checkpoint are compressed |
+pub(crate) const FORMAT: u32 = 3;
 /// The oldest that is read.
 pub(crate) const FORMAT_OLDEST: u32 = 1;
 

@@ -6,8 +6,8 @@
 //! replaces the one before by a rename. So nothing rests on how sled recovers:
 //! its files are verified before it sees them, and its answer afterwards.
 //!
-//! The trees map page numbers to pages: a CRC-32C, then items, about 24 KiB of
-//! them. A page for each row would take five times as long to write and to read.
+//! The trees map page numbers to pages, of many rows each (`page.rs`). A page for
+//! each row would take five times as long to write and to read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,20 +22,17 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::load;
+use super::page::{self, PAGE};
 use super::state::State;
 use crate::files::Files;
-use crate::journal::item::Item;
 use crate::journal::segment::{FORMAT, is_known};
 use crate::progress::Progress;
 use crate::{OpenError, Revision};
 
-/// How large a page grows before the next is begun. Smaller ones cost disk:
-/// sled writes each of its nodes anew for every value that is added to it.
-const PAGE: usize = 24 * 1024;
-/// How many pages a database gets before the next is begun. Reading a database
-/// takes as much memory as it holds, whatever its cache is said to be; freed,
-/// that memory serves for the next one, and for rows.
-const PART_PAGES: u64 = 1024;
+/// How many pages a database gets before the next is begun: 64 MiB of items, of which a store of
+/// a million bindings has enough for several processors. Reading a database takes as much memory
+/// as it holds, whatever its cache is said to be.
+const PART_PAGES: u64 = 2048;
 const SLED_CACHE: u64 = 32 * 1024 * 1024;
 /// How long sled may take to let go of a database that was closed, and how often it is asked.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -74,20 +71,16 @@ struct Seal {
 }
 
 impl Totals {
-    /// Counts a page and verifies its checksum; returns its items.
-    pub(crate) fn count<'a>(&mut self, page: &'a [u8]) -> Option<&'a [u8]> {
-        let (stated, items) = page.split_first_chunk::<4>()?;
-        if crc32c::crc32c(items) != u32::from_be_bytes(*stated) {
+    /// Counts a page, but not its items, and verifies its checksum; returns what is behind that.
+    pub(super) fn page<'a>(&mut self, page: &'a [u8]) -> Option<&'a [u8]> {
+        let (stated, body) = page.split_first_chunk::<4>()?;
+        if crc32c::crc32c(body) != u32::from_be_bytes(*stated) {
             return None;
         }
         self.pages += 1;
         self.octets += u64::try_from(page.len()).ok()?;
         self.checksum = crc32c::crc32c_append(self.checksum, stated);
-        for item in Item::parse_all(items) {
-            item.ok()?;
-            self.items += 1;
-        }
-        Some(items)
+        Some(body)
     }
 
     /// Counts what another reader has counted of the pages after these, whose checksums are told.
@@ -180,10 +173,14 @@ pub(crate) fn write(
     stop: &Arc<AtomicBool>,
 ) -> Result<Manifest, OpenError> {
     let before = read_manifest(store)?;
+    let mut name = format!("checkpoint-{:020}", state.snapshot.revision.0);
     if let Some(before) = before.filter(|before| before.revision == state.snapshot.revision) {
-        return Ok(before);
+        if before.format == FORMAT {
+            return Ok(before);
+        }
+        // One of an older format stays as it is until the new one has taken its place.
+        name = format!("{name}-format-{FORMAT}");
     }
-    let name = format!("checkpoint-{:020}", state.snapshot.revision.0);
     let folder = store.join(&name);
     let made = make(files, store, &name, state, stop);
     if made.is_err() {
@@ -214,9 +211,9 @@ fn make(
     // Reading back also lets sled write what it writes at an opening, before the files are sealed.
     let from = folder.clone();
     let found = guarded(&folder, move || {
-        let mut found = Totals::default();
-        load::pages(&from, &mut |page| found.count(page).map(|_| ()).ok_or(()))?;
-        Ok(found)
+        let mut found = page::Reader::new(FORMAT);
+        load::pages(&from, &mut |page| found.count(page).ok_or(()))?;
+        Ok(found.totals)
     })?;
     let mut manifest = Manifest {
         format: FORMAT,
@@ -276,37 +273,49 @@ pub(crate) fn remove_others(
 fn fill(folder: &Path, state: &State, stop: &AtomicBool) -> Result<Totals, String> {
     fs::create_dir(folder).map_err(|error| error.to_string())?;
     let mut database = open_sled(&part(folder, 0))?;
-    let mut totals = Totals::default();
-    let mut page = Vec::with_capacity(PAGE * 2);
+    let mut written = Written::default();
+    let mut items = Vec::with_capacity(PAGE * 2);
     let filled = state.each(&mut |item| {
-        item.emit(&mut page);
+        item.emit(&mut items);
+        written.totals.items += 1;
         if stop.load(Ordering::Relaxed) {
             return Err(io::Error::other("the store is closing"));
         }
-        if page.len() < PAGE {
+        if items.len() < PAGE {
             return Ok(());
         }
-        write_page(&database, &mut page, &mut totals).map_err(io::Error::other)?;
-        if totals.pages % PART_PAGES == 0 {
+        written.page(&database, &mut items).map_err(io::Error::other)?;
+        if written.totals.pages % PART_PAGES == 0 {
             database.flush().map_err(io::Error::other)?;
-            let next = part(folder, totals.pages / PART_PAGES);
+            let next = part(folder, written.totals.pages / PART_PAGES);
             database = open_sled(&next).map_err(io::Error::other)?;
         }
         Ok(())
     });
     filled.map_err(|error| error.to_string())?;
-    if !page.is_empty() {
-        write_page(&database, &mut page, &mut totals)?;
+    if !items.is_empty() {
+        written.page(&database, &mut items)?;
     }
     database.flush().map_err(|error| error.to_string())?;
-    Ok(totals)
+    Ok(written.totals)
 }
 
-fn write_page(database: &sled::Db, items: &mut Vec<u8>, totals: &mut Totals) -> Result<(), String> {
-    let page = [&crc32c::crc32c(items).to_be_bytes()[..], items].concat();
-    items.clear();
-    database.insert(totals.pages.to_be_bytes(), &page[..]).map_err(|error| error.to_string())?;
-    totals.count(&page).map(|_| ()).ok_or_else(|| "a page does not parse".to_owned())
+/// The pages that were written.
+#[derive(Default)]
+struct Written {
+    totals: Totals,
+    page: Vec<u8>,
+}
+
+impl Written {
+    /// Writes a page of `items`, which are taken out.
+    fn page(&mut self, database: &sled::Db, items: &mut Vec<u8>) -> Result<(), String> {
+        page::write(items, &mut self.page)?;
+        items.clear();
+        let number = self.totals.pages.to_be_bytes();
+        database.insert(number, &self.page[..]).map_err(|error| error.to_string())?;
+        self.totals.page(&self.page).map(drop).ok_or_else(|| "a page is bad".to_owned())
+    }
 }
 
 /// The folder of one sled database of a checkpoint.
@@ -425,5 +434,40 @@ fn seal(path: &Path) -> io::Result<Seal> {
         };
         seal.checksum = crc32c::crc32c_append(seal.checksum, octets);
         seal.length += u64::try_from(length).map_err(io::Error::other)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::RealFiles;
+    use crate::local::parts;
+    use crate::local::state::Decoded;
+    use crate::testing::node_counters;
+    use crate::{AnyRow, Stamp};
+
+    #[test]
+    fn one_of_an_older_format_is_replaced_at_the_same_revision() {
+        let folder = tempfile::tempdir().unwrap();
+        let (files, store): (Arc<dyn Files>, _) = (Arc::new(RealFiles), folder.path());
+        let mut state = State::default();
+        let row = AnyRow::NodeCounters(Arc::new(node_counters(1, 7)));
+        state.restore(Decoded::Row(row, Stamp::default()));
+        let stop = Arc::default();
+        let made = write(&files, store, &state, &stop).unwrap();
+        assert_eq!(write(&files, store, &state, &stop).unwrap().folder, made.folder);
+        let older = Manifest { format: FORMAT - 1, ..made.clone() };
+        name_it(&files, store, &older).unwrap();
+        let newer = write(&files, store, &state, &stop).unwrap();
+        assert_eq!((newer.format, newer.revision), (FORMAT, made.revision));
+        assert_ne!(newer.folder, older.folder);
+        // Until it was named the other was whole.
+        older.verify_files(store, &Progress::default()).unwrap();
+        let manifest = read_manifest(store).unwrap().unwrap();
+        remove_others(&files, store, Some(&manifest)).unwrap();
+        let read = parts::read(&store.join(manifest.folder), FORMAT, &Progress::default());
+        let (state, totals) = read.unwrap();
+        assert_eq!((totals, totals.items), (newer.totals, 1));
+        assert_eq!(crate::testing::value(&state.snapshot, 1), Some(7));
     }
 }

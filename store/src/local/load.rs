@@ -85,8 +85,8 @@ fn read_checkpoint(
     manifest.verify_files(store, progress)?;
     progress.begin("reading the checkpoint", manifest.totals.pages);
     let folder = store.join(&manifest.folder);
-    let (mut state, totals) =
-        parts::read(&folder, progress).map_err(|what| manifest.damaged(&folder, &what))?;
+    let (mut state, totals) = parts::read(&folder, manifest.format, progress)
+        .map_err(|what| manifest.damaged(&folder, &what))?;
     if totals != manifest.totals {
         let what = format!(
             "it holds {} rows in {} pages instead of {} in {}, or others",

@@ -13,6 +13,7 @@ mod folder;
 mod keeper;
 pub(crate) mod load;
 pub(crate) mod lock;
+mod page;
 mod parts;
 mod queue;
 mod shared;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::checkpoint::{self, Totals};
+use super::page::Reader;
 use super::state::{Decoded, State, decode};
 use crate::journal::item::Item;
 use crate::progress::Progress;
@@ -23,7 +24,6 @@ use crate::tables::Gathered;
 const READERS_MAX: usize = 8;
 
 /// What one part holds.
-#[derive(Default)]
 struct Part {
     totals: Totals,
     /// Those of its pages, which the checksum over all parts is made of.
@@ -32,15 +32,22 @@ struct Part {
     others: Vec<Decoded>,
 }
 
-/// Reads all parts below `folder`: what they hold, and what that adds up to.
-pub(crate) fn read(folder: &Path, progress: &Progress) -> Result<(State, Totals), String> {
+/// Reads all parts below `folder`, of a checkpoint of `format`: what they hold, and what that
+/// adds up to.
+pub(crate) fn read(
+    folder: &Path,
+    format: u32,
+    progress: &Progress,
+) -> Result<(State, Totals), String> {
     let next = Arc::new(AtomicU64::new(0));
     let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
     let parts = thread::scope(|scope| {
         let start = |_| {
             let (folder, progress, next) = (folder.to_owned(), progress.clone(), Arc::clone(&next));
             let work = move || {
-                checkpoint::guarded(&folder.clone(), move || some(&folder, &next, &progress))
+                checkpoint::guarded(&folder.clone(), move || {
+                    some(&folder, format, &next, &progress)
+                })
             };
             scope.spawn(work)
         };
@@ -56,9 +63,9 @@ pub(crate) fn read(folder: &Path, progress: &Progress) -> Result<(State, Totals)
     parts.sort_unstable_by_key(|(number, _)| *number);
     let (mut state, mut totals, mut all) =
         (State::default(), Totals::default(), Gathered::default());
-    for (_, mut part) in parts {
+    for (_, part) in parts {
         totals.add(&part.totals, &part.checksums);
-        all.append(&mut part.rows);
+        all.append(part.rows);
         part.others.into_iter().for_each(|other| state.restore(other));
     }
     state.snapshot.tables = all.build();
@@ -66,7 +73,12 @@ pub(crate) fn read(folder: &Path, progress: &Progress) -> Result<(State, Totals)
 }
 
 /// Reads one part after the other that nobody else has taken, until there is none.
-fn some(folder: &Path, next: &AtomicU64, progress: &Progress) -> Result<Vec<(u64, Part)>, String> {
+fn some(
+    folder: &Path,
+    format: u32,
+    next: &AtomicU64,
+    progress: &Progress,
+) -> Result<Vec<(u64, Part)>, String> {
     let mut parts = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -74,32 +86,30 @@ fn some(folder: &Path, next: &AtomicU64, progress: &Progress) -> Result<Vec<(u64
         if !path.is_dir() {
             return Ok(parts);
         }
-        parts.push((number, one(&path, progress)?));
+        parts.push((number, one(&path, format, progress)?));
     }
 }
 
-fn one(path: &Path, progress: &Progress) -> Result<Part, String> {
-    let mut part = Part::default();
+fn one(path: &Path, format: u32, progress: &Progress) -> Result<Part, String> {
+    let mut reader = Reader::new(format);
+    let (mut checksums, mut rows, mut others) = (Vec::new(), Gathered::default(), Vec::new());
+    let mut count = 0;
     let database = checkpoint::open_sled(path)?;
     for page in database.iter() {
         let (number, page) = page.map_err(|error| error.to_string())?;
-        part.take(&page).map_err(|what| format!("page {number:?} {what}"))?;
-        progress.advance(1);
-    }
-    Ok(part)
-}
-
-impl Part {
-    fn take(&mut self, page: &[u8]) -> Result<(), String> {
-        let items = self.totals.count(page).ok_or("is bad")?;
-        self.checksums.extend(page.first_chunk::<4>().copied());
-        for item in Item::parse_all(items) {
-            let item = item.map_err(|error| error.to_string())?;
-            match decode(&item).map_err(|error| format!("cannot be used: {error}"))? {
-                Decoded::Row(row, stamp) => self.rows.push(row, stamp),
-                other => self.others.push(other),
+        let bad = |what: &str| format!("page {number:?} {what}");
+        checksums.extend(page.first_chunk::<4>().copied());
+        for item in Item::parse_all(reader.items(&page).ok_or_else(|| bad("is bad"))?) {
+            let item = item.map_err(|error| bad(&error.to_string()))?;
+            count += 1;
+            match decode(&item).map_err(|error| bad(&format!("cannot be used: {error}")))? {
+                Decoded::Row(row, stamp) => rows.push(row, stamp),
+                other => others.push(other),
             }
         }
-        Ok(())
+        progress.advance(1);
     }
+    let mut totals = reader.totals;
+    totals.items = count;
+    Ok(Part { totals, checksums, rows, others })
 }

@@ -101,10 +101,14 @@ impl<R: 'static, B: By<R>> Order<R, B> {
     }
 
     fn build<'a>(rows: impl Iterator<Item = &'a Arc<R>>) -> Self {
-        let mut places: Vec<_> = rows.filter_map(Place::of).collect();
+        let mut sorted: Vec<_> = rows.filter_map(|row| Place::of(row).map(Some)).collect();
         // No two are equal, and what is sorted in place leaves no hole in the heap.
-        places.sort_unstable();
-        Self { places: packed(&places).cloned().collect() }
+        sorted.sort_unstable();
+        let mut places = OrdSet::new();
+        packed(&mut [sorted], |place| {
+            places.insert(place);
+        });
+        Self { places }
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<R>> {
