@@ -42,6 +42,10 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 const ROWS_MANY: usize = 256;
 const RESTS: u32 = 4;
 
+/// How many commits of what is due are under way at a time: a registration waits for those that
+/// are before it, and with fewer there would be nothing to write while the disk syncs.
+const DUE_AHEAD: usize = 4;
+
 /// How many rows go in one commit: a cluster takes 128 operations in a transaction.
 const CHANGES_AT_ONCE: usize = 100;
 /// How often it is seen whether operators want something.
@@ -307,8 +311,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
         loop {
             self.send_all().await;
             self.commits.queue(&self.store);
+            let may_go_on = self.commits.due() < DUE_AHEAD;
             let deadlines = [
-                self.machine.next_deadline(),
+                self.machine.next_deadline().filter(|_| may_go_on),
                 self.advertisers.next_deadline(),
                 self.arp.as_ref().and_then(Arp::next_deadline),
             ];
@@ -335,8 +340,9 @@ impl<M: MobilityAgent> AgentDriver<M> {
                 () = self.clock.reach_soon(deadline, after_others) => {
                     was_due = true;
                     let now = self.clock.now();
-                    let output = self.machine.on_deadline(now);
-                    self.carry_out(output);
+                    if may_go_on {
+                        self.end_what_is_due(now);
+                    }
                     self.advertisers.on_deadline(self.machine.is_busy(), now);
                     let sent = self.arp.as_mut().map(|arp| arp.repeat(now.uptime));
                     self.count_arp(sent.unwrap_or_default());
@@ -460,6 +466,15 @@ impl<M: MobilityAgent> AgentDriver<M> {
             self.act(output.actions);
         } else {
             self.commits.gather(output);
+        }
+    }
+
+    fn end_what_is_due(&mut self, now: Now) {
+        let output = self.machine.on_deadline(now);
+        if output.batch.is_empty() {
+            self.act(output.actions);
+        } else {
+            self.commits.gather_due(output);
         }
     }
 

@@ -3,6 +3,8 @@
 //! What the datagrams of one turn want is queued together, and its results come
 //! together: one task and two wake-ups a turn instead of a commit.
 
+use std::collections::BTreeSet;
+
 use mobility::{Action, CommitId, Output};
 use store::{CommitError, Revision, Store};
 use tokio::task::JoinSet;
@@ -21,12 +23,25 @@ pub(crate) struct Commits {
     /// Those that [`Self::queue`] will hand to the store, in order.
     gathered: Vec<Output>,
     tasks: JoinSet<Vec<Finished>>,
+    /// Those of them that were due, and nobody waits for.
+    due: BTreeSet<CommitId>,
 }
 
 impl Commits {
     /// Adds the batch of `output` to those that are to be queued.
     pub(crate) fn gather(&mut self, output: Output) {
         self.gathered.push(output);
+    }
+
+    /// Adds a batch that no datagram asked for.
+    pub(crate) fn gather_due(&mut self, output: Output) {
+        self.due.insert(output.id);
+        self.gather(output);
+    }
+
+    /// How many of these have not ended.
+    pub(crate) fn due(&self) -> usize {
+        self.due.len()
     }
 
     /// Queues what was gathered, in the order in which it was.
@@ -51,7 +66,7 @@ impl Commits {
     pub(crate) async fn next(&mut self) -> Vec<Finished> {
         loop {
             match self.tasks.join_next().await {
-                Some(Ok(finished)) => return finished,
+                Some(Ok(finished)) => return self.ended(finished),
                 // A panic in the store: its driver cannot go on either, but others can tell.
                 Some(Err(error)) => tracing::error!(%error, "a commit was lost"),
                 None => std::future::pending().await,
@@ -61,10 +76,47 @@ impl Commits {
 
     /// Some that have ended already.
     pub(crate) fn try_next(&mut self) -> Option<Vec<Finished>> {
-        self.tasks.try_join_next()?.ok()
+        let finished = self.tasks.try_join_next()?.ok()?;
+        Some(self.ended(finished))
+    }
+
+    fn ended(&mut self, finished: Vec<Finished>) -> Vec<Finished> {
+        for one in &finished {
+            self.due.remove(&one.id);
+        }
+        finished
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.gathered.is_empty() && self.tasks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{Batch, Class};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_due_counts_until_it_has_ended() {
+        let store = Store::in_memory();
+        let output = |id| {
+            let batch = Batch::new(Class::Durable);
+            Output { id: CommitId(id), batch, actions: Vec::new() }
+        };
+        let mut commits = Commits::default();
+        commits.gather(output(1));
+        commits.gather_due(output(2));
+        commits.queue(&store);
+        commits.gather_due(output(3));
+        assert_eq!(commits.due(), 2);
+        let first: Vec<_> = commits.next().await.iter().map(|one| one.id.0).collect();
+        assert_eq!((first, commits.due()), (vec![1, 2], 1));
+        commits.queue(&store);
+        while commits.due() > 0 {
+            commits.next().await;
+        }
+        assert!(commits.is_empty());
     }
 }
