@@ -156,33 +156,54 @@ pub(crate) fn push_address(text: &mut String, address: Ipv4Addr) {
 
 /// An address in dotted decimal, without a string of its own.
 pub(crate) struct Dotted {
-    octets: [u8; 15],
+    octets: [u8; Self::ROOM],
     length: usize,
 }
 
-impl Dotted {
-    pub(crate) fn of(address: Ipv4Addr) -> Self {
-        let mut dotted = Self { octets: [0; 15], length: 0 };
-        for (place, octet) in address.octets().into_iter().enumerate() {
-            if place > 0 {
-                dotted.push(b'.');
-            }
-            if octet >= 100 {
-                dotted.push(b'0' + octet / 100);
-            }
-            if octet >= 10 {
-                dotted.push(b'0' + octet / 10 % 10);
-            }
-            dotted.push(b'0' + octet % 10);
+/// The decimal digits of each octet from the left, and how many there are.
+static DECIMALS: [[u8; 4]; 256] = {
+    let mut table = [[0; 4]; 256];
+    let (mut octet, mut place) = (0_u8, 0);
+    loop {
+        let [hundreds, tens, ones] =
+            [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        #[expect(clippy::indexing_slicing, reason = "a table of all octets, made by the compiler")]
+        {
+            table[place] = match octet {
+                0..10 => [ones, 0, 0, 1],
+                10..100 => [tens, ones, 0, 2],
+                100.. => [hundreds, tens, ones, 3],
+            };
         }
-        dotted
+        if octet == u8::MAX {
+            break table;
+        }
+        (octet, place) = (octet + 1, place + 1);
     }
+};
 
-    fn push(&mut self, octet: u8) {
-        if let Some(place) = self.octets.get_mut(self.length) {
-            *place = octet;
-            self.length += 1;
+impl Dotted {
+    /// Four octets of three digits with a point behind each, the last of which does not count.
+    const ROOM: usize = 16;
+
+    pub(crate) fn of(address: Ipv4Addr) -> Self {
+        let mut octets = [0; Self::ROOM];
+        let mut length = 0;
+        for octet in address.octets() {
+            let [digits @ .., count] =
+                DECIMALS.get(usize::from(octet)).copied().unwrap_or_default();
+            // Three digits at a time, of which the next write covers those that are not meant.
+            if let Some(place) = octets.get_mut(length..).and_then(|rest| rest.first_chunk_mut()) {
+                let [first, second, third] = digits;
+                *place = [first, second, third, b'.'];
+            }
+            length += usize::from(count);
+            if let Some(place) = octets.get_mut(length) {
+                *place = b'.';
+            }
+            length += 1;
         }
+        Self { octets, length: length - 1 }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
