@@ -81,9 +81,10 @@ impl HomeAgent {
         }
         let bindings = self.state.bindings(&answer.identity);
         let same_home = bindings.iter().filter(|binding| binding.home_address == home_address);
-        let (renewed, others): (Vec<_>, Vec<_>) = same_home
-            .cloned()
-            .partition(|binding| binding.care_of_address == request.fixed.care_of_address);
+        let is_here =
+            |binding: &&Arc<Binding>| binding.care_of_address == request.fixed.care_of_address;
+        let renewed = same_home.clone().find(is_here).cloned();
+        let others: Vec<_> = same_home.filter(|binding| !is_here(binding)).cloned().collect();
         let simultaneous = self.config.simultaneous_bindings_max > 1;
         let keep = simultaneous && request.fixed.flags.any(Flags::SIMULTANEOUS_BINDINGS);
         if keep && others.len() >= self.config.simultaneous_bindings_max {
@@ -94,7 +95,7 @@ impl HomeAgent {
         } else {
             (others, Scope::Others(request.fixed.care_of_address))
         };
-        if renewed.is_empty() && self.state.len() >= self.config.bindings_max + ended.len() {
+        if renewed.is_none() && self.state.len() >= self.config.bindings_max + ended.len() {
             return Err(Denial::TooManyBindingsInAll);
         }
         // A reading of §3.8.3.2: a home agent without simultaneous bindings answers every
@@ -103,12 +104,12 @@ impl HomeAgent {
             if simultaneous { Code::ACCEPTED } else { Code::ACCEPTED_NO_SIMULTANEOUS_BINDINGS };
         let lifetime = request.fixed.lifetime.min(self.config.lifetime_max);
         let lifetime = self.lifetime_left(request.now).map_or(lifetime, |left| lifetime.min(left));
-        let negotiated = self.negotiate(request, answer, renewed.first());
+        let negotiated = self.negotiate(request, answer, renewed.as_ref());
         if negotiated.is_none() && self.config.revocation.is_required {
             return Err(Denial::RevocationRequired);
         }
         let node = self.node_row(request, answer, home_address);
-        let mut bound = self.binding_row(request, answer, home_address, lifetime, renewed.first());
+        let mut bound = self.binding_row(request, answer, home_address, lifetime, renewed.as_ref());
         let offer = negotiated.map(|(offer, support)| {
             Arc::make_mut(&mut bound).revocation = Some(offer.with(support));
             offer
