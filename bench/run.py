@@ -20,6 +20,7 @@ import storebench
 
 TASKS = {
     "registrations": registrations.registrations,
+    "registrations-by-disk": registrations.registrations_by_disk,
     "denials": registrations.denials,
     "relayed": registrations.relayed,
     "propagation": registrations.propagation,
@@ -44,7 +45,7 @@ def main():
     wanted = [word for word in words if word != "--built"] or list(TASKS)
     if not set(wanted) <= set(TASKS):
         for name, task in TASKS.items():
-            print(f"{name:<15} {task.__doc__.splitlines()[0]}")
+            print(f"{name:<22} {task.__doc__.splitlines()[0]}")
         return 2
     if not built:
         common.build()

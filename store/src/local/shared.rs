@@ -43,9 +43,14 @@ impl Shared {
         self.queued.fetch_sub(count, Ordering::Relaxed);
     }
 
+    /// How many commits wait in the queue.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// Whether `limit` commits wait in the queue.
     pub(crate) fn is_full(&self, limit: usize) -> bool {
-        self.queued.load(Ordering::Relaxed) >= limit
+        self.waiting() >= limit
     }
 
     pub(crate) fn synced(&self, latency: Duration) {

@@ -42,8 +42,8 @@ const PROBE_OCTETS: usize = 64 * 1024;
 const GROUP_COMMITS_MAX: usize = 4096;
 const GROUP_OCTETS_MAX: usize = 8 * 1024 * 1024;
 
-/// After a group of so many, the next one waits for as many again: who commits in a loop comes
-/// back, and syncing the first of them alone makes all the others wait for that.
+/// Where so many have commits under way, the next group waits for all of them: who commits in a
+/// loop comes back, and syncing the first of them alone makes all the others wait for that.
 const SIBLINGS: usize = 8;
 /// The longest such wait, where syncs take longer than that.
 const LINGER_MAX: Duration = Duration::from_millis(1);
@@ -87,19 +87,20 @@ pub(crate) struct Writer {
 /// The group that was synced last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Last {
-    commits: usize,
+    /// Its commits, whose callers may come back, and those that waited for it to end.
+    under_way: usize,
     latency: Duration,
     /// `None` if there was none.
     at: Option<Instant>,
 }
 
 impl Last {
-    /// How many commits are worth waiting for, and for how long: no longer than a sync took, and
-    /// only if the last group is not much further back than that.
+    /// How many commits are worth waiting for, and until when: no longer than a sync took, and only
+    /// if the last group is not much further back than that.
     fn expects(&self, now: Instant) -> Option<(usize, Instant)> {
         let wait = self.latency.min(LINGER_MAX);
         let is_recent = now.saturating_duration_since(self.at?) <= wait * 4;
-        (is_recent && self.commits >= SIBLINGS).then_some((self.commits, now + wait))
+        (is_recent && self.under_way >= SIBLINGS).then_some((self.under_way, now + wait))
     }
 }
 
@@ -206,7 +207,8 @@ impl Writer {
                 if !pending.records.is_empty() {
                     let (at, latency) = (Some(Instant::now()), started.elapsed());
                     self.shared.synced(latency);
-                    self.last = Last { commits, latency, at };
+                    let under_way = commits + self.shared.waiting();
+                    self.last = Last { under_way, latency, at };
                     self.keeper.raise(last);
                     self.state = pending.state;
                     let secrets = self.state.secrets.clone();
