@@ -11,7 +11,7 @@ use crate::Revision;
 /// |---|---|
 /// | 1 | the mark has no lineage |
 /// | 2 | the mark has one |
-/// | 3 | pages of the checkpoint are compressed |
+/// | 3 | pages of the checkpoint are compressed; zeros may follow the records of a segment |
 pub(crate) const FORMAT: u32 = 3;
 /// The oldest that is read.
 pub(crate) const FORMAT_OLDEST: u32 = 1;
