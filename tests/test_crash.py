@@ -78,7 +78,7 @@ def test_no_reply_leaves_before_a_sync_that_covers_its_row(home_agent, tmp_path)
     """A recorder of system calls sees every write, sync and reply in their order."""
     record = tmp_path / "calls"
     home_agent.start(prefix=[
-        "strace", "-f", "-y", "-xx", "-s", "1048576", "-o", str(record),
+        "strace", "-f", "-v", "-y", "-xx", "-s", "1048576", "-o", str(record),
         "-e", "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sendto,sendmsg,sendmmsg",
     ])
     loop = registering(home_agent, 3)
@@ -110,10 +110,10 @@ def events(lines):
                 yield thread, "end", call, arguments
 
 
-def octets(arguments):
-    """The longest string among the arguments."""
-    strings = re.findall(r'"((?:\\x[0-9a-f]{2})*)"', arguments)
-    return bytes.fromhex(max(strings, key=len, default="").replace("\\x", ""))
+def strings(arguments):
+    """The strings among the arguments: one of a write, one for each datagram of a send."""
+    found = re.findall(r'"((?:\\x[0-9a-f]{2})*)"', arguments)
+    return [bytes.fromhex(text.replace("\\x", "")) for text in found]
 
 
 def check_order(lines):
@@ -128,14 +128,14 @@ def check_order(lines):
             started = syncing.pop(thread)
             durable |= {row for row, (at, where) in written.items() if at < started and where == file}
         elif "write" in call and kind == "end" and "/store/" in file:
-            for number in re.findall(rb'"identification":(\d+)', octets(arguments)):
+            for number in re.findall(rb'"identification":(\d+)', b"".join(strings(arguments))):
                 written.setdefault(int(number), (clock, file))
         elif call.startswith("send") and kind == "start":
-            message = octets(arguments)
-            if len(message) >= 20 and message[:2] == b"\x03\x00":
-                number = int.from_bytes(message[12:20])
-                assert number in durable, f"a reply left before its row was synced: {number:x}"
-                replies += 1
+            for message in strings(arguments):
+                if len(message) >= 20 and message[:2] == b"\x03\x00":
+                    number = int.from_bytes(message[12:20])
+                    assert number in durable, f"a reply left before its row was synced: {number:x}"
+                    replies += 1
     return replies
 
 
