@@ -48,8 +48,9 @@ def crash_and_compare(home_agent, rng):
     first = loop.stdout.readline()  # On a busy machine it takes its time to start.
     time.sleep(seconds)
     home_agent.kill()
-    output, _ = loop.communicate(timeout=30)
-    last = acknowledged(first + output)
+    # By the same reader: what it has taken ahead of the first line is there nowhere else.
+    last = acknowledged(first + loop.stdout.read())
+    loop.wait(timeout=30)
     home_agent.start()
     rows = {row["home_address"]: row for row in home_agent.rows("show", "bindings")}
     now = time.time()
