@@ -132,6 +132,7 @@ def a_region_that_is_changed(daemon, tmp_path, count, period):
     try:
         wait_until(lambda: bindings.samples > 1, what="a look at the bindings")
         taken, back = change_live(served, tmp_path, before, after, moved)
+        wait_until(lambda: all(node.renewals > 3 for node in nodes), seconds=120, what="all of them to go on afterwards")
     finally:
         for one in (load, bindings, watch):
             one.stop()
