@@ -5,7 +5,7 @@
 //! formats 1, 2: CRC-32C u32 · the items
 //! ```
 //!
-//! The checksum covers all that follows it. Rows resemble each other: a page takes a fifth of its
+//! The checksum covers all that follows it. Rows resemble each other: a page takes a fifth to a tenth of its
 //! items, which is less to write, to verify and to hand through sled, and takes less time than that.
 
 use super::checkpoint::Totals;

@@ -250,10 +250,7 @@ impl Row for Binding {
     const TABLE: Table = Table::Bindings;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        match Self::of_written(octets) {
-            Some(row) => Ok(row),
-            None => decode_known(octets, |json| Known::deserialize(json)),
-        }
+        decode_known(octets, Self::of_written, |json| Known::deserialize(json))
     }
 
     fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {

@@ -112,16 +112,20 @@ impl<'de> Deserialize<'de> for Unknown {
     }
 }
 
-/// Reads a row as `known` does, which takes no field beyond those of this version, or the slow way
-/// if it has others.
+/// Reads a row as `written` does, which takes what this version writes; else as `known` does, which
+/// takes no field beyond those of this version; or the slow way if it has others.
 ///
 /// `flatten` buffers every field of every row, which is most of the time that loading a million of
 /// them takes; rows of this version need none of it. That it is UTF-8 is seen once for the whole
 /// row, which is faster than once for each of its strings.
 fn decode_known<'de, R: Deserialize<'de>>(
     octets: &'de [u8],
+    written: impl FnOnce(&'de [u8]) -> Option<R>,
     known: impl FnOnce(&mut Json<'de>) -> Result<R, serde_json::Error>,
 ) -> Result<R, serde_json::Error> {
+    if let Some(row) = written(octets) {
+        return Ok(row);
+    }
     if let Ok(text) = str::from_utf8(octets) {
         let mut json = serde_json::Deserializer::from_str(text);
         if let Ok(row) = known(&mut json)

@@ -123,10 +123,7 @@ impl Row for NodeCounters {
     const TABLE: Table = Table::NodeCounters;
 
     fn decode(octets: &[u8]) -> Result<Self, serde_json::Error> {
-        match Self::of_written(octets) {
-            Some(row) => Ok(row),
-            None => decode_known(octets, |json| Known::deserialize(json)),
-        }
+        decode_known(octets, Self::of_written, |json| Known::deserialize(json))
     }
 
     fn key(&self) -> NodeKey {
