@@ -471,11 +471,10 @@ impl<M: MobilityAgent> AgentDriver<M> {
 
     fn end_what_is_due(&mut self, now: Now) {
         let output = self.machine.on_deadline(now);
-        if output.batch.is_empty() {
-            self.act(output.actions);
-        } else {
-            self.commits.gather_due(output);
+        if !output.batch.is_empty() {
+            self.commits.note_due(output.id);
         }
+        self.carry_out(output);
     }
 
     fn finish(&mut self, finished: Vec<Finished>) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use mobility::{Action, CommitId, Output};
 use store::{CommitError, Revision, Store};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// What became of one batch.
 pub(crate) struct Finished {
@@ -33,10 +33,9 @@ impl Commits {
         self.gathered.push(output);
     }
 
-    /// Adds a batch that no datagram asked for.
-    pub(crate) fn gather_due(&mut self, output: Output) {
-        self.due.insert(output.id);
-        self.gather(output);
+    /// The batch with this id is one that no datagram asked for.
+    pub(crate) fn note_due(&mut self, id: CommitId) {
+        self.due.insert(id);
     }
 
     /// How many of these have not ended.
@@ -65,26 +64,35 @@ impl Commits {
     /// The next ones that have ended; never returns while there are none.
     pub(crate) async fn next(&mut self) -> Vec<Finished> {
         loop {
-            match self.tasks.join_next().await {
-                Some(Ok(finished)) => return self.ended(finished),
-                // A panic in the store: its driver cannot go on either, but others can tell.
-                Some(Err(error)) => tracing::error!(%error, "a commit was lost"),
-                None => std::future::pending().await,
+            let Some(ended) = self.tasks.join_next().await else { std::future::pending().await };
+            if let Some(finished) = self.ended(ended) {
+                return finished;
             }
         }
     }
 
     /// Some that have ended already.
     pub(crate) fn try_next(&mut self) -> Option<Vec<Finished>> {
-        let finished = self.tasks.try_join_next()?.ok()?;
-        Some(self.ended(finished))
+        let ended = self.tasks.try_join_next()?;
+        self.ended(ended)
     }
 
-    fn ended(&mut self, finished: Vec<Finished>) -> Vec<Finished> {
-        for one in &finished {
-            self.due.remove(&one.id);
+    fn ended(&mut self, ended: Result<Vec<Finished>, JoinError>) -> Option<Vec<Finished>> {
+        match ended {
+            Ok(finished) => {
+                for one in &finished {
+                    self.due.remove(&one.id);
+                }
+                Some(finished)
+            }
+            Err(error) => {
+                // A panic in the store: its driver cannot go on either, but others can tell. Which
+                // commits those were is not known, and what is due must not wait for them.
+                tracing::error!(%error, "a commit was lost");
+                self.due.clear();
+                None
+            }
         }
-        finished
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -107,9 +115,13 @@ mod tests {
         };
         let mut commits = Commits::default();
         commits.gather(output(1));
-        commits.gather_due(output(2));
-        commits.queue(&store);
-        commits.gather_due(output(3));
+        for id in [2, 3] {
+            commits.note_due(CommitId(id));
+            commits.gather(output(id));
+            if id == 2 {
+                commits.queue(&store);
+            }
+        }
         assert_eq!(commits.due(), 2);
         let first: Vec<_> = commits.next().await.iter().map(|one| one.id.0).collect();
         assert_eq!((first, commits.due()), (vec![1, 2], 1));
