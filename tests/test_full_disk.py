@@ -114,6 +114,8 @@ def test_a_daemon_on_a_full_disk_says_what_is_missing(home_agent):
     wait_until(lambda: set(nodes.register()) == {INSUFFICIENT_RESOURCES}, what="every registration denied")
     home_agent.kill()
     home_agent.child = None
+    # The journal gave back what it had written ahead and could not use.
+    home_agent.disk.fill()
     done = subprocess.run(
         [MIP4CTL.replace("mip4ctl", "mip4d"), "run", "--config", str(home_agent.config)],
         capture_output=True, text=True, timeout=60,

@@ -13,8 +13,9 @@ use crate::mutation::{self, ReadFault};
 use crate::testing::{node_counters, put, value};
 use crate::{NodeCounters, Store};
 
-/// Segments close after a few dozen commits.
-const TINY: Limits = Limits { segment_octets: 8192, checkpoint_octets: 24 * 1024 };
+/// Segments close after a few dozen commits, and hold some groups: a group waits for all eight
+/// writers, and if each were a segment, the newest would be empty whenever everybody rests.
+const TINY: Limits = Limits { segment_octets: 32 * 1024, checkpoint_octets: 96 * 1024 };
 /// Every commit writes two rows, this far apart, with the same value.
 const TWIN: u32 = 500;
 /// Rows from here on are relaxed.
