@@ -21,9 +21,10 @@ use crate::config::{
 };
 use crate::configuration::{self, Active, Part};
 use crate::driver::advertising::{Advertisers, Advertising};
-use crate::driver::agent::{AgentDriver, MobilityAgent};
+use crate::driver::agent::AgentDriver;
 use crate::driver::agentx::SubagentDriver;
 use crate::driver::commits::Commits;
+use crate::driver::machine::MobilityAgent;
 use crate::driver::mobile_node::MobileNodeDriver;
 use crate::driver::snmp::{self, Serving};
 use crate::driver::{Shutdown, Stop};

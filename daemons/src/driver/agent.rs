@@ -1,20 +1,14 @@
 //! Drives a home agent or a foreign agent: its sockets, its links, its deadlines, its commits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use mobility::{
-    Action, Arp as Wanted, CommitId, ForeignAgent, Gateway, HomeAgent, Output, Received,
-    SecurityAssociation, Unreachable,
-};
-use store::{
-    AnyKey, Batch, CareOfAddress, Class, ClockHealth, Counter, Identity, Now, Operation, Role,
-    Row as _, Snapshot, Store, Time,
-};
+use mobility::{Action, Arp as Wanted, Output, Received};
+use store::{AnyKey, Batch, CareOfAddress, Class, Counter, Now, Operation, Role, Row as _, Store};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,10 +17,11 @@ use tracing::{debug, info, trace, warn};
 use super::Shutdown;
 use super::advertising::Advertisers;
 use super::commits::{Commits, Finished};
+use super::machine::MobilityAgent;
 use super::outbox::Outbox;
 use super::region;
 use crate::clock::Clock;
-use crate::configuration::{Active, Region};
+use crate::configuration::Active;
 use crate::datagram::{self, Arrived};
 use crate::instance::InstanceKeeper;
 use crate::link::Message;
@@ -50,179 +45,6 @@ const DUE_AHEAD: usize = 4;
 const CHANGES_AT_ONCE: usize = 100;
 /// How often it is seen whether operators want something.
 const OPERATIONS_EVERY: Duration = Duration::from_millis(50);
-
-/// What the machines of both agents have in common.
-pub(crate) trait MobilityAgent: Send + 'static {
-    const ROLE: Role;
-    /// Whether the time to live of requests, and the ICMP errors of what is sent, are of interest.
-    const WANTS_MORE: bool;
-
-    fn set_associations(&mut self, associations: Vec<SecurityAssociation>);
-    fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>);
-    /// Says what a foreign agent offers.
-    fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>);
-    /// Takes what the store says of regions.
-    fn set_region(&mut self, region: &Region, now: Now);
-    fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output;
-    fn on_deadline(&mut self, now: Now) -> Output;
-    fn next_deadline(&self) -> Option<Time>;
-    fn on_committed(&mut self, id: CommitId, now: Now);
-    fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output;
-    fn on_commit_failed(&mut self, id: CommitId, snapshot: &Snapshot, now: Now) -> Vec<Action>;
-    fn take_counters(&mut self, now: Now) -> Batch;
-    fn count(&mut self, counter: Counter);
-    /// ICMP says that what was sent to an address did not arrive.
-    fn on_unreachable(&mut self, to: Ipv4Addr, unreachable: Unreachable, now: Now) -> Output;
-    /// What mobile nodes' timestamps say of our clock; `None` if none is looked at.
-    fn clock_health(&self, now: Now) -> Option<ClockHealth>;
-    fn add_counts(&mut self, counts: Vec<(Counter, u64)>);
-    /// Whether it takes no more mobile nodes.
-    fn is_busy(&self) -> bool;
-    /// Whether it goes out of service.
-    fn is_draining(&self) -> bool;
-    /// The home addresses whose mobile nodes are away, if ARP is answered for them.
-    fn away(&self) -> Vec<Ipv4Addr>;
-    /// How many mobile nodes it serves.
-    fn served(&self) -> usize;
-}
-
-macro_rules! mobility_agent {
-    ($machine:ty, $role:expr, $served:ident, $busy:expr, $draining:expr, $away:expr, $clock_health:expr, $on_unreachable:expr, $offer:expr, $set_region:expr) => {
-        impl MobilityAgent for $machine {
-            const ROLE: Role = $role;
-            const WANTS_MORE: bool = matches!($role, Role::ForeignAgent | Role::Gateway);
-
-            fn set_associations(&mut self, associations: Vec<SecurityAssociation>) {
-                self.set_associations(associations);
-            }
-
-            fn set_volatile_violations(&mut self, offenders: BTreeSet<Identity>) {
-                self.set_volatile_violations(offenders);
-            }
-
-            fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>) {
-                let offer: fn(&mut Self, Vec<Ipv4Addr>) = $offer;
-                offer(self, care_of_addresses);
-            }
-
-            fn set_region(&mut self, region: &Region, now: Now) {
-                let set_region: fn(&mut Self, &Region, Now) = $set_region;
-                set_region(self, region, now);
-            }
-
-            fn on_datagram(&mut self, received: &Received<'_>, now: Now) -> Output {
-                self.on_datagram(received, now)
-            }
-
-            fn on_deadline(&mut self, now: Now) -> Output {
-                self.on_deadline(now)
-            }
-
-            fn next_deadline(&self) -> Option<Time> {
-                self.next_deadline()
-            }
-
-            fn on_committed(&mut self, id: CommitId, now: Now) {
-                self.on_committed(id, now);
-            }
-
-            fn on_operations(&mut self, snapshot: &Snapshot, now: Now) -> Output {
-                self.on_operations(snapshot, now)
-            }
-
-            fn on_commit_failed(
-                &mut self,
-                id: CommitId,
-                snapshot: &Snapshot,
-                now: Now,
-            ) -> Vec<Action> {
-                self.on_commit_failed(id, snapshot, now)
-            }
-
-            fn take_counters(&mut self, now: Now) -> Batch {
-                self.take_counters(now)
-            }
-
-            fn count(&mut self, counter: Counter) {
-                self.count(counter);
-            }
-
-            fn on_unreachable(
-                &mut self,
-                to: Ipv4Addr,
-                unreachable: Unreachable,
-                now: Now,
-            ) -> Output {
-                let on_unreachable: fn(&mut Self, Ipv4Addr, Unreachable, Now) -> Output =
-                    $on_unreachable;
-                on_unreachable(self, to, unreachable, now)
-            }
-
-            fn clock_health(&self, now: Now) -> Option<ClockHealth> {
-                let clock_health: fn(&Self, Now) -> Option<ClockHealth> = $clock_health;
-                clock_health(self, now)
-            }
-
-            fn add_counts(&mut self, counts: Vec<(Counter, u64)>) {
-                self.add_counts(counts);
-            }
-
-            fn is_busy(&self) -> bool {
-                $busy(self)
-            }
-
-            fn is_draining(&self) -> bool {
-                $draining(self)
-            }
-
-            fn away(&self) -> Vec<Ipv4Addr> {
-                $away(self)
-            }
-
-            fn served(&self) -> usize {
-                self.$served()
-            }
-        }
-    };
-}
-
-// A home agent has no `B` bit: its mobile nodes have nowhere else to go (RFC 5944 §2.1.1).
-mobility_agent!(
-    HomeAgent,
-    Role::HomeAgent,
-    binding_count,
-    |_: &HomeAgent| false,
-    HomeAgent::is_draining,
-    |machine: &HomeAgent| machine.services().map(|service| service.home_address).collect(),
-    |machine, now| Some(machine.clock_health(now)),
-    |_, _, _, _| Output::default(),
-    |_, _| (),
-    |_, _, _| ()
-);
-mobility_agent!(
-    ForeignAgent,
-    Role::ForeignAgent,
-    visitor_count,
-    ForeignAgent::is_busy,
-    |_: &ForeignAgent| false,
-    |_: &ForeignAgent| Vec::new(),
-    |_, _| None,
-    Self::on_unreachable,
-    Self::set_care_of_addresses,
-    region::of_foreign_agent
-);
-mobility_agent!(
-    Gateway,
-    Role::Gateway,
-    visitor_count,
-    Gateway::is_busy,
-    |_: &Gateway| false,
-    |_: &Gateway| Vec::new(),
-    |_, _| None,
-    Self::on_unreachable,
-    |_, _| (),
-    region::of_gateway
-);
 
 /// What an agent has to take.
 enum Arrival {

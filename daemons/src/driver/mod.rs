@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod agentx;
 pub(crate) mod commits;
 pub(crate) mod configuration;
+pub(crate) mod machine;
 pub(crate) mod mobile_node;
 mod outbox;
 mod region;

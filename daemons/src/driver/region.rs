@@ -2,26 +2,22 @@
 
 use std::net::Ipv4Addr;
 
-use mobility::{AdvertisedRegion, ForeignAgent, Gateway, RegionConfig};
-use store::{GatewayAssignment, Now};
+use mobility::{AdvertisedRegion, RegionConfig};
+use store::GatewayAssignment;
 
 use crate::configuration::Region;
 
-pub(super) fn of_foreign_agent(machine: &mut ForeignAgent, region: &Region, _: Now) {
-    machine.set_region(region.foreign_agent.as_ref().map(|it| RegionConfig {
+/// What a foreign agent is told of the region it is in.
+pub(super) fn of_foreign_agent(region: &Region) -> Option<RegionConfig> {
+    let it = region.foreign_agent.as_ref()?;
+    Some(RegionConfig {
         gateway: it.gateway,
         also: it.also.iter().copied().collect(),
         // A node may leave the choice to the region, whatever is advertised: which gateway it gets
         // is that gateway's to refuse.
         dynamic: it.assignment == GatewayAssignment::Dynamic,
         spi: it.spi,
-    }));
-}
-
-/// A gateway that no row names serves nobody: nothing is beneath it.
-pub(super) fn of_gateway(machine: &mut Gateway, region: &Region, now: Now) {
-    let (beneath, elsewhere) = (region.beneath.clone(), region.elsewhere.clone());
-    machine.set_region(region.gateway.as_ref(), beneath, elsewhere, now);
+    })
 }
 
 /// What a foreign agent advertises of its region.
