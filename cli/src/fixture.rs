@@ -220,7 +220,7 @@ fn violation() -> Violation {
 fn trail() -> Trail {
     let registered = TrailEvent {
         at: seconds_ago(90),
-        event: "registered".to_owned(),
+        event: "registered".into(),
         code: Some(Code(0)),
         peer: Some("198.51.100.66:434".parse().unwrap()),
         care_of_address: Some([198, 51, 100, 66].into()),
@@ -230,7 +230,7 @@ fn trail() -> Trail {
     };
     let denied = TrailEvent {
         at: seconds_ago(30),
-        event: "identification-mismatch".to_owned(),
+        event: "identification-mismatch".into(),
         code: Some(Code(133)),
         clock_offset: Some(91_500),
         times: 4,

@@ -1,5 +1,6 @@
 //! The last events of mobile nodes at an agent: a bounded list, for `explain`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -16,7 +17,8 @@ const ROWS_AT_ONCE: usize = 256;
 pub(crate) struct Trails {
     agent: Ipv4Addr,
     nodes: BTreeMap<Identity, Kept>,
-    /// Invariant: one entry for each node.
+    /// Invariant: one entry for each node, under an age that it has, or had: whoever has events all
+    /// the time is sorted anew only when somebody has to make room.
     by_age: BTreeMap<Age, Identity>,
     events: u64,
     /// Invariant: the nodes that say `changed`.
@@ -46,8 +48,11 @@ impl Kept {
     }
 }
 
+/// What happened: a word that the program has, mostly.
+pub(crate) type Word = Cow<'static, str>;
+
 /// An event of which nothing more is known than what happened, and when.
-pub(crate) fn plain(event: impl Into<String>, at: UtcTime) -> TrailEvent {
+pub(crate) fn plain(event: impl Into<Word>, at: UtcTime) -> TrailEvent {
     TrailEvent {
         at,
         event: event.into(),
@@ -93,10 +98,7 @@ impl Trails {
         let Some(kept) = self.nodes.get_mut(identity) else {
             return self.start(identity, event, is_known);
         };
-        let age = (kept.age.0 || is_known, self.events);
-        let name = self.by_age.remove(&kept.age).unwrap_or_else(|| identity.clone());
-        self.by_age.insert(age, name);
-        kept.age = age;
+        kept.age = (kept.age.0 || is_known, self.events);
         kept.add(event);
         if !std::mem::replace(&mut kept.changed, true) {
             self.changed.insert(identity.clone());
@@ -106,7 +108,7 @@ impl Trails {
     /// Starts the trail of a node.
     fn start(&mut self, identity: &Identity, event: TrailEvent, is_known: bool) {
         if self.nodes.len() >= NODES_MAX {
-            let has_stranger = self.by_age.first_key_value().is_some_and(|((known, _), _)| !known);
+            let has_stranger = self.oldest().is_some_and(|(known, _)| !known);
             if !is_known && !has_stranger {
                 return;
             }
@@ -140,7 +142,21 @@ impl Trails {
         }
     }
 
+    /// The age of the node that was quiet longest; the first of `by_age` is true after that.
+    fn oldest(&mut self) -> Option<Age> {
+        loop {
+            let first = self.by_age.first_entry()?;
+            let age = self.nodes.get(first.get())?.age;
+            if age == *first.key() {
+                return Some(age);
+            }
+            let identity = first.remove();
+            self.by_age.insert(age, identity);
+        }
+    }
+
     fn forget_oldest(&mut self) {
+        self.oldest();
         let Some((_, identity)) = self.by_age.pop_first() else { return };
         let Some(kept) = self.nodes.remove(&identity) else { return };
         if kept.changed {
@@ -186,7 +202,7 @@ mod tests {
     fn event() -> TrailEvent {
         TrailEvent {
             at: UtcTime(0),
-            event: "timeout".to_owned(),
+            event: "timeout".into(),
             code: None,
             peer: None,
             care_of_address: None,
@@ -219,5 +235,27 @@ mod tests {
         // Whoever was vouched for once is known.
         trails.note(&node(19_999), event(), false);
         assert!(trails.nodes.values().all(|kept| kept.age.0));
+    }
+
+    #[test]
+    fn whoever_was_quiet_longest_makes_room() {
+        let mut trails = Trails::load(Ipv4Addr::LOCALHOST, &Snapshot::default());
+        let many = u32::try_from(NODES_MAX).unwrap();
+        for number in 0..many {
+            trails.record(&node(number), event());
+        }
+        // All but two of them again, the other way round.
+        for number in (0..many).rev().filter(|number| ![7, 70].contains(number)) {
+            trails.record(&node(number), event());
+        }
+        let gone = |trails: &mut Trails, newcomer| {
+            trails.record(&node(newcomer), event());
+            let is_gone = |number: &u32| !trails.nodes.contains_key(&node(*number));
+            (0..many).filter(is_gone).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(&mut trails, many), [7]);
+        assert_eq!(gone(&mut trails, many + 1), [7, 70]);
+        assert_eq!(gone(&mut trails, many + 2), [7, 70, many - 1]);
+        assert_eq!((trails.nodes.len(), trails.by_age.len()), (NODES_MAX, NODES_MAX));
     }
 }

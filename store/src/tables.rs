@@ -368,9 +368,13 @@ macro_rules! tables {
             /// Makes the changes of `batch`, whose compares must have been checked with
             /// [`Self::refuses`], and tells which of them had an effect.
             pub fn apply(&mut self, batch: &Batch, at: Revision) -> Event {
-                let mut changes = Vec::with_capacity(batch.changes.len());
-                let mut stamps = Vec::with_capacity(batch.changes.len());
-                for change in &batch.changes {
+                self.make(batch.changes.clone(), at)
+            }
+
+            /// [`Self::apply`] of changes that are wanted for nothing else.
+            pub(crate) fn make(&mut self, mut changes: Vec<Change>, at: Revision) -> Event {
+                let mut stamps = Vec::with_capacity(changes.len());
+                changes.retain(|change| {
                     let stamp = match change {
                         $(Change::Put(AnyRow::$row(row)) => {
                             Some(self.$field.put(row, at))
@@ -379,11 +383,9 @@ macro_rules! tables {
                             self.$field.delete(key).then(Stamp::default)
                         })*
                     };
-                    if let Some(stamp) = stamp {
-                        changes.push(change.clone());
-                        stamps.push(stamp);
-                    }
-                }
+                    stamps.extend(stamp);
+                    stamp.is_some()
+                });
                 Event { revision: at, changes: changes.into(), stamps: stamps.into() }
             }
 

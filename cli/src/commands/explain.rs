@@ -273,7 +273,7 @@ fn denial(node: &NodeRow, associations: &[Association]) -> Option<Finding> {
 fn gateway(trail: &[TrailRow]) -> Option<Finding> {
     const EVENTS: [&str; 4] =
         ["entered-region", "left-region", "gateway-failed", "gateway-returned"];
-    let of_regions = |row: &&TrailRow| EVENTS.contains(&row.event.event.as_str());
+    let of_regions = |row: &&TrailRow| EVENTS.contains(&&*row.event.event);
     let event = &trail.iter().rev().find(of_regions)?.event;
     if event.event != "gateway-failed" {
         return None;
@@ -321,7 +321,7 @@ fn refusal(trail: &[TrailRow]) -> Option<Finding> {
 const RELAYED: [&str; 2] = ["denied-by-home-agent", "denied-by-gateway"];
 
 fn is_relayed(event: &TrailEvent) -> bool {
-    RELAYED.contains(&event.event.as_str())
+    RELAYED.contains(&&*event.event)
 }
 
 /// What to look at where the event says more than its Code.

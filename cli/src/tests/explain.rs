@@ -40,7 +40,7 @@ fn explain_says_what_to_look_at_after_a_foreign_agent_refused() {
             identity: Identity::Address([10, 99, 0, 77].into()),
             events: vec![TrailEvent {
                 at: crate::fixture::seconds_ago(5),
-                event: "timeout".to_owned(),
+                event: "timeout".into(),
                 code: Some(Code(code)),
                 peer: Some(peer),
                 care_of_address: None,

@@ -44,7 +44,7 @@ use crate::pending::PendingList;
 use crate::random::Random;
 use crate::revocation::{Outstanding, Recent, Revoker as _};
 use crate::tally::Tally;
-use crate::trails::{Trails, plain};
+use crate::trails::{Trails, Word, plain};
 use crate::violations::{Offence, Violations};
 
 pub use config::{ForeignAgentConfig, RegionConfig};
@@ -318,7 +318,7 @@ impl ForeignAgent {
             Some(Purpose::Revocation { sent, notified, ended }) => {
                 self.arm_work(&sent, &notified, now);
                 for (identity, word) in &ended {
-                    self.note_event(identity, word, now);
+                    self.note_event(identity, *word, now);
                 }
             }
             Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
@@ -478,7 +478,7 @@ impl ForeignAgent {
             let offence = Offence { violator, address, spi, identification, reason, code };
             self.violations.record(offence, now);
         }
-        self.trail(pending, &denial.word(), Some(code), now);
+        self.trail(pending, denial.word(), Some(code), now);
         let text = notifications::text_for(&self.config.messages, code, pending.nai.as_ref());
         let text = text.filter(|_| pending.authenticated);
         let reply = pending.deny(code, text, &self.config);
@@ -488,7 +488,7 @@ impl ForeignAgent {
         reply
     }
 
-    fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
+    fn trail(&mut self, pending: &Pending, event: impl Into<Word>, code: Option<Code>, now: Now) {
         let event = TrailEvent {
             code,
             peer: Some(pending.source),
@@ -503,7 +503,7 @@ impl ForeignAgent {
     }
 
     /// Something that no request is the cause of.
-    fn note_event(&mut self, identity: &Identity, event: &str, now: Now) {
+    fn note_event(&mut self, identity: &Identity, event: impl Into<Word>, now: Now) {
         self.trails.record(identity, plain(event, now.stamp()));
     }
 

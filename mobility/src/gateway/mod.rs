@@ -395,7 +395,7 @@ impl Gateway {
                 self.arm_work(&sent, &notified, now);
                 self.arm_beneath(&sent, now);
                 for (identity, word) in &ended {
-                    self.note_event(identity, word, now);
+                    self.note_event(identity, *word, now);
                 }
             }
             Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),

@@ -7,7 +7,7 @@ use super::Gateway;
 use super::denial::GatewayDenial;
 use super::pending::Pending;
 use crate::action::Action;
-use crate::trails::plain;
+use crate::trails::{Word, plain};
 use crate::violations::Offence;
 
 impl Gateway {
@@ -24,7 +24,7 @@ impl Gateway {
             self.tally.count(counter);
         }
         if denial == GatewayDenial::ForeignAgentOfAnotherGateway {
-            self.trail(pending, &denial.word(), Some(code), now);
+            self.trail(pending, denial.word(), Some(code), now);
             return None;
         }
         self.count_answer(pending, code);
@@ -47,7 +47,7 @@ impl Gateway {
             let offence = Offence { violator, address, spi, identification, reason, code };
             self.violations.record(offence, now);
         }
-        self.trail(pending, &denial.word(), Some(code), now);
+        self.trail(pending, denial.word(), Some(code), now);
         let is_mismatch = denial == GatewayDenial::IdentificationMismatch;
         let identification = self.identification(pending, is_mismatch, now);
         pending.deny(code, identification, &self.config)
@@ -75,7 +75,13 @@ impl Gateway {
         self.tally.count_reply(code);
     }
 
-    pub(super) fn trail(&mut self, pending: &Pending, event: &str, code: Option<Code>, now: Now) {
+    pub(super) fn trail(
+        &mut self,
+        pending: &Pending,
+        event: impl Into<Word>,
+        code: Option<Code>,
+        now: Now,
+    ) {
         let event = TrailEvent {
             code,
             peer: Some(pending.source),
@@ -90,7 +96,7 @@ impl Gateway {
     }
 
     /// Something that no request is the cause of.
-    pub(super) fn note_event(&mut self, identity: &Identity, event: &str, now: Now) {
+    pub(super) fn note_event(&mut self, identity: &Identity, event: impl Into<Word>, now: Now) {
         self.trails.record(identity, plain(event, now.stamp()));
     }
 }

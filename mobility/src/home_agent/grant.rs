@@ -345,9 +345,8 @@ impl HomeAgent {
 
     /// Revocations of what the request ends or renews are over: there is something newer.
     pub(super) fn give_up_superseded(&mut self, grant: &Grant, batch: &mut Batch, now: Now) {
-        let keys = grant.ended.iter().chain(&grant.bound).map(|binding| binding.key());
-        for key in keys.collect::<Vec<_>>() {
-            self.give_up_revocation(&key, TargetResult::Gone, batch, now);
+        for binding in grant.ended.iter().chain(&grant.bound) {
+            self.give_up_revocation(&binding.key(), TargetResult::Gone, batch, now);
         }
     }
 

@@ -347,7 +347,7 @@ impl HomeAgent {
                 self.arm_work(&sent, &notified, now);
                 for (identity, word) in &ended {
                     self.settle_service_time(identity, at);
-                    self.note_event(identity, word, at);
+                    self.note_event(identity, *word, at);
                 }
             }
             Some(Purpose::Step { id, is_ours: true }) => self.operations.on_committed(id),
@@ -426,7 +426,7 @@ impl HomeAgent {
     }
 
     fn accept(&mut self, answer: Answer, grant: &Grant, now: Now) -> Output {
-        let (mut batch, services) = self.apply(&answer, grant);
+        let (mut batch, mut actions) = self.apply(&answer, grant);
         self.give_up_superseded(grant, &mut batch, now);
         let left = self.revoke_left_behind(&grant.left_behind());
         let identification = self.reply_identification(&answer, None, now);
@@ -437,7 +437,7 @@ impl HomeAgent {
         let reply = answer.reply(home_agent, home_address, code, lifetime, identification, &extras);
         self.count_texts(reply.is_some(), &extras);
         // The tunnel is there before the mobile node learns that it may use it.
-        let actions = services.into_iter().chain(reply).collect();
+        actions.extend(reply);
         let at = now.stamp();
         self.state.entry(&answer.identity).busy += 1;
         let answer = Box::new(answer);

@@ -8,7 +8,7 @@ use super::check::Offender;
 use super::denial::Denial;
 use super::request::{Answer, Request};
 use crate::clock;
-use crate::trails::plain;
+use crate::trails::{Word, plain};
 use crate::violations::Offence;
 
 impl HomeAgent {
@@ -67,7 +67,7 @@ impl HomeAgent {
         let word = if answer.is_deregistration() { "deregistered" } else { "registered" };
         let event = TrailEvent {
             clock_offset: clock_offset(answer, answer.arrived_at),
-            ..event(answer, word.to_owned(), code, at)
+            ..event(answer, word, code, at)
         };
         self.trails.record(&answer.identity, event);
         // Whoever rolls the key of a foreign agent wants to see which SPI it uses.
@@ -106,12 +106,12 @@ impl HomeAgent {
     }
 
     /// Something that no request is the cause of.
-    pub(super) fn note_event(&mut self, identity: &Identity, event: &str, at: UtcTime) {
+    pub(super) fn note_event(&mut self, identity: &Identity, event: impl Into<Word>, at: UtcTime) {
         self.trails.record(identity, plain(event, at));
     }
 }
 
-fn event(answer: &Answer, event: String, code: Code, at: UtcTime) -> TrailEvent {
+fn event(answer: &Answer, event: impl Into<Word>, code: Code, at: UtcTime) -> TrailEvent {
     TrailEvent {
         code: Some(code),
         peer: Some(answer.to),

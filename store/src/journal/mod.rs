@@ -29,6 +29,9 @@ const ROOM_APPENDS: usize = 16;
 const ROOM_MIN: usize = 64 * 1024;
 const ROOM_MAX: usize = 1024 * 1024;
 
+/// What it is written with; it takes no room in the program.
+static ZEROS: [u8; ROOM_MAX] = [0; ROOM_MAX];
+
 /// A journal that is open for appending.
 pub(crate) struct Journal {
     files: Arc<dyn Files>,
@@ -206,21 +209,17 @@ impl Active {
     /// Writes records behind those that are there, and zeros behind them where the file ends.
     fn write(&mut self, records: &[u8]) -> io::Result<()> {
         let octets = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        self.file.write_at(self.length, records)?;
         let end = self.length.saturating_add(octets(records.len()));
         if end <= self.allocated {
-            return self.file.write_at(self.length, records);
+            return Ok(());
         }
+        self.allocated = end;
         let room = records.len().saturating_mul(ROOM_APPENDS).clamp(ROOM_MIN, ROOM_MAX);
-        let mut with_room = Vec::with_capacity(records.len() + room);
-        with_room.extend_from_slice(records);
-        with_room.resize(records.len() + room, 0);
-        match self.file.write_at(self.length, &with_room) {
+        match self.file.write_at(end, ZEROS.get(..room).unwrap_or(&ZEROS)) {
             Ok(()) => self.allocated = end.saturating_add(octets(room)),
-            Err(error) if is_full(&error) => {
-                // There may be room for the records alone.
-                self.file.write_at(self.length, records)?;
-                self.allocated = end;
-            }
+            // The records have found their place, which is all that was asked for.
+            Err(error) if is_full(&error) => {}
             Err(error) => return Err(error),
         }
         Ok(())

@@ -244,7 +244,7 @@ impl Writer {
             let durable = queued.is_durable();
             let Queued { commits, reply } = queued;
             let evaluate = |commit: Result<Commit, CommitError>| match commit? {
-                Commit::Batch(encoded) => self.evaluate_batch(&encoded, &mut pending),
+                Commit::Batch(encoded) => self.evaluate_batch(encoded, &mut pending),
                 Commit::Secret { path, sealed } => {
                     Ok(self.evaluate_secret(&path, sealed.as_deref(), &mut pending))
                 }
@@ -262,10 +262,10 @@ impl Writer {
 
     fn evaluate_batch(
         &self,
-        encoded: &Encoded,
+        mut encoded: Encoded,
         pending: &mut Pending,
     ) -> Result<Revision, CommitError> {
-        let batch = &encoded.batch;
+        let batch = &mut encoded.batch;
         let snapshot = &mut pending.state.snapshot;
         if let Some(compare) = snapshot.tables.refuses(batch) {
             return Err(CommitError::Refused(Box::new(compare.clone())));
@@ -274,11 +274,12 @@ impl Writer {
             return Ok(snapshot.revision);
         }
         let revision = snapshot.revision.next();
-        let event = snapshot.tables.apply(batch, revision);
+        let class = batch.class;
+        let event = snapshot.tables.make(std::mem::take(&mut batch.changes), revision);
         snapshot.revision = revision;
         let puts = event.changes.iter().zip(event.stamps.iter());
         let stamps = puts.filter(|(change, _)| matches!(change, Change::Put(_)));
-        self.header(batch.class, revision).emit(self.journal.salt(), &mut pending.records, |out| {
+        self.header(class, revision).emit(self.journal.salt(), &mut pending.records, |out| {
             encoded.emit(stamps.map(|(_, stamp)| *stamp), out);
         });
         pending.events.push(event);

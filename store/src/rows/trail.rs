@@ -1,5 +1,6 @@
 //! `trail`: the last events of a mobile node at an agent, for `explain`.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub struct TrailEvent {
     /// When it happened last.
     pub at: UtcTime,
     /// What happened: `registered`, `deregistered`, `expired`, or the reason of a denial.
-    pub event: String,
+    pub event: Cow<'static, str>,
     /// The Code that was answered; `None` if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,

@@ -33,7 +33,7 @@ impl MobileNode {
     /// Takes down what happened, and where the node was then.
     pub(super) fn note_region(
         &mut self,
-        event: &str,
+        event: &'static str,
         gateway: Option<Ipv4Addr>,
         code: Option<Code>,
         now: Now,
@@ -41,7 +41,7 @@ impl MobileNode {
         let peer = self.foreign_agent().map(|it| SocketAddrV4::new(it, self.home_agent.port()));
         let event = TrailEvent {
             at: now.stamp(),
-            event: event.to_owned(),
+            event: event.into(),
             code,
             peer,
             care_of_address: gateway,

@@ -353,7 +353,7 @@ impl MobileNode {
     }
 
     /// The node is in its region no more.
-    pub(super) fn forget_visit(&mut self, event: &str, now: Now) {
+    pub(super) fn forget_visit(&mut self, event: &'static str, now: Now) {
         self.cease_regional();
         if let Some(visit) = self.region.visit.take() {
             self.is_row_stale = true;
