@@ -133,6 +133,7 @@ impl Local {
                 lock,
                 waiting: Vec::new(),
                 last: Last::default(),
+                records: Vec::new(),
                 degraded: None,
             };
             thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run())

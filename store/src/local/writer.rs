@@ -48,6 +48,9 @@ const SIBLINGS: usize = 8;
 /// The longest such wait, where syncs take longer than that.
 const LINGER_MAX: Duration = Duration::from_millis(1);
 
+/// How much room for records is kept from group to group.
+const RECORDS_ROOM_MAX: usize = 1024 * 1024;
+
 /// When segments are closed and folded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -80,6 +83,8 @@ pub(crate) struct Writer {
     pub(crate) waiting: Vec<(Revision, oneshot::Sender<Result<Revision, CommitError>>)>,
     /// What the last group tells of the next one.
     pub(crate) last: Last,
+    /// Room for the records of a group, which the next one has again.
+    pub(crate) records: Vec<u8>,
     /// Why nothing can be written, and when that was tried last.
     pub(crate) degraded: Option<(CommitError, Instant)>,
 }
@@ -194,7 +199,8 @@ impl Writer {
             return;
         }
         let commits = group.commits;
-        let pending = self.evaluate(group);
+        let records = std::mem::take(&mut self.records);
+        let pending = self.evaluate(group, records);
         let last = pending.state.snapshot.revision;
         let started = Instant::now();
         let synced = if pending.records.is_empty() {
@@ -215,6 +221,7 @@ impl Writer {
                     *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
                     self.shared.published.publish(self.state.snapshot.clone(), pending.events);
                 }
+                self.keep_room(pending.records);
                 for (reply, results) in pending.replies {
                     let _ = reply.send(results);
                 }
@@ -230,13 +237,21 @@ impl Writer {
         }
     }
 
-    /// Decides every commit in order, each seeing those before it.
-    fn evaluate(&self, group: Group) -> Pending {
+    /// Keeps room for the next group, unless this one was larger than most.
+    fn keep_room(&mut self, mut records: Vec<u8>) {
+        if records.capacity() <= RECORDS_ROOM_MAX {
+            records.clear();
+            self.records = records;
+        }
+    }
+
+    /// Decides every commit in order, each seeing those before it; `records` is empty.
+    fn evaluate(&self, group: Group, mut records: Vec<u8>) -> Pending {
         let state = self.state.clone();
-        let room = group.octets + group.commits * HEADER;
+        records.reserve(group.octets + group.commits * HEADER);
         let mut pending = Pending {
             state,
-            records: Vec::with_capacity(room),
+            records,
             events: Vec::with_capacity(group.commits),
             replies: Vec::with_capacity(group.queued.len()),
         };
