@@ -11,10 +11,15 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Bound;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use store::wire::{Flags, Identification, Lifetime, Nai, Spi};
 use store::{Batch, Binding, Class, OpenOptions, Row, Store, StoreUrl, Unknown, UtcTime};
+
+/// That of `mip4d`, since memory is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
@@ -29,10 +34,32 @@ async fn main() -> Done<()> {
     let folder = arguments.next().ok_or("usage: million FOLDER [BINDINGS] [open]")?;
     let count = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
     let url = StoreUrl::Sled(Path::new(&folder).join("store"));
-    if arguments.next().is_none() {
-        fill(&url, count).await?;
+    if arguments.next().is_some() {
+        return open(&url).await;
     }
-    open(&url).await
+    fill(&url, count).await?;
+    open_anew(&folder, count)?;
+    fold(&url).await?;
+    open_anew(&folder, count)
+}
+
+/// Without what was committed behind the last checkpoint: what is left are the bindings alone.
+async fn fold(url: &StoreUrl) -> Done<()> {
+    let store = Store::open(url, OpenOptions::default()).await?;
+    let started = Instant::now();
+    store.checkpoint().await?;
+    say("checkpoint of all of it", &format!("{:.1?}", started.elapsed()));
+    store.close().await;
+    Ok(())
+}
+
+/// In a process that has none of the memory of who filled the store, and whose allocator keeps
+/// nothing for later.
+fn open_anew(folder: &str, count: u32) -> Done<()> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.args([folder, &count.to_string(), "open"]).env("MIMALLOC_PURGE_DELAY", "0");
+    let status = program.status()?;
+    if status.success() { Ok(()) } else { Err(format!("{program:?}: {status}").into()) }
 }
 
 async fn fill(url: &StoreUrl, count: u32) -> Done<()> {
