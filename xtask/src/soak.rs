@@ -27,6 +27,10 @@ impl Soak {
             command("cargo", &["test", "--release", "-p", "store", "--", "crash_images"]);
         rust.env("MIP4_CRASH_IMAGES", "1000");
         run(rust)?;
+        // What random input comes to one time in some thousands shows here, not in CI.
+        let mut properties = command("cargo", &["test", "--workspace", "--lib", "--bins"]);
+        properties.env("PROPTEST_CASES", "20000");
+        run(properties)?;
         let mut fuzz = command(
             "cargo",
             &["test", "--release", "-p", "agent", "--lib", "--", "--nocapture", "every_message_is"],
