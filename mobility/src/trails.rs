@@ -155,8 +155,8 @@ impl Trails {
         }
     }
 
+    /// Forgets the first of `by_age`, which [`Self::oldest`] has put right.
     fn forget_oldest(&mut self) {
-        self.oldest();
         let Some((_, identity)) = self.by_age.pop_first() else { return };
         let Some(kept) = self.nodes.remove(&identity) else { return };
         if kept.changed {

@@ -113,6 +113,25 @@ macro_rules! in_common {
     };
 }
 
+/// What those have by the same name that serve visitors.
+macro_rules! of_visitors {
+    () => {
+        const WANTS_MORE: bool = true;
+
+        fn served(&self) -> usize {
+            self.visitor_count()
+        }
+
+        fn on_unreachable(&mut self, to: Ipv4Addr, unreachable: Unreachable, now: Now) -> Output {
+            self.on_unreachable(to, unreachable, now)
+        }
+
+        fn is_busy(&self) -> bool {
+            self.is_busy()
+        }
+    };
+}
+
 // It has no `B` bit: its mobile nodes have nowhere else to go (RFC 5944 §2.1.1).
 impl MobilityAgent for HomeAgent {
     const ROLE: Role = Role::HomeAgent;
@@ -139,13 +158,9 @@ impl MobilityAgent for HomeAgent {
 
 impl MobilityAgent for ForeignAgent {
     const ROLE: Role = Role::ForeignAgent;
-    const WANTS_MORE: bool = true;
 
     in_common!();
-
-    fn served(&self) -> usize {
-        self.visitor_count()
-    }
+    of_visitors!();
 
     fn set_care_of_addresses(&mut self, care_of_addresses: Vec<Ipv4Addr>) {
         self.set_care_of_addresses(care_of_addresses);
@@ -154,37 +169,17 @@ impl MobilityAgent for ForeignAgent {
     fn set_region(&mut self, region: &Region, _now: Now) {
         self.set_region(region::of_foreign_agent(region));
     }
-
-    fn on_unreachable(&mut self, to: Ipv4Addr, unreachable: Unreachable, now: Now) -> Output {
-        self.on_unreachable(to, unreachable, now)
-    }
-
-    fn is_busy(&self) -> bool {
-        self.is_busy()
-    }
 }
 
 impl MobilityAgent for Gateway {
     const ROLE: Role = Role::Gateway;
-    const WANTS_MORE: bool = true;
 
     in_common!();
-
-    fn served(&self) -> usize {
-        self.visitor_count()
-    }
+    of_visitors!();
 
     /// One that no row names serves nobody: nothing is beneath it.
     fn set_region(&mut self, region: &Region, now: Now) {
         let (beneath, elsewhere) = (region.beneath.clone(), region.elsewhere.clone());
         self.set_region(region.gateway.as_ref(), beneath, elsewhere, now);
-    }
-
-    fn on_unreachable(&mut self, to: Ipv4Addr, unreachable: Unreachable, now: Now) -> Output {
-        self.on_unreachable(to, unreachable, now)
-    }
-
-    fn is_busy(&self) -> bool {
-        self.is_busy()
     }
 }

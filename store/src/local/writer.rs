@@ -280,7 +280,7 @@ impl Writer {
         mut encoded: Encoded,
         pending: &mut Pending,
     ) -> Result<Revision, CommitError> {
-        let batch = &mut encoded.batch;
+        let batch = &encoded.batch;
         let snapshot = &mut pending.state.snapshot;
         if let Some(compare) = snapshot.tables.refuses(batch) {
             return Err(CommitError::Refused(Box::new(compare.clone())));
@@ -289,12 +289,12 @@ impl Writer {
             return Ok(snapshot.revision);
         }
         let revision = snapshot.revision.next();
-        let class = batch.class;
-        let event = snapshot.tables.make(std::mem::take(&mut batch.changes), revision);
+        let event = snapshot.tables.make(std::mem::take(&mut encoded.batch.changes), revision);
         snapshot.revision = revision;
         let puts = event.changes.iter().zip(event.stamps.iter());
         let stamps = puts.filter(|(change, _)| matches!(change, Change::Put(_)));
-        self.header(class, revision).emit(self.journal.salt(), &mut pending.records, |out| {
+        let header = self.header(encoded.batch.class, revision);
+        header.emit(self.journal.salt(), &mut pending.records, |out| {
             encoded.emit(stamps.map(|(_, stamp)| *stamp), out);
         });
         pending.events.push(event);
